@@ -1,0 +1,1 @@
+"""A plan made true: typed steps, generated credentials, one transaction."""

@@ -1,0 +1,1 @@
+"""Partner files to envelopes and back: sources, XSLT, validation, names, archives, in a sandbox."""

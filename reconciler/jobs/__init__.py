@@ -1,0 +1,1 @@
+"""Durable work: what was received, is to be converted, or is to be delivered."""

@@ -1,0 +1,1 @@
+"""The live side to State, behind one port."""

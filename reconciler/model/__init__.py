@@ -1,0 +1,1 @@
+"""The nouns of the domain: frozen, pure, the same for what is desired and for what is live."""

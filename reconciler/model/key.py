@@ -1,0 +1,131 @@
+"""Addresses: the path of names by which everything in a configuration is known."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+"""What an account, mailbox, rule, template or dictionary may be called: no dots, so that an address stays readable."""
+
+
+class Kind(StrEnum):
+    """The kinds of resources."""
+
+    ACCOUNT = "account"
+    TEMPLATE = "template"
+    DICTIONARY = "dictionary"
+    MAILBOX = "mailbox"
+    INTEGRATION = "integration"
+    RULE = "rule"
+    CREDENTIAL = "credential"
+
+
+_SHAPES: tuple[tuple[Kind, tuple[str | None, ...]], ...] = (
+    (Kind.ACCOUNT, ("accounts", None)),
+    (Kind.TEMPLATE, ("accounts", None, "templates", None)),
+    (Kind.DICTIONARY, ("accounts", None, "dictionaries", None)),
+    (Kind.RULE, ("accounts", None, "rules", None)),
+    (Kind.MAILBOX, ("accounts", None, "mailboxes", None)),
+    (Kind.INTEGRATION, ("accounts", None, "mailboxes", None, "integration")),
+    (Kind.RULE, ("accounts", None, "mailboxes", None, "rules", None)),
+    (Kind.CREDENTIAL, ("accounts", None, "mailboxes", None, "integration", "credentials", None)),
+    (Kind.CREDENTIAL, ("gateway", "credentials", None)),
+)
+"""The path of each kind; None stands for a name."""
+
+
+def _kind_of(path: tuple[str, ...]) -> Kind | None:
+    for kind, shape in _SHAPES:
+        if len(shape) == len(path) and all(
+            NAME.fullmatch(part) if want is None else want == part for want, part in zip(shape, path, strict=True)
+        ):
+            return kind
+    return None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """The address of one resource, such as `accounts.acme.mailboxes.orders.rules.orders-from-edifact`."""
+
+    path: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read an address as it is printed. Raises ValueError when it is no resource's address."""
+        path = tuple(text.split("."))
+        if _kind_of(path) is None:
+            raise ValueError(f"'{text}' is no address; one looks like accounts.acme.mailboxes.orders")
+        return cls(path)
+
+    @classmethod
+    def of_account(cls, account: str) -> Self:
+        """Return the address of an account."""
+        return cls(("accounts", account))
+
+    def template(self, name: str) -> "Key":
+        """Return the address of a template of this account."""
+        return Key((*self.path, "templates", name))
+
+    def dictionary(self, name: str) -> "Key":
+        """Return the address of a dictionary of this account."""
+        return Key((*self.path, "dictionaries", name))
+
+    def mailbox(self, name: str) -> "Key":
+        """Return the address of a mailbox of this account."""
+        return Key((*self.path, "mailboxes", name))
+
+    def rule(self, name: str) -> "Key":
+        """Return the address of a rule of this mailbox or account."""
+        return Key((*self.path, "rules", name))
+
+    @property
+    def integration(self) -> "Key":
+        """The address of this mailbox's integration."""
+        return Key((*self.path, "integration"))
+
+    def credential(self, name: str) -> "Key":
+        """Return the address of a credential of this integration."""
+        return Key((*self.path, "credentials", name))
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of resource that this address names."""
+        kind = _kind_of(self.path)
+        if kind is None:
+            raise ValueError(f"{self} is no address of a resource")
+        return kind
+
+    @property
+    def name(self) -> str:
+        """The last part: the resource's own name (for an integration, the word `integration`)."""
+        return self.path[-1]
+
+    @property
+    def owner(self) -> "Key | None":
+        """The resource that this one belongs to; None for an account and for what belongs to the gateway."""
+        match self.kind:
+            case Kind.ACCOUNT:
+                return None
+            case Kind.INTEGRATION:
+                return Key(self.path[:-1])
+            case Kind.CREDENTIAL if self.path[0] == "gateway":
+                return None
+            case _:
+                return Key(self.path[:-2])
+
+    @property
+    def account(self) -> str | None:
+        """The account's key; None for what belongs to the gateway."""
+        return self.path[1] if self.path[0] == "accounts" else None
+
+    @property
+    def mailbox_key(self) -> "Key | None":
+        """The address of the mailbox at or above this resource; None when there is none."""
+        return Key(self.path[:4]) if len(self.path) >= 4 and self.path[2] == "mailboxes" else None  # noqa: PLR2004
+
+    def __str__(self) -> str:
+        return ".".join(self.path)
+
+
+SFTP_HOST_KEY = Key(("gateway", "credentials", "sftp-host-key"))

@@ -1,0 +1,1 @@
+"""How partners connect. Each protocol is one folder behind the port in `protocol.py`."""

@@ -1,0 +1,1 @@
+"""What the gateway remembers: tables, payloads and secrets, on SQLite or PostgreSQL."""

@@ -1,0 +1,1 @@
+"""Following a configuration folder and reconciling when it changes."""
