@@ -1,0 +1,29 @@
+"""What all tests share."""
+
+import os
+import shutil
+
+import pytest
+
+
+def require_program(name: str, *, package: str) -> str:
+    """Return the path of a program that pip cannot bring; skip without it, and fail instead where CI should have it."""
+    path = shutil.which(name)
+    if path is not None:
+        return path
+    reason = f"needs {name}; install it with: apt-get install {package}"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def openssh_sftp() -> str:
+    """Return the path of the OpenSSH SFTP client."""
+    return require_program("sftp", package="openssh-client")
+
+
+@pytest.fixture
+def openssl() -> str:
+    """Return the path of the OpenSSL command."""
+    return require_program("openssl", package="openssl")
