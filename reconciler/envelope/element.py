@@ -1,0 +1,159 @@
+"""An element of XML that everything has to be asked for, so that nothing in a file is passed over without a word."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import cast
+from uuid import UUID
+
+from lxml import etree
+
+MAX_BYTES = 64 * 2**20
+"""Size of the largest file that is read; libxml2 bounds depth and the length of texts by itself."""
+
+
+class XmlError(ValueError):
+    """What is wrong, and the line (from 1) where it is."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        self.line = line
+        self.reason = reason
+        super().__init__(f"line {line}: {reason}")
+
+
+class Element:
+    """An element of which attributes, children and text are asked for one by one; what was not is refused.
+
+    Every method raises XmlError. An empty attribute says the same as an absent one. Attributes of a foreign
+    namespace, such as `xsi:noNamespaceSchemaLocation`, are nobody's business here and are passed over.
+    """
+
+    def __init__(self, element: etree._Element) -> None:
+        self._element = element
+        self._attributes = {str(name): str(value) for name, value in element.attrib.items() if str(name)[0] != "{"}
+        self._children = list(element)
+
+    @classmethod
+    def root(cls, xml: bytes, tag: str) -> "Element":
+        """Read a file whose root element is `tag`, without DTD, entities and network."""
+        if len(xml) > MAX_BYTES:
+            raise XmlError(1, f"the file has {len(xml)} bytes; {MAX_BYTES} are allowed")
+        parser = etree.XMLParser(
+            resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
+        )
+        try:
+            root = etree.fromstring(xml, parser)
+        except etree.XMLSyntaxError as error:
+            raise XmlError(error.lineno or 1, f"not well-formed XML: {error.msg}") from None
+        if root.getroottree().docinfo.internalDTD is not None:
+            raise XmlError(1, "a DOCTYPE is not allowed")
+        found = cls(root)
+        if found.tag != tag:
+            raise found.wrong(f"is not the expected root element {tag} without a namespace")
+        return found
+
+    @property
+    def tag(self) -> str:
+        """The name of the element."""
+        return str(self._element.tag)
+
+    @property
+    def line(self) -> int:
+        """The line of the element, from 1."""
+        return cast("int | None", self._element.sourceline) or 1
+
+    @property
+    def has_children(self) -> bool:
+        """Whether elements stand inside."""
+        return bool(self._children)
+
+    def wrong(self, reason: str) -> XmlError:
+        """Return the error that says what is wrong with this element."""
+        return XmlError(self.line, f"{self.tag} {reason}")
+
+    def attribute(self, name: str) -> str:
+        """Return an attribute as it is written; an absent one is empty."""
+        return self._attributes.pop(name, "")
+
+    def required(self, name: str) -> str:
+        """Return an attribute that must say something."""
+        value = self.attribute(name)
+        if not value.strip():
+            raise self.wrong(f"needs the attribute {name}")
+        return value
+
+    def uuid(self, name: str) -> UUID | None:
+        """Return an attribute that is a UUID, or None."""
+        text = self.attribute(name).strip()
+        try:
+            return UUID(text) if text else None
+        except ValueError:
+            raise self.wrong(f"has the attribute {name} '{text}', which is no UUID") from None
+
+    def required_uuid(self, name: str) -> UUID:
+        """Return an attribute that must be a UUID."""
+        uuid = self.uuid(name)
+        if uuid is None:
+            raise self.wrong(f"needs the attribute {name}, a UUID")
+        return uuid
+
+    def flag(self, name: str) -> bool | None:
+        """Return an attribute that is true or false, or None."""
+        text = self.attribute(name).strip()
+        if text not in _FLAGS:
+            raise self.wrong(f"has the attribute {name} '{text}', which is neither true nor false")
+        return _FLAGS[text]
+
+    def count(self, name: str) -> int | None:
+        """Return an attribute that is a whole number of up to nine digits, or None."""
+        text = self.attribute(name).strip()
+        if text and not (text.isascii() and text.isdigit() and len(text) <= 9):  # noqa: PLR2004 - said in the docstring
+            raise self.wrong(f"has the attribute {name} '{text}', which is no whole number from 0")
+        return int(text) if text else None
+
+    def moment(self, text: str) -> datetime | None:
+        """Return a date and time of ISO 8601 in UTC, which it also is when it names no offset, or None."""
+        try:
+            moment = datetime.fromisoformat(text.strip()) if text.strip() else None
+            return moment and (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise self.wrong(f"says '{text.strip()}', which is no date and time of ISO 8601") from None
+
+    def children(self, *tags: str) -> Iterator["Element"]:
+        """Yield the children, which must be of these tags; text between them and attributes not asked for are refused."""
+        self._no_attribute_left()
+        texts = (self._element.text, *(child.tail for child in self._children))
+        if any(text and text.strip() for text in texts):
+            raise self.wrong("has text that does not belong to an element inside it")
+        for child in map(Element, self._children):
+            if child.tag not in tags:
+                expected = f"; expected {', '.join(tags)}" if tags else ""
+                raise child.wrong(f"does not belong inside {self.tag}{expected}")
+            yield child
+
+    def parts(self, *tags: str) -> "Mapping[str, Element]":
+        """Return the children by tag, each of which may come once."""
+        found: dict[str, Element] = {}
+        for child in self.children(*tags):
+            if child.tag in found:
+                raise child.wrong(f"stands twice inside {self.tag}")
+            found[child.tag] = child
+        return found
+
+    def end(self) -> None:
+        """Refuse everything not asked for: the element is complete."""
+        for child in self.children():
+            raise child.wrong(f"does not belong inside {self.tag}")
+
+    def text(self) -> str:
+        """Return the text, just as it is written, and refuse children and attributes not asked for."""
+        self._no_attribute_left()
+        for child in map(Element, self._children):
+            raise child.wrong(f"does not belong inside {self.tag}, which holds text")
+        return self._element.text or ""
+
+    def _no_attribute_left(self) -> None:
+        for name in self._attributes:
+            raise self.wrong(f"has the unknown attribute {name}")
+
+
+_FLAGS = {"": None, "true": True, "1": True, "false": False, "0": False}
