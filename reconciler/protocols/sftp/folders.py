@@ -1,0 +1,92 @@
+"""The port to the five folders of a mailbox: what the SFTP server needs of whoever keeps the files."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO, Protocol
+from uuid import UUID
+
+FOLDERS = ("inbox", "outbox", "cinbox", "coutbox", "error")
+"""What each login sees, and nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file in a folder: size in bytes, time of its last change in UTC."""
+
+    folder: str
+    name: str
+    size: int
+    modified: datetime
+
+
+class Upload(Protocol):
+    """A file on its way in: invisible until `commit`, traceless after `abort`. One thread uses it at a time.
+
+    Every method but `abort` may raise RefusedError, such as for a quota, or OSError, such as for a full disk.
+    """
+
+    @property
+    def size(self) -> int:
+        """The bytes that the file would have if it were committed now."""
+        ...
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return up to `length` bytes of what was written so far; empty at and after the end."""
+        ...
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Write all of `data` at `offset`; a gap before it reads as zeros."""
+        ...
+
+    def truncate(self, size: int) -> None:
+        """Cut the file, or lengthen it with zeros, to `size` bytes."""
+        ...
+
+    def commit(self) -> Entry:
+        """Make the file durable, visible and a job, in one transaction; nothing of it when this raises."""
+        ...
+
+    def abort(self) -> None:
+        """Forget the file. May be called again, and after `commit`, where it does nothing. Never raises."""
+        ...
+
+
+class Folders(Protocol):
+    """The folders of all mailboxes. Called from many threads at once; every method may raise RefusedError or OSError.
+
+    `folder` is one of FOLDERS, `name` obeys `paths`. What may be done in which folder is decided before: `permissions`.
+    """
+
+    def entries(self, mailbox: UUID, folder: str) -> Generator[Entry]:
+        """Yield the files of a folder in the order of their names, read as they are asked for.
+
+        The iterator is a generator or has a `close` of its own, and is closed early when nobody reads it to its end.
+        """
+        ...
+
+    def find(self, mailbox: UUID, folder: str, name: str) -> Entry | None:
+        """Return a file's entry, or None when there is none."""
+        ...
+
+    def open(self, mailbox: UUID, folder: str, name: str) -> BinaryIO:
+        """Open a file's bytes, seekable; what it was opened on stays readable after the file is gone. NO_SUCH_FILE."""
+        ...
+
+    def upload(self, mailbox: UUID, folder: str, name: str, *, exclusive: bool, keep: bool) -> Upload:
+        """Begin a file. `keep` starts from the content that is there (none is empty), else from nothing.
+
+        `exclusive` refuses with ALREADY_EXISTS when the file exists, now or at the commit.
+        """
+        ...
+
+    def rename(self, mailbox: UUID, source: tuple[str, str], target: tuple[str, str], *, replace: bool) -> None:
+        """Move (folder, name) to (folder, name), in one transaction.
+
+        NO_SUCH_FILE; ALREADY_EXISTS when the target exists and is not to be replaced.
+        """
+        ...
+
+    def remove(self, mailbox: UUID, folder: str, name: str) -> None:
+        """Remove a file. NO_SUCH_FILE when there is none."""
+        ...
