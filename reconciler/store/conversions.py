@@ -1,0 +1,94 @@
+"""The conversion log: one record per conversion, whatever became of it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection, insert, select, update
+
+from reconciler.errors import NotFoundError
+from reconciler.model.rule import Direction
+from reconciler.store import tables
+
+
+class ConversionStatus(StrEnum):
+    """PROCESSED at once, REPROCESSED after a failure, or FAILED."""
+
+    PROCESSED = "PROCESSED"
+    REPROCESSED = "REPROCESSED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """A record of the conversion log.
+
+    `rule` is the address of the rule, None when no rule matched. An OUT record stems from a `receipt`, an IN record
+    from an `arrival`. `input`, `source` (what the map saw) and `output` name payloads.
+    """
+
+    uuid: UUID = field(default_factory=uuid4)
+    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    changed_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    status: ConversionStatus
+    direction: Direction
+    mailbox: UUID
+    rule: str | None
+    receipt: UUID | None = None
+    arrival: UUID | None = None
+    envelopes: Sequence[UUID] = ()
+    file_name: str
+    error_code: str = ""
+    error: str = ""
+    input: str
+    source: str | None = None
+    output: str | None = None
+    messages: Sequence[str] = ()
+
+
+def put(tx: Connection, record: Conversion) -> None:
+    """Add a record, or replace the one with its UUID."""
+    values = asdict(record) | {
+        "envelopes": [str(envelope) for envelope in record.envelopes],
+        "messages": list(record.messages),
+        "status": record.status.value,
+        "direction": record.direction.value,
+    }
+    created = values.pop("created_at")
+    found = tx.execute(update(tables.conversion).where(tables.conversion.c.uuid == record.uuid).values(values))
+    if found.rowcount == 0:
+        tx.execute(insert(tables.conversion).values(values | {"created_at": created}))
+
+
+def get(connection: Connection, uuid: UUID) -> Conversion:
+    """Return a record. Raises NotFoundError."""
+    row = connection.execute(select(tables.conversion).where(tables.conversion.c.uuid == uuid)).mappings().first()
+    if row is None:
+        raise NotFoundError(f"There is no record {uuid} in the conversion log. See: reconciler log list")
+    return _record(dict(row))
+
+
+def newest(
+    connection: Connection, *, limit: int, mailbox: UUID | None = None, status: ConversionStatus | None = None
+) -> list[Conversion]:
+    """Return up to `limit` records, newest first."""
+    query = select(tables.conversion).order_by(tables.conversion.c.created_at.desc()).limit(limit)
+    if mailbox is not None:
+        query = query.where(tables.conversion.c.mailbox == mailbox)
+    if status is not None:
+        query = query.where(tables.conversion.c.status == status.value)
+    return [_record(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def _record(row: dict[str, object]) -> Conversion:
+    row["status"] = ConversionStatus(str(row["status"]))
+    row["direction"] = Direction(str(row["direction"]))
+    row["envelopes"] = tuple(UUID(text) for text in _list(row["envelopes"]))
+    row["messages"] = tuple(_list(row["messages"]))
+    return Conversion(**row)  # type: ignore[arg-type]  # the columns are the fields
+
+
+def _list(value: object) -> list[str]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,88 @@
+"""Generated credentials: encrypted, with what may be shown of them beside the ciphertext."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select
+
+from reconciler.model.credential import Secret
+from reconciler.model.key import Key
+from reconciler.store import tables
+from reconciler.store.keyring import Keyring
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """A credential as it was generated.
+
+    `verifier` is the SHA-256 of a password and empty for other kinds; `public` is the public key or the certificate,
+    as text, and empty for a password.
+    """
+
+    secret: Secret
+    fingerprint: str
+    created_at: datetime
+    verifier: bytes = b""
+    public: str = ""
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCredential:
+    """A credential as the store has it; `ciphertext` is opened with the store's keyring when it is needed."""
+
+    key: Key
+    fingerprint: str
+    verifier: bytes
+    public: str
+    ciphertext: bytes
+    created_at: datetime
+    expires_at: datetime | None
+
+
+def replace(tx: Connection, keyring: Keyring, key: Key, generated: Generated) -> None:
+    """Make a credential the only valid one at its address."""
+    drop(tx, key)
+    tx.execute(
+        insert(tables.credential).values(
+            address=str(key),
+            fingerprint=generated.fingerprint,
+            verifier=generated.verifier,
+            public=generated.public,
+            secret=keyring.encrypt(generated.secret),
+            created_at=generated.created_at,
+            expires_at=generated.expires_at,
+        )
+    )
+
+
+def drop(tx: Connection, key: Key) -> None:
+    """Forget the credential at an address."""
+    tx.execute(delete(tables.credential).where(tables.credential.c.address == str(key)))
+
+
+def find(connection: Connection, key: Key) -> StoredCredential | None:
+    """Return the credential at an address, or None."""
+    row = connection.execute(select(tables.credential).where(tables.credential.c.address == str(key))).first()
+    return (
+        None
+        if row is None
+        else StoredCredential(
+            key, row.fingerprint, row.verifier, row.public, row.secret, row.created_at, row.expires_at
+        )
+    )
+
+
+def all_of(connection: Connection) -> Iterator[StoredCredential]:
+    """Yield every credential."""
+    for row in connection.execute(select(tables.credential)):
+        yield StoredCredential(
+            Key(tuple(row.address.split("."))),
+            row.fingerprint,
+            row.verifier,
+            row.public,
+            row.secret,
+            row.created_at,
+            row.expires_at,
+        )

@@ -1,0 +1,93 @@
+"""One store: a database, a folder of large payloads, a key for secrets."""
+
+import fcntl
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from reconciler.errors import ReconcilerError
+from reconciler.store.blobs import Blobs
+from reconciler.store.keyring import Keyring
+from reconciler.store.migrations import upgrade
+
+BUSY_TIMEOUT = 30.0
+"""Seconds that a SQLite connection waits for another process's transaction."""
+
+
+class Store:
+    """What the gateway remembers. Safe to use from several threads; each transaction belongs to one.
+
+    `url` is a database URL; without one, a SQLite database in `folder`. The schema is brought up to date on opening.
+    """
+
+    def __init__(self, folder: Path, url: str | None = None) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder = folder
+        self.blobs = Blobs(folder)
+        self.keyring = Keyring.of(folder)
+        self.engine = _engine(url or f"sqlite:///{folder / 'state.db'}")
+        # SQLite has one writer at a time; threads of one process queue here, in order, rather than poll the file.
+        self._writer = Lock() if self.engine.dialect.name == "sqlite" else nullcontext()
+        with self.locked("upgrade"):
+            upgrade(self.engine)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Yield a transaction that is committed at the end, or rolled back by an exception."""
+        with self._writer, self.engine.connect().execution_options(writes=True) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Yield a connection that sees one moment of the database."""
+        with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def locked(self, name: str, *, wait: bool = True) -> Iterator[None]:
+        """Hold a lock that other processes with this folder respect and that dies with this process.
+
+        Raises ReconcilerError when it is taken and `wait` is False.
+        """
+        with (self.folder / f"{name}.lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ReconcilerError(
+                    f"Another process holds {name} of {self.folder}; only one at a time may. Stop it first."
+                ) from None
+            yield
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    kind = make_url(url).get_backend_name()
+    if kind == "postgresql":
+        return create_engine(make_url(url).set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    if kind != "sqlite":
+        raise ReconcilerError(f"A store lives in SQLite or PostgreSQL, not in {kind}.")
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT}, pool_size=20, max_overflow=20)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # transactions begin where _begin_sqlite says, not where the driver guesses
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes the lock at once: a reader that turns writer midway could be refused instead of waiting.
+    writes: Any = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,164 @@
+"""Envelopes, where they arrived, what is attached to them and what happened to them."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Literal
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection, insert, or_, select, update
+
+from reconciler.errors import NotFoundError
+from reconciler.model.template import TemplateRef
+from reconciler.store import tables
+
+ArrivalState = Literal["received", "kept", "delivered", "notified", "rejected", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEnvelope:
+    """An envelope's row; its XML is the payload `sha256`. `reason` is why it was rejected, else empty."""
+
+    uuid: UUID
+    template_uuid: UUID
+    template_version: UUID
+    sender: UUID
+    status: str
+    subject: str
+    reason: str
+    sha256: str
+    created_at: datetime
+    changed_at: datetime
+
+    @property
+    def template(self) -> TemplateRef:
+        """The template that it is an instance of."""
+        return TemplateRef(uuid=self.template_uuid, version=self.template_version)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An envelope in a recipient's mailbox, and how far its exchange with the partner is."""
+
+    uuid: UUID
+    envelope: UUID
+    mailbox: UUID
+    state: ArrivalState
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file attached to an envelope."""
+
+    uuid: UUID
+    envelope: UUID
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to an envelope, at a mailbox or (None) at the gateway."""
+
+    at: datetime
+    what: str
+    mailbox: UUID | None
+    message: str
+
+
+def add(tx: Connection, envelope: StoredEnvelope, recipients: Sequence[UUID]) -> list[UUID]:
+    """Record a sent envelope; return the UUIDs of its arrivals, one a recipient."""
+    tx.execute(insert(tables.envelope).values(asdict(envelope)))
+    arrivals = [uuid4() for _ in recipients]
+    for uuid, mailbox in zip(arrivals, recipients, strict=True):
+        tx.execute(
+            insert(tables.arrival).values(
+                uuid=uuid, envelope=envelope.uuid, mailbox=mailbox, state="received", changed_at=datetime.now(UTC)
+            )
+        )
+    return arrivals
+
+
+def get(connection: Connection, uuid: UUID) -> StoredEnvelope:
+    """Return an envelope. Raises NotFoundError."""
+    row = connection.execute(select(tables.envelope).where(tables.envelope.c.uuid == uuid)).first()
+    if row is None:
+        raise NotFoundError(f"There is no envelope {uuid}.")
+    return StoredEnvelope(*row)
+
+
+def newest(connection: Connection, *, mailbox: UUID | None, limit: int) -> list[StoredEnvelope]:
+    """Return up to `limit` envelopes, newest first, of all mailboxes or of one that sent or received them."""
+    query = select(tables.envelope).order_by(tables.envelope.c.created_at.desc()).limit(limit)
+    if mailbox is not None:
+        received = select(tables.arrival.c.envelope).where(tables.arrival.c.mailbox == mailbox)
+        query = query.where(or_(tables.envelope.c.sender == mailbox, tables.envelope.c.uuid.in_(received)))
+    return [StoredEnvelope(*row) for row in connection.execute(query)]
+
+
+def of_template(connection: Connection, template: UUID) -> list[StoredEnvelope]:
+    """Return the envelopes of a template, of whichever version."""
+    query = select(tables.envelope).where(tables.envelope.c.template_uuid == template)
+    return [StoredEnvelope(*row) for row in connection.execute(query)]
+
+
+def change_status(tx: Connection, uuid: UUID, *, status: str, reason: str, sha256: str) -> None:
+    """Give an envelope another status, the reason for it and the XML that says so."""
+    tx.execute(
+        update(tables.envelope)
+        .where(tables.envelope.c.uuid == uuid)
+        .values(status=status, reason=reason, sha256=sha256, changed_at=datetime.now(UTC))
+    )
+
+
+def get_arrival(connection: Connection, uuid: UUID) -> Arrival:
+    """Return an arrival. Raises NotFoundError."""
+    row = connection.execute(select(tables.arrival).where(tables.arrival.c.uuid == uuid)).first()
+    if row is None:
+        raise NotFoundError(f"There is no arrival {uuid}.")
+    return Arrival(*row)
+
+
+def arrivals(connection: Connection, envelope: UUID) -> list[Arrival]:
+    """Return where an envelope arrived."""
+    rows = connection.execute(select(tables.arrival).where(tables.arrival.c.envelope == envelope))
+    return [Arrival(*row) for row in rows]
+
+
+def change_arrival(tx: Connection, uuid: UUID, state: ArrivalState) -> None:
+    """Say how far the exchange of an arrived envelope is."""
+    tx.execute(
+        update(tables.arrival).where(tables.arrival.c.uuid == uuid).values(state=state, changed_at=datetime.now(UTC))
+    )
+
+
+def attach(tx: Connection, attachment: Attachment) -> None:
+    """Attach a file to an envelope."""
+    tx.execute(insert(tables.attachment).values(asdict(attachment)))
+
+
+def attachments(connection: Connection, envelope: UUID) -> list[Attachment]:
+    """Return the files attached to an envelope."""
+    rows = connection.execute(select(tables.attachment).where(tables.attachment.c.envelope == envelope))
+    return [Attachment(*row) for row in rows]
+
+
+def add_event(tx: Connection, envelope: UUID, what: str, *, mailbox: UUID | None = None, message: str = "") -> None:
+    """Add to an envelope's history."""
+    tx.execute(
+        insert(tables.event).values(
+            envelope=envelope, at=datetime.now(UTC), what=what, mailbox=mailbox, message=message
+        )
+    )
+
+
+def events(connection: Connection, envelope: UUID) -> list[Event]:
+    """Return an envelope's history, oldest first."""
+    event = tables.event.c
+    rows = connection.execute(
+        select(event.at, event.what, event.mailbox, event.message)
+        .where(event.envelope == envelope)
+        .order_by(event.number)
+    )
+    return [Event(*row) for row in rows]

@@ -1,0 +1,114 @@
+"""The folders of mailboxes: a file is a row, its bytes a payload."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+
+from reconciler.store import tables
+from reconciler.store.upsert import insert_if_absent
+
+_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file in a mailbox's folder.
+
+    `receipt` is the acknowledged input that this file stands for, `conversion` the failed log record that put it here.
+    """
+
+    number: int
+    mailbox: UUID
+    folder: str
+    name: str
+    sha256: str
+    size: int
+    modified_at: datetime
+    receipt: UUID | None
+    conversion: UUID | None
+
+
+def find(connection: Connection, mailbox: UUID, folder: str, name: str) -> StoredFile | None:
+    """Return a file by its place, or None."""
+    row = connection.execute(select(tables.file).where(*_place(mailbox, folder, name))).first()
+    return None if row is None else StoredFile(*row)
+
+
+def page(connection: Connection, mailbox: UUID, folder: str, after: str) -> list[StoredFile]:
+    """Return up to 1,000 files of a folder whose names sort after `after`, in order."""
+    file = tables.file.c
+    rows = connection.execute(
+        select(tables.file)
+        .where(file.mailbox == mailbox, file.folder == folder, file.name > after)
+        .order_by(file.name)
+        .limit(_PAGE)
+    )
+    return [StoredFile(*row) for row in rows]
+
+
+def put(
+    tx: Connection,
+    mailbox: UUID,
+    folder: str,
+    name: str,
+    *,
+    sha256: str,
+    size: int,
+    receipt: UUID | None = None,
+    conversion: UUID | None = None,
+) -> None:
+    """Place a file, in the place of one that has the name already."""
+    remove(tx, mailbox, folder, name)
+    values = _values(mailbox, folder, name, sha256, size) | {"receipt": receipt, "conversion": conversion}
+    tx.execute(insert(tables.file).values(values))
+
+
+def put_new(
+    tx: Connection, mailbox: UUID, folder: str, names: Iterator[str], *, sha256: str, size: int, conversion: UUID | None
+) -> str:
+    """Place a file under the first of `names` that is free, and return that name."""
+    for name in names:
+        values = _values(mailbox, folder, name, sha256, size) | {"conversion": conversion}
+        if insert_if_absent(tx, tables.file, values):
+            return name
+    raise ValueError("the names came to an end; they are meant to be endless")
+
+
+def _values(mailbox: UUID, folder: str, name: str, sha256: str, size: int) -> dict[str, object]:
+    return {
+        "mailbox": mailbox,
+        "folder": folder,
+        "name": name,
+        "sha256": sha256,
+        "size": size,
+        "modified_at": datetime.now(UTC),
+    }
+
+
+def move(tx: Connection, number: int, folder: str, name: str, *, receipt: UUID | None) -> None:
+    """Give a file another place, which must be free, and the receipt that it now stands for."""
+    tx.execute(
+        update(tables.file)
+        .where(tables.file.c.number == number)
+        .values(folder=folder, name=name, receipt=receipt, conversion=None)
+    )
+
+
+def remove(tx: Connection, mailbox: UUID, folder: str, name: str) -> bool:
+    """Remove a file by its place; say whether there was one."""
+    return tx.execute(delete(tables.file).where(*_place(mailbox, folder, name))).rowcount == 1
+
+
+def of_receipt(connection: Connection, mailbox: UUID, receipt: UUID) -> StoredFile | None:
+    """Return the file that stands for an acknowledged input, if it still lies in a folder."""
+    file = tables.file.c
+    row = connection.execute(select(tables.file).where(file.mailbox == mailbox, file.receipt == receipt)).first()
+    return None if row is None else StoredFile(*row)
+
+
+def _place(mailbox: UUID, folder: str, name: str) -> tuple[ColumnElement[bool], ...]:
+    file = tables.file.c
+    return (file.mailbox == mailbox, file.folder == folder, file.name == name)

@@ -1,0 +1,46 @@
+"""Mail that is to be sent; its Message-ID is fixed before the first try."""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from sqlalchemy import Connection, insert, select, update
+
+from reconciler.errors import NotFoundError
+from reconciler.store import tables
+
+MailState = Literal["waiting", "sent", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMail:
+    """A mail in plain text."""
+
+    message_id: str
+    recipient: str
+    subject: str
+    body: str
+    state: MailState = "waiting"
+    changed_at: datetime
+
+
+def add(tx: Connection, mail: StoredMail) -> None:
+    """Record a mail that is to be sent."""
+    tx.execute(insert(tables.mail).values(asdict(mail)))
+
+
+def get(connection: Connection, message_id: str) -> StoredMail:
+    """Return a mail. Raises NotFoundError."""
+    row = connection.execute(select(tables.mail).where(tables.mail.c.message_id == message_id)).mappings().first()
+    if row is None:
+        raise NotFoundError(f"There is no mail {message_id}.")
+    return StoredMail(**row)
+
+
+def change(tx: Connection, message_id: str, state: MailState) -> None:
+    """Say what became of a mail."""
+    tx.execute(
+        update(tables.mail)
+        .where(tables.mail.c.message_id == message_id)
+        .values(state=state, changed_at=datetime.now(UTC))
+    )

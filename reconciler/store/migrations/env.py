@@ -1,0 +1,13 @@
+"""Runs migrations on the connection that `upgrade` hands over."""
+
+from alembic import context
+
+from reconciler.store.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+    transactional_ddl=True,
+)
+context.run_migrations()

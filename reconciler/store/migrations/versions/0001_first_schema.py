@@ -1,0 +1,245 @@
+"""First schema."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from reconciler.store.moment import Moment
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Change the schema."""
+    op.create_table(
+        "as2_message",
+        sa.Column("as2_from", sa.String(length=128), nullable=False),
+        sa.Column("as2_to", sa.String(length=128), nullable=False),
+        sa.Column("message_id", sa.String(length=998), nullable=False),
+        sa.Column("receipt", sa.Uuid(), nullable=False),
+        sa.Column("answer_status", sa.Integer(), nullable=False),
+        sa.Column("answer_headers", sa.JSON(), nullable=False),
+        sa.Column("answer", sa.LargeBinary(), nullable=False),
+        sa.Column("received_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("as2_from", "as2_to", "message_id", name=op.f("pk_as2_message")),
+    )
+    op.create_table(
+        "blob",
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=True),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("sha256", name=op.f("pk_blob")),
+    )
+    op.create_table(
+        "credential",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("address", sa.String(length=500), nullable=False),
+        sa.Column("fingerprint", sa.String(length=100), nullable=False),
+        sa.Column("verifier", sa.LargeBinary(), nullable=False),
+        sa.Column("public", sa.Text(), nullable=False),
+        sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("expires_at", Moment(), nullable=True),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_credential")),
+    )
+    with op.batch_alter_table("credential", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_credential_address"), ["address"], unique=False)
+
+    op.create_table(
+        "job",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("run_at", Moment(), nullable=False),
+        sa.Column("claims", sa.Integer(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("lease_owner", sa.String(length=100), nullable=True),
+        sa.Column("lease_until", Moment(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_job")),
+    )
+    with op.batch_alter_table("job", schema=None) as batch_op:
+        batch_op.create_index("ix_job_kind_subject", ["kind", "subject"], unique=False)
+        batch_op.create_index("ix_job_state_run_at", ["state", "run_at"], unique=False)
+
+    op.create_table(
+        "mail",
+        sa.Column("message_id", sa.String(length=255), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("changed_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("message_id", name=op.f("pk_mail")),
+    )
+    op.create_table(
+        "mailbox",
+        sa.Column("uuid", sa.Uuid(), nullable=False),
+        sa.Column("address", sa.String(length=500), nullable=True),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_mailbox")),
+        sa.UniqueConstraint("address", name=op.f("uq_mailbox_address")),
+    )
+    op.create_table(
+        "resource",
+        sa.Column("address", sa.String(length=500), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.Column("revision", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("address", name=op.f("pk_resource")),
+    )
+    op.create_table(
+        "revision",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("applied_at", Moment(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("plan", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_revision")),
+    )
+    op.create_table(
+        "conversion",
+        sa.Column("uuid", sa.Uuid(), nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("changed_at", Moment(), nullable=False),
+        sa.Column("status", sa.String(length=12), nullable=False),
+        sa.Column("direction", sa.String(length=3), nullable=False),
+        sa.Column("mailbox", sa.Uuid(), nullable=False),
+        sa.Column("rule", sa.String(length=500), nullable=True),
+        sa.Column("receipt", sa.Uuid(), nullable=True),
+        sa.Column("arrival", sa.Uuid(), nullable=True),
+        sa.Column("envelopes", sa.JSON(), nullable=False),
+        sa.Column("file_name", sa.String(length=255), nullable=False),
+        sa.Column("error_code", sa.String(length=60), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("input", sa.String(length=64), nullable=False),
+        sa.Column("source", sa.String(length=64), nullable=True),
+        sa.Column("output", sa.String(length=64), nullable=True),
+        sa.Column("messages", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["input"], ["blob.sha256"], name=op.f("fk_conversion_input")),
+        sa.ForeignKeyConstraint(["output"], ["blob.sha256"], name=op.f("fk_conversion_output")),
+        sa.ForeignKeyConstraint(["source"], ["blob.sha256"], name=op.f("fk_conversion_source")),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_conversion")),
+    )
+    with op.batch_alter_table("conversion", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_conversion_created_at"), ["created_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_conversion_mailbox"), ["mailbox"], unique=False)
+
+    op.create_table(
+        "envelope",
+        sa.Column("uuid", sa.Uuid(), nullable=False),
+        sa.Column("template_uuid", sa.Uuid(), nullable=False),
+        sa.Column("template_version", sa.Uuid(), nullable=False),
+        sa.Column("sender", sa.Uuid(), nullable=False),
+        sa.Column("status", sa.String(length=10), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("changed_at", Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["sha256"], ["blob.sha256"], name=op.f("fk_envelope_sha256")),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_envelope")),
+    )
+    with op.batch_alter_table("envelope", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_envelope_created_at"), ["created_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_envelope_sender"), ["sender"], unique=False)
+
+    op.create_table(
+        "file",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("mailbox", sa.Uuid(), nullable=False),
+        sa.Column("folder", sa.String(length=10), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("modified_at", Moment(), nullable=False),
+        sa.Column("receipt", sa.Uuid(), nullable=True),
+        sa.Column("conversion", sa.Uuid(), nullable=True),
+        sa.ForeignKeyConstraint(["sha256"], ["blob.sha256"], name=op.f("fk_file_sha256")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_file")),
+        sa.UniqueConstraint("mailbox", "folder", "name", name=op.f("uq_file_mailbox_folder_name")),
+    )
+    op.create_table(
+        "post",
+        sa.Column("message_id", sa.String(length=255), nullable=False),
+        sa.Column("mailbox", sa.Uuid(), nullable=False),
+        sa.Column("envelope", sa.Uuid(), nullable=False),
+        sa.Column("conversion", sa.Uuid(), nullable=True),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("file_name", sa.String(length=255), nullable=False),
+        sa.Column("content_type", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("mic", sa.Text(), nullable=False),
+        sa.Column("mic_algorithm", sa.String(length=20), nullable=False),
+        sa.Column("mdn", sa.String(length=64), nullable=True),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("changed_at", Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["mdn"], ["blob.sha256"], name=op.f("fk_post_mdn")),
+        sa.ForeignKeyConstraint(["sha256"], ["blob.sha256"], name=op.f("fk_post_sha256")),
+        sa.PrimaryKeyConstraint("message_id", name=op.f("pk_post")),
+    )
+    with op.batch_alter_table("post", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_post_mailbox"), ["mailbox"], unique=False)
+
+    op.create_table(
+        "receipt",
+        sa.Column("uuid", sa.Uuid(), nullable=False),
+        sa.Column("mailbox", sa.Uuid(), nullable=False),
+        sa.Column("channel", sa.String(length=10), nullable=False),
+        sa.Column("native", sa.Boolean(), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("content_type", sa.Text(), nullable=False),
+        sa.Column("attributes", sa.JSON(), nullable=False),
+        sa.Column("received_at", Moment(), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("conversion", sa.Uuid(), nullable=True),
+        sa.ForeignKeyConstraint(["sha256"], ["blob.sha256"], name=op.f("fk_receipt_sha256")),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_receipt")),
+    )
+    op.create_table(
+        "arrival",
+        sa.Column("uuid", sa.Uuid(), nullable=False),
+        sa.Column("envelope", sa.Uuid(), nullable=False),
+        sa.Column("mailbox", sa.Uuid(), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("changed_at", Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["envelope"], ["envelope.uuid"], name=op.f("fk_arrival_envelope")),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_arrival")),
+        sa.UniqueConstraint("envelope", "mailbox", name=op.f("uq_arrival_envelope_mailbox")),
+    )
+    with op.batch_alter_table("arrival", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_arrival_mailbox"), ["mailbox"], unique=False)
+
+    op.create_table(
+        "attachment",
+        sa.Column("uuid", sa.Uuid(), nullable=False),
+        sa.Column("envelope", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["envelope"], ["envelope.uuid"], name=op.f("fk_attachment_envelope")),
+        sa.ForeignKeyConstraint(["sha256"], ["blob.sha256"], name=op.f("fk_attachment_sha256")),
+        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_attachment")),
+    )
+    with op.batch_alter_table("attachment", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_attachment_envelope"), ["envelope"], unique=False)
+
+    op.create_table(
+        "event",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("envelope", sa.Uuid(), nullable=False),
+        sa.Column("at", Moment(), nullable=False),
+        sa.Column("what", sa.String(length=20), nullable=False),
+        sa.Column("mailbox", sa.Uuid(), nullable=True),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["envelope"], ["envelope.uuid"], name=op.f("fk_event_envelope")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_event")),
+    )
+    with op.batch_alter_table("event", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_event_envelope"), ["envelope"], unique=False)

@@ -1,0 +1,119 @@
+"""What is posted to partners over AS2 and what came from them: identities fixed before the first try."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import Connection, insert, select, update
+
+from reconciler.errors import NotFoundError
+from reconciler.store import tables
+from reconciler.store.upsert import insert_if_absent
+
+PostState = Literal["waiting", "sent", "delivered", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPost:
+    """A payload for a partner. `sent` means: posted, and its MDN is still to come."""
+
+    message_id: str
+    mailbox: UUID
+    envelope: UUID
+    conversion: UUID | None
+    sha256: str
+    file_name: str
+    content_type: str
+    subject: str
+    state: PostState = "waiting"
+    mic: str = ""
+    mic_algorithm: str = ""
+    mdn: str | None = None
+    error: str = ""
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """The answer that a partner's message got, to be given again to every copy of that message."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def add(tx: Connection, post: StoredPost) -> None:
+    """Record what is to be posted."""
+    tx.execute(insert(tables.post).values(asdict(post)))
+
+
+def get(connection: Connection, message_id: str) -> StoredPost:
+    """Return a post. Raises NotFoundError."""
+    row = connection.execute(select(tables.post).where(tables.post.c.message_id == message_id)).mappings().first()
+    if row is None:
+        raise NotFoundError(f"Nothing was posted as {message_id}.")
+    return StoredPost(**row)
+
+
+def of_conversion(connection: Connection, conversion: UUID) -> StoredPost | None:
+    """Return the post that carries the output of a conversion, or None."""
+    row = connection.execute(select(tables.post).where(tables.post.c.conversion == conversion)).mappings().first()
+    return None if row is None else StoredPost(**row)
+
+
+def waiting(connection: Connection, mailbox: UUID) -> list[str]:
+    """Return the Message-IDs of what a mailbox has still to post."""
+    post = tables.post.c
+    query = select(post.message_id).where(post.mailbox == mailbox, post.state == "waiting")
+    return list(connection.execute(query).scalars())
+
+
+def change(
+    tx: Connection,
+    message_id: str,
+    state: PostState,
+    *,
+    mic: str = "",
+    mic_algorithm: str = "",
+    mdn: str | None = None,
+    error: str = "",
+) -> None:
+    """Say how far a post is, with what was learned of it."""
+    tx.execute(
+        update(tables.post)
+        .where(tables.post.c.message_id == message_id)
+        .values(state=state, mic=mic, mic_algorithm=mic_algorithm, mdn=mdn, error=error, changed_at=datetime.now(UTC))
+    )
+
+
+def answer_to(connection: Connection, *, as2_from: str, as2_to: str, message_id: str) -> StoredAnswer | None:
+    """Return the answer that a message got when it was received, or None when it was not."""
+    row = tables.as2_message.c
+    found = connection.execute(
+        select(row.answer_status, row.answer_headers, row.answer).where(
+            row.as2_from == as2_from, row.as2_to == as2_to, row.message_id == message_id
+        )
+    ).first()
+    return None if found is None else StoredAnswer(found.answer_status, found.answer_headers, found.answer)
+
+
+def record_answer(
+    tx: Connection, *, as2_from: str, as2_to: str, message_id: str, receipt: UUID, answer: StoredAnswer
+) -> bool:
+    """Record a received message with its answer; False, and nothing recorded, when a copy of it was first."""
+    return insert_if_absent(
+        tx,
+        tables.as2_message,
+        {
+            "as2_from": as2_from,
+            "as2_to": as2_to,
+            "message_id": message_id,
+            "receipt": receipt,
+            "answer_status": answer.status,
+            "answer_headers": dict(answer.headers),
+            "answer": answer.body,
+            "received_at": datetime.now(UTC),
+        },
+    )

@@ -1,0 +1,61 @@
+"""Acknowledged inputs: what a partner was told has been received."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection, insert, select, update
+
+from reconciler.errors import NotFoundError
+from reconciler.store import tables
+
+Channel = Literal["sftp", "as2", "admin"]
+ReceiptState = Literal["received", "done", "failed", "withdrawn"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """An input: by whom, how, under which name, and which bytes.
+
+    `native` says that it is envelope XML to be sent as it is; `conversion` is the failed log record that it retries.
+    """
+
+    uuid: UUID = field(default_factory=uuid4)
+    mailbox: UUID
+    channel: Channel
+    native: bool
+    name: str
+    sha256: str
+    size: int
+    content_type: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    state: ReceiptState = "received"
+    conversion: UUID | None = None
+
+
+def add(tx: Connection, receipt: Receipt) -> None:
+    """Record an acknowledged input."""
+    tx.execute(insert(tables.receipt).values(asdict(receipt)))
+
+
+def get(connection: Connection, uuid: UUID) -> Receipt:
+    """Return an input. Raises NotFoundError."""
+    row = connection.execute(select(tables.receipt).where(tables.receipt.c.uuid == uuid)).mappings().first()
+    if row is None:
+        raise NotFoundError(f"There is no receipt {uuid}.")
+    return Receipt(**row)
+
+
+def end(tx: Connection, uuid: UUID, state: ReceiptState) -> None:
+    """Give an input the state in which it ends."""
+    tx.execute(update(tables.receipt).where(tables.receipt.c.uuid == uuid).values(state=state))
+
+
+def again(tx: Connection, uuid: UUID, conversion: UUID) -> None:
+    """Take an input that failed back to its beginning, as another attempt at a log record."""
+    tx.execute(
+        update(tables.receipt).where(tables.receipt.c.uuid == uuid).values(state="received", conversion=conversion)
+    )
