@@ -1,0 +1,161 @@
+"""What differs between two states, resource by resource and field by field."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from reconciler.model.key import Key, Kind
+from reconciler.model.noun import Json
+from reconciler.model.source_file import digest
+from reconciler.model.state import NOUNS, Resource, from_json, to_json
+
+_KINDS = {noun: kind for kind, noun in NOUNS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field that differs: its dotted path and both values as JSON, None where there is no value."""
+
+    name: str
+    old: Json
+    new: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """A resource that is desired and not live."""
+
+    key: Key
+    new: Resource
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the resource."""
+        return _KINDS[type(self.new)]
+
+    @property
+    def fields(self) -> tuple[FieldChange, ...]:
+        """The fields that say something: those that differ from the noun's defaults, without empty ones."""
+        values, written = dict(self.new), to_json(self.new)
+        return tuple(
+            FieldChange(change.name, None, change.new)
+            for name, info in type(self.new).model_fields.items()
+            if info.is_required() or values[name] != info.get_default(call_default_factory=True)
+            for change in differing(name, None, written[name])
+            if change.new not in (None, [], {})
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A resource that is live and desired otherwise. Raises ValueError when no field differs."""
+
+    key: Key
+    old: Resource
+    new: Resource
+    fields: tuple[FieldChange, ...] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        old, new = to_json(self.old), to_json(self.new)
+        fields = tuple(change for name in new for change in differing(name, old.get(name), new[name]))
+        if not fields:
+            raise ValueError(f"{self.key}: an update in which no field differs")
+        object.__setattr__(self, "fields", fields)
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the resource."""
+        return _KINDS[type(self.new)]
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """A resource that is live and no longer desired."""
+
+    key: Key
+    old: Resource
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the resource."""
+        return _KINDS[type(self.old)]
+
+
+Change = Create | Update | Delete
+
+
+def differing(name: str, old: Json, new: Json) -> Iterator[FieldChange]:
+    """Yield what differs between two values of a field, each at the deepest dotted path.
+
+    A source file and a list are one field each. Two values that are unequal always yield something.
+    """
+    if old == new:
+        return
+    before, after = _section(old), _section(new)
+    if before is not None and after is not None:
+        inner = [
+            change
+            for part in sorted(before.keys() | after.keys())
+            for change in differing(f"{name}.{part}", before.get(part), after.get(part))
+        ]
+        if inner:
+            yield from inner
+            return
+    yield FieldChange(name, old, new)
+
+
+def _section(value: Json) -> Mapping[str, Json] | None:
+    """Return the fields that a value has of its own: none when there is no value; None when it is one value itself."""
+    match value:
+        case None:
+            return {}
+        case dict() if shown_file(value) is None:
+            return value
+        case _:
+            return None
+
+
+def shown_file(value: Json) -> str | None:
+    """Return how a source file is shown, such as `orders-out.xsl (a1b2c3d4)`; None when the value is no file.
+
+    The eight digits are those of the file's SHA-256 or, when it includes others, of the hash over all of them.
+    """
+    match value:
+        case {"name": str(name), "sha256": str(sha256), "parts": list(parts)}:
+            content = digest(json.dumps([sha256, parts]).encode()) if parts else sha256
+            return f"{name} ({content[:8]})"
+        case _:
+            return None
+
+
+def change_to_json(change: Change) -> dict[str, Json]:
+    """Return a change as JSON; an update names the fields that differ for readers of the document."""
+    data: dict[str, Json] = {"address": str(change.key), "kind": str(change.kind)}
+    match change:
+        case Create():
+            data |= {"action": "create", "new": to_json(change.new)}
+        case Update():
+            fields: list[Json] = [{"name": item.name, "old": item.old, "new": item.new} for item in change.fields]
+            data |= {"action": "update", "old": to_json(change.old), "new": to_json(change.new), "fields": fields}
+        case Delete():
+            data |= {"action": "delete", "old": to_json(change.old)}
+        case _:
+            assert_never(change)
+    return data
+
+
+def change_from_json(data: Mapping[str, Json]) -> Change:
+    """Read what `change_to_json` made. Raises ValueError when it is no change."""
+    match data:
+        case {"action": "create", "address": str(address), "new": dict(new)}:
+            key = Key.parse(address)
+            return Create(key, from_json(key.kind, new))
+        case {"action": "update", "address": str(address), "old": dict(old), "new": dict(new)}:
+            key = Key.parse(address)
+            return Update(key, from_json(key.kind, old), from_json(key.kind, new))
+        case {"action": "delete", "address": str(address), "old": dict(old)}:
+            key = Key.parse(address)
+            return Delete(key, from_json(key.kind, old))
+        case _:
+            raise ValueError("a change has an action (create, update, delete), an address and its resource")

@@ -1,0 +1,38 @@
+"""The order in which changes are made: what owns before what is owned, destroying the other way round and first."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from reconciler.model.key import Kind
+from reconciler.model.rule import Rule
+from reconciler.plan.change import Change, Delete
+
+LEVELS: Mapping[Kind, int] = MappingProxyType(
+    {
+        Kind.ACCOUNT: 0,
+        Kind.TEMPLATE: 1,
+        Kind.DICTIONARY: 2,
+        Kind.MAILBOX: 3,
+        Kind.INTEGRATION: 4,
+        Kind.CREDENTIAL: 5,
+        Kind.RULE: 6,
+    }
+)
+"""A kind depends on kinds of lower levels only."""
+
+
+def ordered(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Return the changes in the order in which they are made and shown.
+
+    Destroying comes first, so that an alias or a UUID is free before another resource takes it.
+    """
+    by_place = sorted(changes, key=_place)
+    destroyed = [change for change in reversed(by_place) if isinstance(change, Delete)]
+    return (*destroyed, *(change for change in by_place if not isinstance(change, Delete)))
+
+
+def _place(change: Change) -> tuple[int, tuple[str, ...], int, str]:
+    """Return what a change sorts by: its level, then its address, in which rules stand by their position."""
+    resource = change.old if isinstance(change, Delete) else change.new
+    position = resource.position if isinstance(resource, Rule) else 0
+    return LEVELS[change.kind], change.key.path[:-1], position, change.key.name
