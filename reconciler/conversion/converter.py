@@ -1,0 +1,220 @@
+"""Conversions as the gateway asks for them: a partner's file to envelopes (OUT), an envelope to a file (IN).
+
+What is untrusted — the map, the file, the validation files — is opened in worker processes only (`workers`). What a
+map asks of the gateway (dictionaries, aliases, envelopes) is answered here, between two runs of the map.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from types import TracebackType
+from typing import Protocol, Self, assert_never
+from uuid import UUID
+
+from reconciler.conversion.frames import Message
+from reconciler.conversion.functions import Lookup, Question
+from reconciler.conversion.workers import Conversation, Limits, Workers
+from reconciler.errors import ConversionError
+from reconciler.model.noun import Json
+from reconciler.model.rule import SourceFormat
+from reconciler.model.source_file import ContentReader, SourceFile
+from reconciler.model.template import TemplateRef
+
+__all__ = ["Converted", "Converter", "InConversion", "Limits", "Lookups", "OutConversion"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutConversion:
+    """A partner's file to be turned into an envelope of `template`, or into several with `multiple_envelopes`.
+
+    `source` is the format that the rule declares; None lets content type, name and content decide. `attributes` are
+    literals, or XPath over the first envelope when they begin with `/` or `xpath:`.
+    """
+
+    payload: bytes
+    file_name: str
+    content_type: str = ""
+    source: SourceFormat | None = None
+    stylesheet: SourceFile
+    validation: tuple[SourceFile, ...] = ()
+    sender_mailbox: UUID
+    template: TemplateRef
+    multiple_envelopes: bool = False
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InConversion:
+    """An envelope's XML to be turned into a partner's file.
+
+    `sender_mailbox` is the mailbox that sent the envelope. `attributes` are literals, or XPath over the envelope when
+    they begin with `/` or `xpath:`.
+    """
+
+    envelope: bytes
+    stylesheet: SourceFile
+    validation: tuple[SourceFile, ...] = ()
+    sender_mailbox: UUID
+    template: TemplateRef
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+class Lookups(Protocol):
+    """What a map may ask of the gateway. None means that there is no such thing."""
+
+    def dictionary_value(self, dictionary: str, column_of_value: str, value: str, column_to_find: str) -> str | None:
+        """Return the value in one column of the record that has `value` in another."""
+        ...
+
+    def dictionary_record(self, dictionary: str, column: str, value: str) -> str | None:
+        """Return the UUID of the record that has `value` in `column`."""
+        ...
+
+    def mailbox_by_alias(self, alias: str) -> str | None:
+        """Return the UUID of the mailbox with this alias. Raises ConversionError `alias_ambiguous`."""
+        ...
+
+    def envelope_by_field(self, template: str, field: str, value: str) -> str | None:
+        """Return the UUID of the envelope whose field has this value, if exactly one has."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Converted:
+    """What a conversion made.
+
+    `results`: OUT: one envelope XML document each, UTF-8; IN: exactly one file, in the encoding that the map's
+    `xsl:output` says. `source_xml` is what the map saw where that is not the payload itself. `messages` are the map's
+    own and the warnings of validation. `attachments` are the UUIDs, each appearing in a result, that stand for a copy
+    of the source file to be attached; `chain_envelope` is the envelope to which the map chains the result.
+    """
+
+    results: tuple[bytes, ...]
+    source_xml: bytes | None = None
+    messages: tuple[str, ...] = ()
+    attachments: tuple[str, ...] = ()
+    chain_envelope: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+class Converter:
+    """Runs conversions in worker processes. Thread-safe; as many run at a time as there are workers.
+
+    Every method raises ConversionError: with the map's or the file's own fault, or with `conversion_timeout` or
+    `conversion_killed` when the worker had to be ended; the next conversion is not affected.
+    """
+
+    def __init__(self, content: ContentReader, *, workers: int = 1, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
+        self._content: Callable[[str], bytes] = lru_cache(maxsize=256)(content)
+        self._workers = Workers(workers, limits)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers. Conversions that still run fail with `conversion_killed`."""
+        self._workers.close()
+
+    def convert_out(self, request: OutConversion, lookups: Lookups) -> Converted:
+        """Turn a partner's file into envelope XML."""
+        header: dict[str, Json] = {
+            "task": "out",
+            "file_name": request.file_name,
+            "content_type": request.content_type,
+            "source": request.source,
+            "multiple_envelopes": request.multiple_envelopes,
+        }
+        return self._convert(header, request.payload, request, lookups)
+
+    def convert_in(self, request: InConversion, lookups: Lookups) -> Converted:
+        """Turn an envelope's XML into a partner's file."""
+        return self._convert({"task": "in"}, request.envelope, request, lookups)
+
+    def to_source_xml(
+        self, payload: bytes, *, file_name: str, content_type: str = "", source: SourceFormat | None = None
+    ) -> bytes:
+        """Return a partner's file as the XML that a map would see."""
+        header: dict[str, Json] = {
+            "task": "source",
+            "file_name": file_name,
+            "content_type": content_type,
+            "source": source,
+        }
+        with self._workers.conversation() as conversation:
+            return conversation.ask(Message(header, (payload,))).frames[0]
+
+    def _convert(
+        self, header: dict[str, Json], payload: bytes, request: OutConversion | InConversion, lookups: Lookups
+    ) -> Converted:
+        files = (request.stylesheet, *request.validation)
+        header |= {
+            "files": [described(file) for file in files],
+            "parameters": {
+                "SENDER_MAILBOX": str(request.sender_mailbox),
+                "TEMPLATE_UUID": str(request.template.uuid),
+                "TEMPLATE_VERSION": str(request.template.version),
+            },
+            "attributes": dict(request.attributes),
+        }
+        contents = [self._content(sha256) for file in files for sha256 in file.hashes]
+        with self._workers.conversation() as conversation:
+            reply = conversation.ask(Message(header, (payload, *contents)))
+            while "asked" in reply.header:
+                reply = _answered(conversation, reply, lookups)
+        return _converted(reply)
+
+
+def described(file: SourceFile) -> Json:
+    """Return a file's names as a worker's message lists them; the contents follow in the same order as frames."""
+    return {"names": [file.name, *(part.name for part in file.parts)], "hashes": list(file.hashes)}
+
+
+def _answered(conversation: Conversation, reply: Message, lookups: Lookups) -> Message:
+    questions = _texts(reply.header["asked"])
+    try:
+        answers: dict[str, Json] = {text: _answer(Question.parse(text), lookups) for text in questions}
+    except ConversionError:
+        conversation.abort()
+        raise
+    return conversation.ask(Message({"answers": answers}))
+
+
+def _answer(question: Question, lookups: Lookups) -> str | None:
+    arguments = question.arguments
+    match question.lookup:
+        case Lookup.DICTIONARY_VALUE:
+            return lookups.dictionary_value(*arguments)
+        case Lookup.DICTIONARY_RECORD:
+            return lookups.dictionary_record(*arguments)
+        case Lookup.MAILBOX_BY_ALIAS:
+            return lookups.mailbox_by_alias(*arguments)
+        case Lookup.ENVELOPE_BY_FIELD:
+            return lookups.envelope_by_field(*arguments)
+        case _:
+            assert_never(question.lookup)
+
+
+def _converted(reply: Message) -> Converted:
+    header = reply.header
+    has_source = header["source_xml"] is True
+    chain, attributes = header["chain"], header["attributes"]
+    return Converted(
+        results=tuple(reply.frames[has_source:]),
+        source_xml=reply.frames[0] if has_source else None,
+        messages=_texts(header["messages"]),
+        attachments=_texts(header["attachments"]),
+        chain_envelope=None if chain is None else str(chain),
+        attributes={name: str(value) for name, value in attributes.items()} if isinstance(attributes, dict) else {},
+    )
+
+
+def _texts(value: Json) -> tuple[str, ...]:
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise ConversionError("conversion_killed", f"the worker answered {json.dumps(value)[:80]}")
+    return tuple(str(item) for item in value)

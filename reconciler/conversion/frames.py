@@ -1,0 +1,62 @@
+"""Messages between the gateway and a conversion's worker process: a JSON header and raw frames, each length-prefixed.
+
+No pickle: what a worker that ran a hostile map writes is read as data, never as objects.
+"""
+
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from reconciler.model.noun import Json
+
+_LENGTH = struct.Struct(">Q")
+_MAX_LENGTH = 1 << 31
+_MAX_FRAMES = 100_000
+
+
+class BrokenConversationError(EOFError):
+    """The other side ended, or wrote what is no message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A header and the byte strings that belong to it."""
+
+    header: dict[str, Json]
+    frames: Sequence[bytes] = field(default_factory=tuple)
+
+
+def write(stream: BinaryIO, message: Message) -> None:
+    """Write a message and flush. Raises OSError when the other side is gone."""
+    header = json.dumps([message.header, len(message.frames)]).encode()
+    for part in (header, *message.frames):
+        stream.write(_LENGTH.pack(len(part)))
+        stream.write(part)
+    stream.flush()
+
+
+def read(stream: BinaryIO) -> Message:
+    """Read one message. Raises BrokenConversationError when there is none, or half of one."""
+    try:
+        header, count = json.loads(_part(stream))
+    except ValueError:
+        raise BrokenConversationError("the header is not JSON of the expected shape") from None
+    if not isinstance(header, dict) or not isinstance(count, int) or not 0 <= count <= _MAX_FRAMES:
+        raise BrokenConversationError("the header is not JSON of the expected shape")
+    return Message(header, tuple(_part(stream) for _ in range(count)))
+
+
+def _part(stream: BinaryIO) -> bytes:
+    (length,) = _LENGTH.unpack(_exactly(stream, _LENGTH.size))
+    if length > _MAX_LENGTH:
+        raise BrokenConversationError("a frame is longer than any conversion needs")
+    return _exactly(stream, length)
+
+
+def _exactly(stream: BinaryIO, size: int) -> bytes:
+    data = stream.read(size)
+    if len(data) != size:
+        raise BrokenConversationError("the other side ended")
+    return data

@@ -1,0 +1,202 @@
+"""The worker processes of conversions, as the gateway holds them: started anew (never forked), limited, replaced.
+
+A worker that dies or exceeds the wall-clock limit costs its own conversion only; its place is taken at once by a new
+process, which starts while others work.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from queue import LifoQueue
+from typing import BinaryIO
+
+import reconciler
+from reconciler.conversion.frames import BrokenConversationError, Message, read, write
+from reconciler.errors import ConversionError
+from reconciler.model.noun import Json
+
+_EXIT_SECONDS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one conversion may use: seconds of wall clock and of CPU, bytes of memory, of input and of output.
+
+    A worker is replaced after `conversions` of them, so that nothing accumulates.
+    """
+
+    seconds: float = 8.0
+    cpu_seconds: int = 8
+    memory: int = 256 << 20
+    payload: int = 64 << 20
+    result: int = 64 << 20
+    conversions: int = 2000
+
+
+class Conversation:
+    """One conversion's exchange of messages with the worker that runs it."""
+
+    def __init__(self, worker: "_Worker") -> None:
+        self._worker = worker
+
+    def ask(self, message: Message) -> Message:
+        """Send a message and return the reply. Raises ConversionError when the reply is one, or none comes in time."""
+        reply = self._worker.exchange(message)
+        error = reply.header.get("error")
+        if isinstance(error, list):
+            code, text = error
+            raise ConversionError(str(code), str(text))
+        return reply
+
+    def abort(self) -> None:
+        """Let the worker drop a conversion that waits for answers."""
+        with suppress(ConversionError):
+            self.ask(Message({"abort": True}))
+
+
+class Workers:
+    """As many workers as conversions may run at a time; each starts when it is first needed."""
+
+    def __init__(self, count: int, limits: Limits) -> None:
+        if count < 1:
+            raise ValueError("conversions need at least one worker")
+        self._limits = limits
+        self._idle: LifoQueue[_Worker | None] = LifoQueue()
+        self._guard = threading.Lock()
+        self._living: set[_Worker] = set()
+        self._closed = False
+        for _ in range(count):
+            self._idle.put(None)
+
+    @contextmanager
+    def conversation(self) -> Iterator[Conversation]:
+        """Lend a worker for one conversion, waiting for one to be idle. Raises ConversionError after `close`."""
+        worker = self._idle.get()
+        try:
+            if worker is None:
+                worker = self._start()
+            yield Conversation(worker)
+        except ConversionError:
+            raise
+        except BaseException:
+            # Whatever interrupted the exchange, the worker may still wait in the midst of it.
+            if worker is not None:
+                worker.kill()
+            raise
+        finally:
+            if worker is not None and worker.spent:
+                worker = self._replace(worker)
+            self._idle.put(worker)
+
+    def close(self) -> None:
+        """End all workers; conversions that still run fail."""
+        with self._guard:
+            self._closed = True
+            living = tuple(self._living)
+            self._living.clear()
+        for worker in living:
+            worker.end()
+
+    def _start(self) -> "_Worker":
+        with self._guard:
+            if self._closed:
+                raise ConversionError("conversion_killed", "conversions are being shut down")
+            worker = _Worker(self._limits)
+            self._living.add(worker)
+        return worker
+
+    def _replace(self, worker: "_Worker") -> "_Worker | None":
+        with self._guard:
+            self._living.discard(worker)
+            closed = self._closed
+        worker.end()
+        return None if closed else self._start()
+
+
+class _Worker:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._left = limits.conversions
+        self._timed_out = False
+        command = [sys.executable, "-P", "-s", "-m", "reconciler.conversion.worker_process"]
+        # Nothing of the gateway's environment, where its keys may be; only where this package is.
+        environment = {"PYTHONPATH": str(Path(reconciler.__file__).parents[1]), "LC_ALL": "C.UTF-8"}
+        self._process = subprocess.Popen(  # noqa: S603 - our own module, started by this interpreter
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            cwd=os.sep,
+            start_new_session=True,
+        )
+        limited: dict[str, Json] = dict(asdict(limits))
+        # A worker that cannot start is found when the first conversion asks it.
+        with suppress(OSError):
+            write(self._stdin, Message({"limits": limited}))
+
+    @property
+    def _stdin(self) -> BinaryIO:
+        stream = self._process.stdin
+        if stream is None:
+            raise ConversionError("conversion_killed", "the worker process has no input")
+        return stream  # type: ignore[return-value]
+
+    @property
+    def spent(self) -> bool:
+        """Whether this process shall run no further conversion."""
+        return self._left <= 0 or self._process.poll() is not None
+
+    def exchange(self, message: Message) -> Message:
+        """Write a message and read the reply within the wall-clock limit."""
+        if "task" in message.header:
+            self._left -= 1
+        stdout = self._process.stdout
+        if stdout is None:
+            raise ConversionError("conversion_killed", "the worker process has no output")
+        alarm = threading.Timer(self._limits.seconds, self._time_out)
+        alarm.daemon = True
+        alarm.start()
+        try:
+            write(self._stdin, message)
+            return read(stdout)  # type: ignore[arg-type]
+        except (OSError, BrokenConversationError, ValueError):
+            raise self._death() from None
+        finally:
+            alarm.cancel()
+
+    def kill(self) -> None:
+        """End the process now."""
+        self._process.kill()
+        self._process.wait()
+
+    def end(self) -> None:
+        """End the process, gently where it listens, and free its pipes."""
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                with suppress(OSError):
+                    stream.close()
+        try:
+            self._process.wait(_EXIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def _time_out(self) -> None:
+        self._timed_out = True
+        self._process.kill()
+
+    def _death(self) -> ConversionError:
+        self._process.kill()
+        status = self._process.wait()
+        if self._timed_out:
+            return ConversionError("conversion_timeout", f"the conversion took longer than {self._limits.seconds:g} s")
+        return ConversionError(
+            "conversion_killed",
+            f"the conversion was ended (status {status}): it exceeded {self._limits.memory >> 20} MiB of memory or"
+            f" {self._limits.cpu_seconds} s of CPU, or its process failed",
+        )
