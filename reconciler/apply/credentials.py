@@ -1,0 +1,94 @@
+"""Generating credentials. What is generated here is seen in clear text by nothing but the store's keyring."""
+
+import base64
+import secrets
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import assert_never
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.x509.oid import NameOID
+
+from reconciler.model.credential import Credential, CredentialKind, Secret
+from reconciler.store.credentials import Generated
+
+PASSWORD_BYTES = 24
+"""Random bytes of a password: 192 bits, written as 32 URL-safe characters."""
+
+RSA_BITS = 3072
+"""NIST SP 800-57 part 1, table 2: 128 bits of strength, as AES-128."""
+
+CERTIFICATE_LIFETIME = timedelta(days=3 * 365)
+
+
+def generate(credential: Credential) -> Generated:
+    """Return a new secret of the credential's kind; a certificate takes some tenths of a second."""
+    match credential.kind:
+        case CredentialKind.PASSWORD:
+            return _password()
+        case CredentialKind.SSH_HOST_KEY:
+            return _ssh_host_key()
+        case CredentialKind.CERTIFICATE:
+            return _certificate(credential.subject or "reconciler")
+        case _:
+            assert_never(credential.kind)
+
+
+def _password() -> Generated:
+    password = secrets.token_urlsafe(PASSWORD_BYTES)
+    verifier = sha256(password.encode()).digest()
+    return Generated(Secret(password), f"SHA256:{_base64(verifier)[:16]}", datetime.now(UTC), verifier=verifier)
+
+
+def _ssh_host_key() -> Generated:
+    """Return an Ed25519 key in OpenSSH's format, with the fingerprint that ssh clients show (RFC 8709, RFC 4716)."""
+    key = ed25519.Ed25519PrivateKey.generate()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    fingerprint = _base64(sha256(base64.b64decode(public.split()[1])).digest())
+    return Generated(Secret(private), f"SHA256:{fingerprint}", datetime.now(UTC), public=public)
+
+
+def _certificate(subject: str) -> Generated:
+    """Return an RSA key (PKCS#8) with a self-signed certificate that signs and decrypts (RFC 5280, section 4.2.1.3)."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject[:64])])
+    now = datetime.now(UTC)
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=True,
+        key_encipherment=True,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        # A partner's clock may be behind ours.
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + CERTIFICATE_LIFETIME)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return Generated(
+        Secret(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()),
+        f"SHA256:{certificate.fingerprint(hashes.SHA256()).hex(':').upper()}",
+        now,
+        public=certificate.public_bytes(serialization.Encoding.PEM).decode(),
+        expires_at=certificate.not_valid_after_utc,
+    )
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).rstrip(b"=").decode()
