@@ -43,7 +43,9 @@ class Element:
         try:
             root = etree.fromstring(xml, parser)
         except etree.XMLSyntaxError as error:
-            raise XmlError(error.lineno or 1, f"not well-formed XML: {error.msg}") from None
+            raise XmlError(
+                error.lineno or 1, f"not well-formed XML: {str(error.msg).partition(', line ')[0]}"
+            ) from None
         if root.getroottree().docinfo.internalDTD is not None:
             raise XmlError(1, "a DOCTYPE is not allowed")
         found = cls(root)
@@ -119,7 +121,7 @@ class Element:
             raise self.wrong(f"says '{text.strip()}', which is no date and time of ISO 8601") from None
 
     def children(self, *tags: str) -> Iterator["Element"]:
-        """Yield the children, which must be of these tags; text between them and attributes not asked for are refused."""
+        """Yield the children, which must be of these tags; refuse text between them and attributes not asked for."""
         self._no_attribute_left()
         texts = (self._element.text, *(child.tail for child in self._children))
         if any(text and text.strip() for text in texts):

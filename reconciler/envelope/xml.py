@@ -269,11 +269,11 @@ def to_xml(envelope: Envelope) -> bytes:
     state = etree.SubElement(root, "state")
     etree.SubElement(state, "status").text = envelope.state.status
     etree.SubElement(state, "date").text = _written(envelope.state.date) if envelope.state.date else None
-    etree.SubElement(state, "roleId").text = envelope.state.role_id
-    etree.SubElement(state, "message").text = envelope.state.message
+    etree.SubElement(state, "roleId").text = envelope.state.role_id or None
+    etree.SubElement(state, "message").text = envelope.state.message or None
     info = etree.SubElement(root, "info")
-    etree.SubElement(info, "subject").text = envelope.subject
-    etree.SubElement(info, "message").text = envelope.message
+    etree.SubElement(info, "subject").text = envelope.subject or None
+    etree.SubElement(info, "message").text = envelope.message or None
     if envelope.forwarding is not None:
         forwarding = etree.SubElement(info, "forwarding")
         _set(forwarding, delegation=envelope.forwarding.delegation, sharing=envelope.forwarding.sharing)
