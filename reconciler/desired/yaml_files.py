@@ -1,0 +1,59 @@
+"""The files of a configuration: which ones there are, and what stands in them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from reconciler.desired.codes import Code
+from reconciler.desired.yaml_composer import Composer
+from reconciler.desired.yaml_document import YamlDocument
+from reconciler.errors import NotFoundError, Position, Problem
+
+ROOT_FILE = "reconciler.yaml"
+_HIDDEN = (".", "_")
+
+
+def find_root(start: Path) -> Path:
+    """Return the nearest folder at or above `start` that has a `reconciler.yaml`. Raises NotFoundError."""
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / ROOT_FILE).is_file():
+            return folder
+    raise NotFoundError(f"there is no {ROOT_FILE} in {start} or above it; `reconciler init DIR` writes one")
+
+
+def find_files(root: Path) -> Iterator[str]:
+    """Yield `reconciler.yaml` and then every other YAML file below the root, sorted, by its path relative to the root.
+
+    Folders and files whose names start with `.` or `_` are left out, and links to folders are not followed.
+    """
+    yield ROOT_FILE
+    found: list[str] = []
+    folders = [root]
+    while folders:
+        for entry in folders.pop().iterdir():
+            if entry.name.startswith(_HIDDEN):
+                continue
+            if entry.is_dir():
+                if not entry.is_symlink():
+                    folders.append(entry)
+            elif entry.suffix in {".yaml", ".yml"}:
+                found.append(entry.relative_to(root).as_posix())
+    yield from sorted(name for name in found if name != ROOT_FILE)
+
+
+def read_documents(root: Path, file: str) -> tuple[list[YamlDocument], list[Problem]]:
+    """Return the documents of a file and what is wrong with it as YAML. `file` is relative to the root."""
+    try:
+        content = (root / file).read_bytes()
+    except OSError as error:
+        return [], [Problem(Position(file, 1, 1), Code.BAD_FILE.value, f"cannot be read: {error.strerror}")]
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
+        message = f"byte 0x{content[error.start]:02X} is not UTF-8"
+        return [], [Problem(Position(file, line, column), Code.NOT_UTF8.value, message)]
+    composer = Composer(file, text)
+    composer.compose()
+    return composer.documents, composer.problems
