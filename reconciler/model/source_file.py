@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Protocol, Self
 
-from pydantic import GetJsonSchemaHandler, ValidationInfo, model_validator
+from pydantic import GetJsonSchemaHandler, ModelWrapValidatorHandler, ValidationInfo, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -43,11 +43,11 @@ class SourceFile(Noun):
         """The hashes of this file and of all its parts."""
         return (self.sha256, *(part.sha256 for part in self.parts))
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _read(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - the type is what is being found out
+    def _read(cls, value: object, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> "SourceFile":
         if not isinstance(value, str):
-            return value
+            return handler(value)
         reader: FileReader | None = (info.context or {}).get("read_file")
         if reader is None:
             raise ValueError("a path can be read from a configuration only")

@@ -1,0 +1,153 @@
+"""Reading the files that a configuration names, and the files that those include."""
+
+import os
+import posixpath
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+from pathlib import Path
+
+from lxml import etree
+from pydantic_core import PydanticCustomError
+
+from reconciler.desired.codes import Code
+from reconciler.errors import BlobError
+from reconciler.model.source_file import Part, SourceFile, digest
+
+MAX_SIZE = 64 * 2**20
+"""Bytes that a file may have: more is no stylesheet, schema, template or dictionary."""
+
+_XSL = "{http://www.w3.org/1999/XSL/Transform}"
+_XSD = "{http://www.w3.org/2001/XMLSchema}"
+_INCLUDES = {
+    ".xsl": ((f"{_XSL}include", "href"), (f"{_XSL}import", "href")),
+    ".xsd": tuple((f"{_XSD}{word}", "schemaLocation") for word in ("include", "import", "redefine", "override")),
+    ".sch": tuple(
+        (f"{{{namespace}}}{word}", "href")
+        for namespace in ("http://purl.oclc.org/dsdl/schematron", "http://www.ascc.net/xml/schematron")
+        for word in ("include", "extends")
+    ),
+}
+_INCLUDES[".xslt"] = _INCLUDES[".xsl"]
+
+
+class SourceFiles:
+    """The files below one root, each read once. Paths are relative to the root, with `/`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._real_root = os.path.realpath(root)
+        self._hashes: dict[str, str] = {}
+        self._files: dict[str, SourceFile] = {}
+        self._paths: dict[SourceFile, str] = {}
+        self.contents: dict[str, bytes] = {}
+
+    def reader(self, folder: str) -> Callable[[str], SourceFile]:
+        """Return a reader of paths relative to a folder; it raises PydanticCustomError with a `Code` as its type."""
+
+        def read(path: str) -> SourceFile:
+            return self._source_file(self._below_root(folder, path))
+
+        return read
+
+    def path(self, file: SourceFile, part: str | None = None) -> str:
+        """Return where a file, or one of its parts, was read."""
+        main = self._paths[file]
+        return main if part is None else posixpath.normpath(posixpath.join(posixpath.dirname(main), part))
+
+    def content(self, sha256: str) -> bytes:
+        """Return a content by its hash: a `ContentReader`."""
+        try:
+            return self.contents[sha256]
+        except KeyError:
+            raise BlobError(f"no file of the configuration has the SHA-256 {sha256}") from None
+
+    def _source_file(self, path: str) -> SourceFile:
+        file = self._files.get(path)
+        if file is None:
+            sha256 = self._read(path)
+            folder = posixpath.dirname(path) or "."
+            parts = [
+                Part(name=posixpath.relpath(part, folder), sha256=self._hashes[part])
+                for part in sorted(self._included(path))
+            ]
+            file = SourceFile(name=posixpath.basename(path), sha256=sha256, parts=tuple(parts))
+            self._files[path] = file
+            self._paths.setdefault(file, path)
+        return file
+
+    def _included(self, main: str) -> set[str]:
+        """Return what a file includes, directly or not, read."""
+        found: set[str] = set()
+        pending = [main]
+        while pending:
+            path = pending.pop()
+            for href, line in _hrefs(path, self.contents[self._hashes[path]]):
+                try:
+                    part = self._below_root(posixpath.dirname(path), href)
+                    self._read(part)
+                except PydanticCustomError as error:
+                    context = {**(error.context or {}), "file": path, "line": line, "text": href}
+                    raise PydanticCustomError(Code(error.type).value, error.message_template, context) from None
+                if part != main and part not in found:
+                    found.add(part)
+                    pending.append(part)
+        return found
+
+    def _below_root(self, folder: str, path: str) -> str:
+        joined = posixpath.normpath(posixpath.join(folder, path))
+        if not path or "\0" in path or posixpath.isabs(path) or joined == ".." or joined.startswith("../"):
+            raise _mistake(Code.BAD_FILE, f"'{path}' is outside the configuration's folder")
+        return joined
+
+    def _read(self, path: str) -> str:
+        """Return the hash of a file's content, which is then in `contents`."""
+        known = self._hashes.get(path)
+        if known is not None:
+            return known
+        real = os.path.realpath(self._root / path)
+        if os.path.commonpath((real, self._real_root)) != self._real_root:
+            raise _mistake(Code.BAD_FILE, f"'{path}' is a link that leads outside the configuration's folder")
+        try:
+            with Path(real).open("rb") as stream:
+                content = stream.read(MAX_SIZE + 1)
+        except FileNotFoundError:
+            raise _mistake(Code.MISSING_FILE, f"there is no file '{path}'", self._nearest(path)) from None
+        except OSError as error:
+            raise _mistake(Code.BAD_FILE, f"'{path}' cannot be read: {error.strerror}") from None
+        if len(content) > MAX_SIZE:
+            raise _mistake(Code.BAD_FILE, f"'{path}' is larger than {MAX_SIZE // 2**20} MiB")
+        sha256 = digest(content)
+        self._hashes[path] = sha256
+        self.contents.setdefault(sha256, content)
+        return sha256
+
+    def _nearest(self, path: str) -> str:
+        """Return the name in the same folder, or the path of the same name elsewhere, that may be meant."""
+        folder, name = posixpath.split(path)
+        place = self._root / folder
+        names = [entry.name for entry in place.iterdir()] if place.is_dir() else []
+        return next(iter(get_close_matches(name, names, n=1)), "")
+
+
+def _mistake(code: Code, message: str, suggestion: str = "") -> PydanticCustomError:
+    return PydanticCustomError(code.value, "{message}", {"message": message, "suggestion": suggestion})
+
+
+def _hrefs(path: str, content: bytes) -> Iterator[tuple[str, int]]:
+    """Yield the relative references of an XML file that includes others, with their lines.
+
+    A file that is not well-formed has none here: the compiler says what is wrong with it. A URL is none either.
+    """
+    includes = _INCLUDES.get(posixpath.splitext(path)[1].lower(), ())
+    if not includes:
+        return
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    try:
+        tree = etree.fromstring(content, parser)
+    except etree.XMLSyntaxError:
+        return
+    for tag, attribute in includes:
+        for element in tree.iter(tag):
+            href = str(element.get(attribute, "")).partition("#")[0]
+            if href and "://" not in href and not href.startswith(("urn:", "data:")):
+                yield href, element.sourceline or 1
