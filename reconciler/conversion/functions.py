@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Self
 from uuid import uuid4
 
@@ -17,6 +18,11 @@ from reconciler.errors import ConversionError
 NAMESPACE = "java:com.whitedoc.xslt.extensions.WdExtensions"
 ANSWERS = "{urn:reconciler:conversion}answers"
 SEED = "{urn:reconciler:conversion}seed"
+_SCOPE = (
+    'xmlns:x="http://www.w3.org/1999/XSL/Transform" xmlns:xs="http://www.w3.org/2001/XMLSchema"'
+    ' xmlns:map="http://www.w3.org/2005/xpath-functions/map" xmlns:r="urn:reconciler:conversion"'
+    ' version="3.0" expand-text="no"'
+)
 _ASK, _ATTACH, _CHAIN = (f"urn:reconciler:conversion:{word}:" for word in ("ask", "attach", "chain"))
 
 
@@ -90,52 +96,70 @@ def seed() -> str:
     return str(uuid4())[:24]
 
 
-def _lookup_function(lookup: Lookup) -> str:
-    parameters = "".join(f'<x:param name="{name}" as="xs:anyAtomicType?"/>' for name in _ARGUMENTS[lookup])
-    arguments = ", ".join(f"string(${name})" for name in _ARGUMENTS[lookup])
-    missing = " or ".join(f"empty(${name})" for name in _ARGUMENTS[lookup])
-    return (
-        f'<x:function name="Q{{{NAMESPACE}}}{lookup}" as="xs:string?">{parameters}'
-        f"<x:variable name=\"question\" select=\"serialize(['{lookup}', {arguments}], map {{'method': 'json'}})\"/>"
-        f'<x:choose><x:when test="{missing}"/>'
-        f'<x:when test="map:contains($r:answered, $question)"><x:sequence select="$r:answered($question)"/></x:when>'
-        f"<x:otherwise><x:message select=\"'{_ASK}' || $question\"/></x:otherwise></x:choose></x:function>"
+def answers(known: Mapping[str, str | None]) -> str:
+    """Return answers by question's text as the value of the parameter `ANSWERS`."""
+    return json.dumps(known)
+
+
+@cache
+def declarations() -> str:
+    """Return the functions as top-level declarations, on one line, that can be put into any stylesheet."""
+    uuid_functions = (
+        _new_uuid(f"Q{{{NAMESPACE}}}createAttachementWithSourceFile", before=_message(_ATTACH, "$uuid")),
+        _new_uuid("Q{java:java.util.UUID}randomUUID"),
+    )
+    return "".join(
+        (
+            _top("param", 'name="r:answers" as="xs:string" select="\'{}\'"'),
+            _top("param", 'name="r:seed" as="xs:string" select="\'00000000-0000-4000-8000-\'"'),
+            _top("variable", 'name="r:answered" as="map(*)" select="parse-json($r:answers)"'),
+            *map(_lookup_function, Lookup),
+            *uuid_functions,
+            _chain_function(),
+        )
     )
 
 
-def _new_uuid(name: str, *, message: str) -> str:
+def _top(element: str, attributes: str, content: str = "") -> str:
+    # Each declaration brings its own namespaces and version: those of the stylesheet may be any.
+    return f"<x:{element} {_SCOPE} {attributes}>{content}</x:{element}>"
+
+
+def _message(mark: str, expression: str) -> str:
+    return f"<x:message select=\"'{mark}' || {expression}\"/>"
+
+
+def _lookup_function(lookup: Lookup) -> str:
+    names = _ARGUMENTS[lookup]
+    arguments = ", ".join(f"string(${name})" for name in names)
+    missing = " or ".join(f"empty(${name})" for name in names)
+    return _top(
+        "function",
+        f'name="Q{{{NAMESPACE}}}{lookup}" as="xs:string?"',
+        "".join(f'<x:param name="{name}" as="xs:anyAtomicType?"/>' for name in names)
+        + f"<x:variable name=\"question\" select=\"serialize(['{lookup}', {arguments}], map {{'method': 'json'}})\"/>"
+        f'<x:choose><x:when test="{missing}"/>'
+        '<x:when test="map:contains($r:answered, $question)"><x:sequence select="$r:answered($question)"/></x:when>'
+        f"<x:otherwise>{_message(_ASK, '$question')}</x:otherwise></x:choose>",
+    )
+
+
+def _new_uuid(name: str, *, before: str = "") -> str:
     # generate-id() of a new node differs at each call; its digits fill the last group of the conversion's own UUIDs.
-    return (
-        f'<x:function name="{name}" as="xs:string" new-each-time="yes">'
+    return _top(
+        "function",
+        f'name="{name}" as="xs:string" new-each-time="yes"',
         '<x:variable name="node"><r:node/></x:variable>'
         '<x:variable name="uuid" select="$r:seed || format-integer(xs:integer('
         "replace(generate-id($node), '\\D', '')), '000000000000')\"/>"
-        f'{message}<x:sequence select="$uuid"/></x:function>'
+        f'{before}<x:sequence select="$uuid"/>',
     )
 
 
-def declarations() -> str:
-    """Return the functions as top-level declarations, on one line, that can be put into any stylesheet."""
-    # `version` and the namespaces stand on a wrapper's place, each element: the stylesheet's own may be anything.
-    attach = f"<x:message select=\"'{_ATTACH}' || $uuid\"/>"
-    text = "".join(
-        (
-            '<x:param name="r:answers" as="xs:string" select="\'{}\'"/>',
-            '<x:param name="r:seed" as="xs:string" select="\'00000000-0000-4000-8000-\'"/>',
-            '<x:variable name="r:answered" as="map(*)" select="parse-json($r:answers)"/>',
-            *(_lookup_function(lookup) for lookup in Lookup),
-            _new_uuid(f"Q{{{NAMESPACE}}}createAttachementWithSourceFile", message=attach),
-            _new_uuid("Q{java:java.util.UUID}randomUUID", message=""),
-            f'<x:function name="Q{{{NAMESPACE}}}chainEnvelope" as="empty-sequence()" new-each-time="yes">'
-            '<x:param name="envelope" as="xs:anyAtomicType?"/>'
-            f'<x:if test="exists($envelope)"><x:message select="\'{_CHAIN}\' || $envelope"/></x:if></x:function>',
-        )
+def _chain_function() -> str:
+    return _top(
+        "function",
+        f'name="Q{{{NAMESPACE}}}chainEnvelope" as="empty-sequence()" new-each-time="yes"',
+        '<x:param name="envelope" as="xs:anyAtomicType?"/>'
+        f'<x:if test="exists($envelope)">{_message(_CHAIN, "$envelope")}</x:if>',
     )
-    scope = (
-        ' xmlns:x="http://www.w3.org/1999/XSL/Transform" xmlns:xs="http://www.w3.org/2001/XMLSchema"'
-        ' xmlns:map="http://www.w3.org/2005/xpath-functions/map" xmlns:r="urn:reconciler:conversion" version="3.0"'
-        ' expand-text="no"'
-    )
-    for element in ('param name="r:', 'variable name="r:', "function "):
-        text = text.replace(f"<x:{element}", f"<x:{element.split()[0]}{scope} {element.partition(' ')[2]}")
-    return text

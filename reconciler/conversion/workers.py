@@ -18,7 +18,6 @@ from typing import BinaryIO
 import reconciler
 from reconciler.conversion.frames import BrokenConversationError, Message, read, write
 from reconciler.errors import ConversionError
-from reconciler.model.noun import Json
 
 _EXIT_SECONDS = 2
 
@@ -80,6 +79,9 @@ class Workers:
         try:
             if worker is None:
                 worker = self._start()
+            elif worker.spent:
+                # It died while idle.
+                worker = self._replace(worker)
             yield Conversation(worker)
         except ConversionError:
             raise
@@ -89,9 +91,7 @@ class Workers:
                 worker.kill()
             raise
         finally:
-            if worker is not None and worker.spent:
-                worker = self._replace(worker)
-            self._idle.put(worker)
+            self._idle.put(self._successor(worker))
 
     def close(self) -> None:
         """End all workers; conversions that still run fail."""
@@ -110,12 +110,19 @@ class Workers:
             self._living.add(worker)
         return worker
 
-    def _replace(self, worker: "_Worker") -> "_Worker | None":
+    def _successor(self, worker: "_Worker | None") -> "_Worker | None":
+        if worker is None or not worker.spent:
+            return worker
+        # Started at once, it is up by the time that the next conversion comes.
+        with suppress(ConversionError):
+            return self._replace(worker)
+        return None
+
+    def _replace(self, worker: "_Worker") -> "_Worker":
         with self._guard:
             self._living.discard(worker)
-            closed = self._closed
         worker.end()
-        return None if closed else self._start()
+        return self._start()
 
 
 class _Worker:
@@ -135,10 +142,9 @@ class _Worker:
             cwd=os.sep,
             start_new_session=True,
         )
-        limited: dict[str, Json] = dict(asdict(limits))
         # A worker that cannot start is found when the first conversion asks it.
         with suppress(OSError):
-            write(self._stdin, Message({"limits": limited}))
+            write(self._stdin, Message({"limits": dict(asdict(limits))}))
 
     @property
     def _stdin(self) -> BinaryIO:
@@ -150,7 +156,8 @@ class _Worker:
     @property
     def spent(self) -> bool:
         """Whether this process shall run no further conversion."""
-        return self._left <= 0 or self._process.poll() is not None
+        # An alarm that rings just as the reply comes leaves a process that is about to die.
+        return self._left <= 0 or self._timed_out or self._process.poll() is not None
 
     def exchange(self, message: Message) -> Message:
         """Write a message and read the reply within the wall-clock limit."""

@@ -1,0 +1,119 @@
+"""A stylesheet's text made ready for Saxon: includes as data: URIs, and our functions before the root's end tag.
+
+The text is edited in place, never parsed and written again, so that every line keeps its number in error messages.
+"""
+
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from xml.parsers import expat
+
+from reconciler.conversion import functions
+from reconciler.conversion.rule_file import RuleFile
+from reconciler.conversion.xml_input import parse, text_of
+from reconciler.errors import ConversionError
+
+XSLT = "http://www.w3.org/1999/XSL/Transform"
+_ROOTS = frozenset({f"{XSLT} stylesheet", f"{XSLT} transform", f"{XSLT} package"})
+_INCLUDES = frozenset({f"{XSLT} include", f"{XSLT} import"})
+_HREF = re.compile(rb"""(?<=\s)href\s*=\s*(?:"[^"]*"|'[^']*')""")
+_MAX_BYTES = 32 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What the unnamed `xsl:output` declares."""
+
+    method: str = "xml"
+    encoding: str = "UTF-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """The text to compile; `modules` are the data: URIs of included files → their names."""
+
+    text: str
+    output: Output
+    modules: Mapping[str, str]
+
+    def module(self, shown: str) -> str | None:
+        """Return the included file that a message of Saxon's means, which shows the end of its URI; None: the main."""
+        if not shown or shown.startswith("file:"):
+            return None
+        return next((name for uri, name in self.modules.items() if uri.endswith(shown)), None)
+
+
+@dataclass(slots=True)
+class _Assembly:
+    file: RuleFile
+    output: Output = field(default_factory=Output)
+    modules: dict[str, str] = field(default_factory=dict)
+    size: int = 0
+
+    def module(self, name: str, including: tuple[str, ...]) -> bytes:
+        """Return a module's text with every include replaced by its data: URI."""
+        if name in including:
+            raise ConversionError("stylesheet_invalid", f"{name} includes itself: {' → '.join((*including, name))}")
+        content = self.file.contents[name]
+        text = text_of(content, parse(content, what=name, code="stylesheet_invalid")).encode()
+        spots = _Spots.of(text)
+        edits: list[tuple[int, int, bytes]] = []
+        for start, href in spots.includes:
+            part = self.file.included(name, href)
+            found = _HREF.search(text, start)
+            if part is not None and found is not None:
+                uri = b"data:application/xml;base64," + b64encode(self.module(part, (*including, name)))
+                self.modules[uri.decode()] = part
+                edits.append((found.start(), found.end(), b'href="' + uri + b'"'))
+        if not including and spots.end is not None:
+            edits.append((spots.end, spots.end, functions.declarations().encode()))
+        # Included modules come first: what this one declares stands above them.
+        self.output = replace(self.output, **spots.output)
+        for start, end, replacement in reversed(edits):
+            text = text[:start] + replacement + text[end:]
+        self.size += len(text)
+        if self.size > _MAX_BYTES:
+            raise ConversionError("stylesheet_invalid", f"{name}: included so often that it exceeds {_MAX_BYTES} bytes")
+        return text
+
+
+@dataclass(slots=True)
+class _Spots:
+    """The byte positions of a module that are edited; `end` is the root's end tag, None when there is no place."""
+
+    includes: list[tuple[int, str]] = field(default_factory=list)
+    output: dict[str, str] = field(default_factory=dict)
+    end: int | None = None
+
+    @classmethod
+    def of(cls, text: bytes) -> "_Spots":
+        spots, depth, begin, root = cls(), 0, 0, ""
+        parser = expat.ParserCreate("utf-8", namespace_separator=" ")
+
+        def start(tag: str, attributes: dict[str, str]) -> None:
+            nonlocal depth, begin, root
+            if depth == 0:
+                begin, root = parser.CurrentByteIndex, tag
+            elif tag in _INCLUDES and "href" in attributes:
+                spots.includes.append((parser.CurrentByteIndex, attributes["href"]))
+            elif tag == f"{XSLT} output" and "name" not in attributes:
+                spots.output |= {key: attributes[key] for key in ("method", "encoding") if key in attributes}
+            depth += 1
+
+        def end(_tag: str) -> None:
+            nonlocal depth
+            depth -= 1
+            if depth == 0 and root in _ROOTS and parser.CurrentByteIndex > begin:
+                spots.end = parser.CurrentByteIndex
+
+        parser.StartElementHandler, parser.EndElementHandler = start, end
+        parser.Parse(text, True)
+        return spots
+
+
+def assemble(file: RuleFile) -> Assembled:
+    """Return a stylesheet ready to compile. Raises ConversionError `stylesheet_invalid`."""
+    assembly = _Assembly(file)
+    text = assembly.module(file.name, ()).decode()
+    return Assembled(text, assembly.output, assembly.modules)

@@ -1,0 +1,226 @@
+"""Maps: XSLT stylesheets compiled once and run many times by Saxon, with everything that reaches outside turned off."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from lxml import etree
+from saxonche import PySaxonApiError, PySaxonProcessor, PyXdmNode, PyXsltExecutable
+
+from reconciler.conversion import functions, sandbox
+from reconciler.conversion.rule_file import RuleFile
+from reconciler.conversion.stylesheet_text import Assembled, Output, assemble
+from reconciler.errors import ConversionError
+
+_FEATURE = "http://saxon.sf.net/feature/"
+_SAFE = {
+    # `data` alone: includes are handed over as data: URIs, which reach nothing but themselves.
+    "allowedProtocols": "data",
+    "allow-external-functions": "off",
+    "disableXslEvaluate": "true",
+    "regexBacktrackingLimit": "1000000",
+    # Without it parse-xml() of a string with a DTD reads local files.
+    "parserFeature?uri=http%3A//apache.org/xml/features/disallow-doctype-decl": "true",
+}
+_ERROR = re.compile(
+    r"on line (?P<line>\d+)(?: column \d+)?(?: of (?P<module>\S*?))?:?[ ]*\n"
+    r"\s*(?:(?P<code>[A-Z]{4}\d{4}|Q\S+)\s+)?(?P<message>.*?)"
+    r"(?=\n\s*In |\n\s*(?:Static |Type |Dynamic )?[Ee]rror |\n\s*Warning |\n\s*\n|\s*\Z)",
+    re.DOTALL,
+)
+_MAX_ROUNDS = 20
+_DECLARED_UTF8 = re.compile(r'\A(\ufeff?<\?xml version="[\d.]+" encoding=)"utf-8"')
+_NOT_MARKUP = frozenset({"text", "json", "adaptive"})
+
+
+class StylesheetFault(NamedTuple):
+    """One error of a compilation; `file` is the name of a part, None the main file."""
+
+    message: str
+    line: int | None
+    file: str | None
+    suggestion: str
+
+
+class StylesheetError(ConversionError):
+    """A stylesheet does not compile."""
+
+    def __init__(self, name: str, faults: tuple[StylesheetFault, ...]) -> None:
+        self.faults = faults
+        super().__init__(
+            "stylesheet_invalid",
+            "; ".join(
+                f"{fault.file or name}{'' if fault.line is None else f', line {fault.line}'}: {fault.message}"
+                + (f" ({fault.suggestion})" if fault.suggestion else "")
+                for fault in faults
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a map made: the serialised result as text, its messages, attachments and the envelope it chains to."""
+
+    text: str
+    messages: tuple[str, ...]
+    attachments: tuple[str, ...]
+    chain: str | None
+
+
+class Saxon:
+    """A Saxon processor that opens nothing."""
+
+    def __init__(self) -> None:
+        self._processor = PySaxonProcessor(license=False)
+        for name, value in _SAFE.items():
+            self._processor.set_configuration_property(_FEATURE + name, value)
+        self._compiler = self._processor.new_xslt30_processor()
+
+    def compile(self, file: RuleFile) -> "Stylesheet":
+        """Compile a stylesheet with the files it includes. Raises StylesheetError."""
+        assembled = assemble(file)
+        return Stylesheet(self._processor, file.name, self._executable(file.name, assembled), assembled)
+
+    def node(self, tree: etree._ElementTree) -> PyXdmNode:
+        """Return a parsed document as Saxon's own."""
+        text = etree.tostring(tree, encoding="unicode")
+        try:
+            return self._processor.parse_xml(xml_text=text, encoding="utf-8")
+        except PySaxonApiError as error:
+            raise ConversionError("source_xml", f"the XML cannot be read: {_plain(error)}") from None
+
+    def xpath(self, expression: str, context: PyXdmNode, *, what: str) -> str:
+        """Return the string values of an XPath 3.1 expression, joined by spaces; `what` names it in the error."""
+        processor = self._processor.new_xpath_processor()
+        try:
+            processor.set_context(xdm_item=context)
+            value = processor.evaluate(expression)
+        except PySaxonApiError as error:
+            raise ConversionError("xpath_invalid", f"{what}: {_plain(error)}") from None
+        return "" if value is None else " ".join(value.item_at(index).string_value for index in range(value.size))
+
+    def _executable(self, name: str, assembled: Assembled) -> PyXsltExecutable:
+        sandbox.diagnostics()
+        try:
+            return self._compiler.compile_stylesheet(stylesheet_text=assembled.text, encoding="utf-8")
+        except PySaxonApiError as error:
+            faults = tuple(_faults(str(error), assembled)) or (StylesheetFault(_plain(error), None, None, ""),)
+            raise StylesheetError(name, faults) from None
+
+
+class Stylesheet:
+    """A compiled stylesheet. Not to be shared between threads."""
+
+    def __init__(
+        self, processor: PySaxonProcessor, name: str, executable: PyXsltExecutable, assembled: Assembled
+    ) -> None:
+        self._processor, self._name, self._executable, self._assembled = processor, name, executable, assembled
+
+    @property
+    def output(self) -> Output:
+        """What the stylesheet's `xsl:output` declares."""
+        return self._assembled.output
+
+    def run(
+        self,
+        source: PyXdmNode,
+        parameters: Mapping[str, str],
+        answer: Callable[[tuple[str, ...]], Mapping[str, str | None]],
+    ) -> Ran:
+        """Run the map until nothing is asked; `answer` resolves what is. Undeclared parameters are ignored.
+
+        Raises ConversionError `map_failed` with file, line and reason, `lookups_endless`, `chain_ambiguous`.
+        """
+        given = dict(parameters) | {functions.SEED: functions.seed()}
+        answers: dict[str, str | None] = {}
+        for _ in range(_MAX_ROUNDS):
+            outcome, said = self._round(source, given | {functions.ANSWERS: functions.answers(answers)})
+            if said.asked:
+                answers |= answer(said.asked)
+                continue
+            if isinstance(outcome, ConversionError):
+                raise outcome
+            if len(said.chained) > 1:
+                raise ConversionError("chain_ambiguous", f"the map chains to several: {', '.join(said.chained)}")
+            kept = tuple(uuid for uuid in said.attachments if uuid in outcome)
+            return Ran(outcome, said.own, kept, said.chained[0] if said.chained else None)
+        raise ConversionError("lookups_endless", f"the map asks for more lookups after {_MAX_ROUNDS} rounds of answers")
+
+    def _round(
+        self, source: PyXdmNode, parameters: Mapping[str, str]
+    ) -> tuple["str | ConversionError", functions.Said]:
+        executable = self._executable
+        # Parameters, properties and messages of the run before would otherwise still be there.
+        executable.clear_parameters()
+        executable.clear_properties()
+        executable.clear_xsl_messages()
+        executable.set_save_xsl_message(True)
+        # Saxon would encode as xsl:output says, and its Python side decode that as UTF-8.
+        executable.set_property("!encoding", "utf-8")
+        for name, value in parameters.items():
+            executable.set_parameter(name, self._processor.make_string_value(value, encoding="utf-8"))
+        sandbox.diagnostics()
+        outcome: str | ConversionError
+        try:
+            outcome = executable.transform_to_string(xdm_node=source) or ""
+        except PySaxonApiError as error:
+            # A map may fail for want of an answer; so what it asked counts first.
+            outcome = self._failure(error)
+        messages = executable.get_xsl_messages()
+        texts = () if messages is None else (messages.item_at(index).string_value for index in range(messages.size))
+        return outcome, functions.sort_messages(texts)
+
+    def _failure(self, error: PySaxonApiError) -> ConversionError:
+        # The exception says what, standard error says where.
+        fault = next(_faults(sandbox.diagnostics(), self._assembled), None)
+        if fault is None or fault.line is None:
+            return ConversionError("map_failed", f"{self._name}: {_plain(error)}")
+        return ConversionError("map_failed", f"{fault.file or self._name}, line {fault.line}: {fault.message}")
+
+
+def encoded(text: str, output: Output) -> bytes:
+    """Return a result in the encoding that the map's `xsl:output` says, its XML declaration agreeing.
+
+    Characters that the encoding lacks become character references in markup; in text they are an error.
+    """
+    text = _DECLARED_UTF8.sub(rf'\1"{output.encoding}"', text)
+    errors = "strict" if output.method in _NOT_MARKUP else "xmlcharrefreplace"
+    try:
+        if output.encoding.lower() == "utf-16":
+            text = text.removeprefix("\ufeff")
+        return text.encode(output.encoding, errors)
+    except LookupError:
+        raise ConversionError("result_encoding", f"the encoding {output.encoding} of xsl:output is unknown") from None
+    except UnicodeEncodeError as error:
+        lacking = text[error.start]
+        raise ConversionError(
+            "result_encoding", f"the result has '{lacking}' (U+{ord(lacking):04X}), which {output.encoding} lacks"
+        ) from None
+
+
+def _faults(text: str, assembled: Assembled) -> Iterator[StylesheetFault]:
+    for found in _ERROR.finditer(text):
+        message = " ".join(found["message"].split())
+        yield StylesheetFault(
+            f"{found['code']} {message}" if found["code"] else message,
+            int(found["line"]),
+            assembled.module(found["module"] or ""),
+            _mend(message, found["code"] or ""),
+        )
+
+
+def _mend(message: str, code: str) -> str:
+    if code == "XPST0003" and "`{`" in message:
+        return "write an expression without braces: select is no attribute value template"
+    if code == "XPTY0004" and "string-length" in message and "xs:string" in message:
+        return "compare string-length() with a number, without quotes"
+    if "result-document" in message:
+        return "a map has one result: write it without xsl:result-document"
+    if "has been prohibited" in message:
+        return "a map reads nothing but its source, and includes only files of the configuration"
+    return ""
+
+
+def _plain(error: PySaxonApiError) -> str:
+    return " ".join(str(error).split())
