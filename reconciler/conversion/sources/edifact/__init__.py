@@ -1,0 +1,1 @@
+"""UN/EDIFACT and EANCOM (ISO 9735) as XML: `syntax` tokenizes, `directory` nests, `interchange` writes."""

@@ -1,0 +1,183 @@
+"""An interchange as XML.
+
+    <EDIFACT>                                root; EANCOM when the messages' association code (0057) begins with EAN
+      <UNB><UNB01><UNB0101>UNOC</UNB0101>…   a composite element: tag and position, and its components within
+           <UNB05>1</UNB05>…</UNB>           a simple element
+      <ORDERS directory="D96A">              a message, named by its type; `directory`: the table it was read with
+        <UNH>…</UNH> <BGM>…</BGM>
+        <GROUP_2><NAD>…</NAD>                segments within the groups of the directory, one element a repetition
+                 <GROUP_5>…</GROUP_5></GROUP_2>
+        <UNT>…</UNT>
+      </ORDERS>
+      <UNZ>…</UNZ>
+    </EDIFACT>
+
+UNG and UNE stand beside the messages that they enclose. Empty elements are left out. Whether an element is composite
+is for the directory to say, so that a composite of one component is still `<LIN03><LIN0301>`; a simple element that
+carries several components nevertheless, or one that no directory knows, is written as a composite, since nothing may
+be lost. An element that repeats (syntax version 4) is written once for each repetition.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from reconciler.conversion.sources.edifact.directory import Directories, Directory, Message
+from reconciler.conversion.sources.edifact.segment import SegmentWriter
+from reconciler.conversion.sources.edifact.syntax import Segments, segments_of
+from reconciler.errors import ConversionError
+
+
+def to_xml(payload: bytes, directories: Sequence[Directory] = ()) -> bytes:
+    """Return an interchange as XML, in UTF-8.
+
+    Raises ConversionError `edifact_syntax`, `edifact_charset`, `edifact_structure`, `edifact_count`,
+    `edifact_reference` or `edifact_unknown_message`; the message says segment, line, column and what was expected.
+    """
+    return _Writer(segments_of(payload), Directories(directories)).write()
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """An opened interchange, functional group or message: what its trailer has to repeat."""
+
+    tag: str
+    reference: str
+    index: int
+
+
+class _Writer:
+    """Walks through the segments once."""
+
+    def __init__(self, segments: Segments, directories: Directories) -> None:
+        self._segments = segments
+        self._directories = directories
+        self._element = segments.characters.element
+        self._component = segments.characters.component
+        self._writers: dict[tuple[str, str], SegmentWriter] = {}
+        self._out: list[str] = []
+        self._root = ""
+
+    def write(self) -> bytes:
+        """Return the XML."""
+        stream = enumerate(self._segments.texts)
+        _, text = next(stream, (0, ""))
+        elements = self._split(0, text, ("UNB",))
+        interchange = self._header(elements, 5, 0)
+        self._write("", 0, elements)
+        messages = groups = 0
+        for index, text in stream:
+            elements = self._split(index, text, ("UNH", "UNG", "UNZ"))
+            match elements[0]:
+                case "UNH":
+                    self._message(index, elements, stream)
+                    messages += 1
+                case "UNG":
+                    self._functional_group(index, elements, stream)
+                    groups += 1
+                case _:
+                    self._check(index, elements, groups or messages, interchange)
+                    self._write("", index, elements)
+                    return self._finished(index)
+        raise self._error("edifact_structure", len(self._segments.texts), "UNZ was expected before the end")
+
+    def _finished(self, index: int) -> bytes:
+        if index + 1 < len(self._segments.texts):
+            raise self._error("edifact_structure", index + 1, "a file ends with the UNZ of its one interchange")
+        root = self._root or "EDIFACT"
+        xml = self._segments.written("".join(self._out))
+        return f'<?xml version="1.0" encoding="UTF-8"?>\n<{root}>{xml}</{root}>\n'.encode()
+
+    def _functional_group(self, start: int, header: list[str], stream: Iterator[tuple[int, str]]) -> None:
+        group = self._header(header, 5, start)
+        self._write("", start, header)
+        messages = 0
+        for index, text in stream:
+            elements = self._split(index, text, ("UNH", "UNE"))
+            if elements[0] == "UNH":
+                self._message(index, elements, stream)
+                messages += 1
+            else:
+                self._check(index, elements, messages, group)
+                self._write("", index, elements)
+                return
+        raise self._error("edifact_structure", len(self._segments.texts), "UNE was expected before the end")
+
+    def _message(self, start: int, elements: list[str], stream: Iterator[tuple[int, str]]) -> None:
+        """Write a message from its UNH to its UNT."""
+        header = self._header(elements, 1, start)
+        kind, version, release, _, association = (self._value(elements, 2) + 4 * self._component).split(
+            self._component
+        )[:5]
+        message = self._directories.message(version + release, kind)
+        if message is None:
+            raise self._error(
+                "edifact_unknown_message",
+                start,
+                f"there is no table for the message type {kind!r}; add one to the folder edifact, or send one of "
+                + self._directories.kinds(),
+            )
+        self._root = self._root or ("EANCOM" if association.startswith("EAN") else "EDIFACT")
+        self._out.append(f'<{kind} directory="{message.directory}">')
+        self._write(message.directory, start, elements)
+        at, last = 0, len(message.places) - 1
+        steps: dict[tuple[int, str], tuple[int, str]] = {}
+        for index, text in stream:
+            elements = text.split(self._element)
+            step = steps.get((at, elements[0]))
+            if step is None:
+                step = steps[at, elements[0]] = self._step(index, message, at, elements[0])
+            at, between = step
+            if between:
+                self._out.append(between)
+            if at == last:
+                self._check(index, elements, index - start + 1, header)
+            self._write(message.directory, index, elements)
+            if at == last:
+                self._out.append(f"</{kind}>")
+                return
+        raise self._error("edifact_structure", len(self._segments.texts), "UNT was expected before the end")
+
+    def _step(self, index: int, message: Message, at: int, tag: str) -> tuple[int, str]:
+        """Return the next place, and the end and start tags of groups before it. A tag may number its repetitions."""
+        step = message.step(at, tag.partition(self._component)[0])
+        if step is None:
+            raise self._error("edifact_structure", index, f"expected one of {message.expected(at)}")
+        ended = "".join(f"</GROUP_{number}>" for number in step.ended)
+        return step.place, ended + "".join(f"<GROUP_{number}>" for number in step.begun)
+
+    def _write(self, directory: str, index: int, elements: list[str]) -> None:
+        key = directory, elements[0]
+        writer = self._writers.get(key)
+        if writer is None:
+            tag = elements[0].partition(self._component)[0]
+            composite = self._directories.elements(directory, tag)
+            writer = self._writers[key] = SegmentWriter(tag, composite, self._segments.characters)
+        try:
+            self._out.append(writer.write(elements))
+        except ValueError as error:
+            raise self._error("edifact_syntax", index, str(error)) from None
+
+    def _split(self, index: int, text: str, expected: tuple[str, ...]) -> list[str]:
+        elements = text.split(self._element)
+        if elements[0] not in expected:
+            raise self._error("edifact_structure", index, f"expected {' or '.join(expected)}")
+        return elements
+
+    @staticmethod
+    def _value(elements: list[str], position: int) -> str:
+        return elements[position] if position < len(elements) else ""
+
+    def _header(self, elements: list[str], position: int, index: int) -> _Header:
+        return _Header(elements[0], self._value(elements, position), index)
+
+    def _check(self, index: int, trailer: list[str], count: int, header: _Header) -> None:
+        """Compare a trailer's count and reference with what came before it."""
+        stated, reference = self._value(trailer, 1), self._value(trailer, 2)
+        if not (stated.isascii() and stated.isdigit() and len(stated) <= 9 and int(stated) == count):  # noqa: PLR2004
+            raise self._error("edifact_count", index, f"the count {stated!r} should be {count}")
+        if reference != header.reference:
+            expected = f"the reference {reference!r} should be {header.reference!r}, as in {header.tag}"
+            raise self._error("edifact_reference", index, expected)
+
+    def _error(self, code: str, index: int, reason: str) -> ConversionError:
+        return ConversionError(code, f"{self._segments.where(index)}: {reason}")

@@ -1,0 +1,88 @@
+"""Which format a partner's file has, and its XML."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from types import MappingProxyType
+from typing import assert_never
+
+from lxml import etree
+
+from reconciler.conversion import xml_input
+from reconciler.conversion.sources.edifact import interchange
+from reconciler.conversion.sources.edifact.directory import parse_directory
+from reconciler.errors import ConversionError
+from reconciler.model.rule import SourceFormat
+
+MOST_BYTES = 64 * 1024 * 1024
+"""The largest file that is converted."""
+
+CONTENT_TYPES: Mapping[str, SourceFormat] = MappingProxyType(
+    {
+        "application/edifact": "edifact",
+        "application/edi-x12": "x12",
+        "application/xml": "xml",
+        "text/xml": "xml",
+    }
+)
+
+EXTENSIONS: Mapping[str, SourceFormat] = MappingProxyType(
+    {
+        ".xml": "xml",
+        ".x12": "x12",
+        ".edifact": "edifact",
+    }
+)
+
+
+def to_xml(
+    payload: bytes,
+    *,
+    file_name: str,
+    content_type: str = "",
+    declared: SourceFormat | None = None,
+    directories: Sequence[str] = (),
+) -> bytes:
+    """Return a partner's file as XML in UTF-8.
+
+    `directories` are further EDIFACT tables, in the notation of `edifact.directory`. Raises ConversionError
+    `source_unknown`, `source_too_large`, `edifact_directory`, and the codes of the format.
+    """
+    if len(payload) > MOST_BYTES:
+        raise ConversionError("source_too_large", f"{len(payload)} bytes are more than {MOST_BYTES}; split the file")
+    source = declared or source_format(payload, file_name=file_name, content_type=content_type)
+    match source:
+        case "edifact":
+            try:
+                tables = tuple(parse_directory(text) for text in directories)
+            except ValueError as error:
+                raise ConversionError("edifact_directory", str(error)) from None
+            return interchange.to_xml(payload, tables)
+        case "xml":
+            document = xml_input.parse(payload, what=file_name, code="xml_syntax")
+            return etree.tostring(document, encoding="UTF-8", xml_declaration=True)
+        case _:
+            raise ConversionError("source_unknown", f"{source} is not read")
+    assert_never(source)
+
+
+def source_format(payload: bytes, *, file_name: str, content_type: str = "") -> SourceFormat:
+    """Return the format of a file: told by its content type, else by its extension, else by how it begins.
+
+    Raises ConversionError `source_unknown`.
+    """
+    return (
+        CONTENT_TYPES.get(content_type.partition(";")[0].strip().lower())
+        or EXTENSIONS.get(PurePosixPath(file_name).suffix.lower())
+        or _sniffed(payload)
+    )
+
+
+def _sniffed(payload: bytes) -> SourceFormat:
+    start = payload[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start.startswith((b"UNA", b"UNB")):
+        return "edifact"
+    if start.startswith(b"ISA"):
+        return "x12"
+    if start.startswith(b"<"):
+        return "xml"
+    raise ConversionError("source_unknown", "the format is told by neither content type, extension nor content")
