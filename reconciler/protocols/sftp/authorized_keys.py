@@ -53,6 +53,8 @@ class AuthorizedKey:
     @classmethod
     def parse(cls, line: str) -> Self:
         """Read one line. Raises ValueError that says what is wrong with it, without the option values."""
+        if "\n" in line.strip():
+            raise ValueError("one public key a line: write each key as an item of its own")
         text = " ".join(line.split())
         match = _LINE.fullmatch(text)
         if match is None:

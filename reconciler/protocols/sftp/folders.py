@@ -43,7 +43,7 @@ class Upload(Protocol):
         """Cut the file, or lengthen it with zeros, to `size` bytes."""
         ...
 
-    def commit(self) -> Entry:
+    def commit(self) -> None:
         """Make the file durable, visible and a job, in one transaction; nothing of it when this raises."""
         ...
 
@@ -61,7 +61,7 @@ class Folders(Protocol):
     def entries(self, mailbox: UUID, folder: str) -> Generator[Entry]:
         """Yield the files of a folder in the order of their names, read as they are asked for.
 
-        The iterator is a generator or has a `close` of its own, and is closed early when nobody reads it to its end.
+        It is closed early when nobody reads it to its end.
         """
         ...
 

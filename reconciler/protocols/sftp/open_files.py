@@ -1,0 +1,105 @@
+"""What a session holds open: a file that is read, a file on its way in, a listing."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from itertools import islice
+from typing import BinaryIO
+
+from reconciler.errors import Refusal, RefusedError
+from reconciler.protocols.sftp.folders import Entry, Upload
+from reconciler.protocols.sftp.responses import Line
+
+LINES = 128
+"""Lines of a listing that one answer carries; so many of the longest names still fit into a packet."""
+
+
+@dataclass(slots=True)
+class Download:
+    """A file that is read."""
+
+    entry: Entry
+    file: BinaryIO
+    _position: int = 0
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return up to `length` bytes from `offset` on; empty at and after the end."""
+        if offset >= self.entry.size:
+            return b""
+        if offset != self._position:
+            self.file.seek(offset)
+        content = self.file.read(length)
+        self._position = offset + len(content)
+        return content
+
+    def release(self) -> None:
+        """Close the file."""
+        self.file.close()
+
+
+@dataclass(slots=True)
+class Arrival:
+    """A file on its way in. What cannot be written spoils the whole: the client must not be told that it arrived."""
+
+    folder: str
+    name: str
+    upload: Upload
+    append: bool
+    largest: int
+    _failure: RefusedError | OSError | None = None
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Write `data` at `offset`, or at the end when appending. Raises RefusedError or OSError."""
+        start = self.upload.size if self.append else offset
+        self._require_room(start + len(data))
+        try:
+            self.upload.write(start, data)
+        except (RefusedError, OSError) as failure:
+            self._failure = failure
+            raise
+
+    def truncate(self, size: int) -> None:
+        """Set the size. Raises RefusedError or OSError."""
+        self._require_room(size)
+        try:
+            self.upload.truncate(size)
+        except (RefusedError, OSError) as failure:
+            self._failure = failure
+            raise
+
+    def close(self) -> None:
+        """Commit the file. Raises what an earlier write raised, or what the commit raises; then nothing is left."""
+        if self._failure is not None:
+            self.upload.abort()
+            raise self._failure
+        try:
+            self.upload.commit()
+        except BaseException:
+            self.upload.abort()
+            raise
+
+    def release(self) -> None:
+        """Forget the file."""
+        self.upload.abort()
+
+    def _require_room(self, size: int) -> None:
+        if size > self.largest:
+            self._failure = RefusedError(Refusal.QUOTA_EXCEEDED, f"a file has at most {self.largest} bytes")
+            raise self._failure
+
+
+@dataclass(slots=True)
+class Listing:
+    """A folder that is being listed, read from its source no further than the client has asked."""
+
+    lines: Generator[Line]
+
+    def following(self) -> list[Line]:
+        """Return the next lines; none at the end."""
+        return list(islice(self.lines, LINES))
+
+    def release(self) -> None:
+        """Stop listing."""
+        self.lines.close()
+
+
+OpenFile = Download | Arrival | Listing

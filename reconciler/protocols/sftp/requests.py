@@ -1,0 +1,311 @@
+"""What a client asks, read from bytes: SFTP version 3 (draft-ietf-secsh-filexfer-02; OpenSSH's PROTOCOL, section 4)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntFlag
+
+from reconciler.errors import ReconcilerError
+
+MAX_PACKET = 256 * 1024
+"""The longest packet in bytes, its length field not counted: what OpenSSH takes."""
+
+MAX_DATA = MAX_PACKET - 1024
+"""The most bytes that one read or write carries."""
+
+_SIZE = 0x1
+"""The flag of attributes that begin with a size (section 5)."""
+
+
+class OpenFlag(IntFlag):
+    """How a file is opened (section 6.3)."""
+
+    READ = 0x01
+    WRITE = 0x02
+    APPEND = 0x04
+    CREATE = 0x08
+    TRUNCATE = 0x10
+    EXCLUSIVE = 0x20
+
+
+class MalformedError(ReconcilerError):
+    """What came is no SFTP; nothing after it can be understood, so the session ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Init:
+    """The first packet of a client: the highest version that it speaks."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Open a file."""
+
+    id: int
+    path: bytes
+    flags: OpenFlag
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close a file or a listing."""
+
+    id: int
+    handle: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Read bytes of an open file."""
+
+    id: int
+    handle: bytes
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Write bytes to an open file."""
+
+    id: int
+    handle: bytes
+    offset: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """Ask for the attributes of a path; the same with and without following links, since there are none."""
+
+    id: int
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HandleStat:
+    """Ask for the attributes of an open file."""
+
+    id: int
+    handle: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SetStat:
+    """Set attributes of a path; `size` is None when it shall stay."""
+
+    id: int
+    path: bytes
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class HandleSetStat:
+    """Set attributes of an open file; `size` is None when it shall stay."""
+
+    id: int
+    handle: bytes
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFolder:
+    """Begin a listing."""
+
+    id: int
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFolder:
+    """Ask for the next part of a listing."""
+
+    id: int
+    handle: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Remove a file."""
+
+    id: int
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """Move a file; `replace` for posix-rename@openssh.com."""
+
+    id: int
+    source: bytes
+    target: bytes
+    replace: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RealPath:
+    """Ask for the absolute form of a path."""
+
+    id: int
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Ask how much a request may carry (limits@openssh.com)."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeFolders:
+    """Make or remove a folder."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Make or read a link, symbolic or hard."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unsupported:
+    """A request that is not known here."""
+
+    id: int
+
+
+Request = (
+    Open
+    | Close
+    | Read
+    | Write
+    | Stat
+    | HandleStat
+    | SetStat
+    | HandleSetStat
+    | OpenFolder
+    | ReadFolder
+    | Remove
+    | Rename
+    | RealPath
+    | Limits
+    | ChangeFolders
+    | Link
+    | Unsupported
+)
+
+
+class Packets:
+    """Cuts a stream into packets; iterating yields those that are complete, each without its length."""
+
+    def __init__(self) -> None:
+        self._received = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Add bytes of the stream."""
+        self._received += data
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield complete packets. Raises MalformedError at a length that no packet has, before the packet is there."""
+        while len(self._received) >= 4:  # noqa: PLR2004 - the length field
+            length = int.from_bytes(self._received[:4])
+            if not 0 < length <= MAX_PACKET:
+                raise MalformedError(f"a packet of {length} bytes; at most {MAX_PACKET} are taken")
+            if len(self._received) < 4 + length:
+                return
+            packet = bytes(memoryview(self._received)[4 : 4 + length])
+            del self._received[: 4 + length]
+            yield packet
+
+
+class _Fields:
+    """Reads the fields of one packet in turn."""
+
+    def __init__(self, packet: bytes) -> None:
+        self._packet = packet
+        self._position = 1
+
+    def _take(self, length: int) -> bytes:
+        start, self._position = self._position, self._position + length
+        if self._position > len(self._packet):
+            raise MalformedError("a packet ends within a field")
+        return self._packet[start : self._position]
+
+    def uint32(self) -> int:
+        return int.from_bytes(self._take(4))
+
+    def uint64(self) -> int:
+        return int.from_bytes(self._take(8))
+
+    def string(self) -> bytes:
+        return self._take(self.uint32())
+
+    def size(self) -> int | None:
+        """Read attributes as far as the size; owners, modes and times are not kept by anyone here."""
+        flags = self.uint32()
+        return self.uint64() if flags & _SIZE else None
+
+
+def decode_init(packet: bytes) -> Init:
+    """Read the first packet of a session. Raises MalformedError when it is another."""
+    if packet[0] != 1:
+        raise MalformedError("a session begins with its version")
+    return Init(_Fields(packet).uint32())
+
+
+def decode(packet: bytes) -> Request:  # noqa: C901, PLR0911, PLR0912 - one case a kind of request
+    """Read a request. Raises MalformedError when a field is cut off."""
+    fields = _Fields(packet)
+    request = fields.uint32()
+    match packet[0]:
+        case 3:
+            return Open(request, fields.string(), OpenFlag(fields.uint32() & 0x3F))
+        case 4:
+            return Close(request, fields.string())
+        case 5:
+            return Read(request, fields.string(), fields.uint64(), fields.uint32())
+        case 6:
+            return Write(request, fields.string(), fields.uint64(), fields.string())
+        case 7 | 17:
+            return Stat(request, fields.string())
+        case 8:
+            return HandleStat(request, fields.string())
+        case 9:
+            return SetStat(request, fields.string(), fields.size())
+        case 10:
+            return HandleSetStat(request, fields.string(), fields.size())
+        case 11:
+            return OpenFolder(request, fields.string())
+        case 12:
+            return ReadFolder(request, fields.string())
+        case 13:
+            return Remove(request, fields.string())
+        case 14 | 15:
+            return ChangeFolders(request)
+        case 16:
+            return RealPath(request, fields.string())
+        case 18:
+            return Rename(request, fields.string(), fields.string(), replace=False)
+        case 19 | 20:
+            return Link(request)
+        case 200:
+            return _decode_extended(request, fields)
+        case _:
+            return Unsupported(request)
+
+
+def _decode_extended(request: int, fields: _Fields) -> Request:
+    match fields.string():
+        case b"posix-rename@openssh.com":
+            return Rename(request, fields.string(), fields.string(), replace=True)
+        case b"limits@openssh.com":
+            return Limits(request)
+        case b"hardlink@openssh.com":
+            return Link(request)
+        case _:
+            return Unsupported(request)

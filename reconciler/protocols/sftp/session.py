@@ -1,0 +1,310 @@
+"""One partner's SFTP session: bytes in, bytes out, no socket. Its only effects are those on the folders."""
+
+import logging
+from collections.abc import Generator, Iterator
+from datetime import UTC, datetime
+from stat import S_IFDIR, S_IFREG, filemode
+from typing import assert_never
+from uuid import UUID
+
+from reconciler.errors import Refusal, RefusedError
+from reconciler.protocols.sftp import paths, requests, responses
+from reconciler.protocols.sftp.folders import FOLDERS, Entry, Folders
+from reconciler.protocols.sftp.open_files import Arrival, Download, Listing, OpenFile
+from reconciler.protocols.sftp.permissions import require_move, require_upload
+from reconciler.protocols.sftp.requests import OpenFlag
+from reconciler.protocols.sftp.responses import Attributes, Line, Status
+
+_log = logging.getLogger(__name__)
+
+_CODES = {
+    Refusal.NO_SUCH_FILE: Status.NO_SUCH_FILE,
+    Refusal.PERMISSION_DENIED: Status.PERMISSION_DENIED,
+    # Version 3 has no codes of its own for these; the message says which it is.
+    Refusal.ALREADY_EXISTS: Status.FAILURE,
+    Refusal.BAD_NAME: Status.FAILURE,
+    Refusal.QUOTA_EXCEEDED: Status.FAILURE,
+    Refusal.UNAVAILABLE: Status.FAILURE,
+}
+
+_FOLDER = Attributes(size=0, mode=S_IFDIR | 0o755, modified=0)
+
+_REMEMBERED = 64
+"""Files just received that a session still knows when a worker has already taken them."""
+
+
+class Session:
+    """What one client has open. One thread uses it; `busy` may be asked from others.
+
+    `handles` bounds what is open at once, `largest` the bytes of a file.
+    """
+
+    def __init__(self, mailbox: UUID, folders: Folders, *, handles: int, largest: int) -> None:
+        self._mailbox = mailbox
+        self._folders = folders
+        self._handles = handles
+        self._largest = largest
+        self._packets = requests.Packets()
+        self._greeted = False
+        self._opened = 0
+        self._open: dict[bytes, OpenFile] = {}
+        self._received: dict[paths.File, Attributes] = {}
+
+    @property
+    def busy(self) -> bool:
+        """Whether a file or a listing is open."""
+        return bool(self._open)
+
+    def receive(self, data: bytes) -> Iterator[bytes]:
+        """Yield the answer to each request that `data` completes; a request is performed when its answer is asked for.
+
+        Raises MalformedError when what comes is no SFTP.
+        """
+        self._packets.feed(data)
+        for packet in self._packets:
+            if self._greeted:
+                yield self._answer(requests.decode(packet))
+            else:
+                requests.decode_init(packet)
+                self._greeted = True
+                yield responses.version()
+
+    def abandon(self) -> None:
+        """End the session: what was not closed by the client was not received."""
+        while self._open:
+            _, file = self._open.popitem()
+            file.release()
+
+    def _answer(self, request: requests.Request) -> bytes:
+        try:
+            return self._perform(request)
+        except RefusedError as refused:
+            return responses.status(request.id, _CODES[refused.refusal], str(refused))
+        except OSError:
+            # Its text may name places of the host, which are no partner's business.
+            _log.exception("mailbox %s: a request failed", self._mailbox)
+            return responses.status(request.id, Status.FAILURE, "the gateway could not read or store the file")
+
+    def _perform(self, request: requests.Request) -> bytes:  # noqa: C901, PLR0911, PLR0912 - one case a kind of request
+        match request:
+            case requests.Open(id, path, flags):
+                return responses.handle(id, self._hold(self._open_file(path, flags)))
+            case requests.Close(id, handle):
+                self._close(handle)
+                return _ok(id)
+            case requests.Read(id, handle, offset, length):
+                content = self._read(handle, offset, min(length, requests.MAX_DATA))
+                return responses.data(id, content) if content else responses.status(id, Status.EOF, "end of file")
+            case requests.Write(id, handle, offset, data):
+                self._arrival(handle).write(offset, data)
+                return _ok(id)
+            case requests.Stat(id, path):
+                return responses.attributes(id, self._attributes(paths.resolve(path)))
+            case requests.HandleStat(id, handle):
+                return responses.attributes(id, _attributes_of(self._held(handle)))
+            case requests.SetStat(id, path, size):
+                self._set_size(paths.resolve(path), size)
+                return _ok(id)
+            case requests.HandleSetStat(id, handle, size):
+                if size is not None:
+                    self._arrival(handle).truncate(size)
+                return _ok(id)
+            case requests.OpenFolder(id, path):
+                return responses.handle(id, self._hold(Listing(self._lines(paths.resolve(path)))))
+            case requests.ReadFolder(id, handle):
+                lines = self._listing(handle).following()
+                return responses.names(id, lines) if lines else responses.status(id, Status.EOF, "end of folder")
+            case requests.Remove(id, path):
+                file = _file(paths.resolve(path))
+                self._folders.remove(self._mailbox, file.folder, file.name)
+                self._received.pop(file, None)
+                return _ok(id)
+            case requests.Rename(id, source, target, replace):
+                self._rename(_file(paths.resolve(source)), _file(paths.resolve(target)), replace=replace)
+                return _ok(id)
+            case requests.RealPath(id, path):
+                return responses.real_path(id, paths.absolute(path))
+            case requests.Limits(id):
+                return responses.limits(id, self._handles)
+            case requests.ChangeFolders(id):
+                return responses.status(id, Status.PERMISSION_DENIED, "the five folders are neither made nor removed")
+            case requests.Link(id):
+                return responses.status(id, Status.PERMISSION_DENIED, "there are no links")
+            case requests.Unsupported(id):
+                return responses.status(id, Status.UNSUPPORTED, "this request is not supported")
+            case _:
+                assert_never(request)
+
+    def _hold(self, file: OpenFile) -> bytes:
+        self._opened += 1
+        handle = b"%d" % self._opened
+        self._open[handle] = file
+        return handle
+
+    def _held(self, handle: bytes) -> OpenFile:
+        file = self._open.get(handle)
+        if file is None:
+            raise RefusedError(Refusal.BAD_NAME, "this handle is not open")
+        return file
+
+    def _arrival(self, handle: bytes) -> Arrival:
+        file = self._held(handle)
+        if not isinstance(file, Arrival):
+            raise RefusedError(Refusal.PERMISSION_DENIED, "this handle is not open for writing")
+        return file
+
+    def _listing(self, handle: bytes) -> Listing:
+        file = self._held(handle)
+        if not isinstance(file, Listing):
+            raise RefusedError(Refusal.PERMISSION_DENIED, "this handle is no folder's")
+        return file
+
+    def _require_handle(self) -> None:
+        if len(self._open) >= self._handles:
+            raise RefusedError(Refusal.QUOTA_EXCEEDED, f"at most {self._handles} handles are open at once")
+
+    def _open_file(self, path: bytes, flags: OpenFlag) -> Download | Arrival:
+        self._require_handle()
+        file = _file(paths.resolve(path))
+        if OpenFlag.WRITE not in flags:
+            return Download(self._find(file), self._folders.open(self._mailbox, file.folder, file.name))
+        require_upload(file.folder)
+        if OpenFlag.CREATE not in flags:
+            self._find(file)
+        upload = self._folders.upload(
+            self._mailbox,
+            file.folder,
+            file.name,
+            exclusive=OpenFlag.CREATE | OpenFlag.EXCLUSIVE in flags,
+            keep=OpenFlag.TRUNCATE not in flags,
+        )
+        return Arrival(file.folder, file.name, upload, append=OpenFlag.APPEND in flags, largest=self._largest)
+
+    def _close(self, handle: bytes) -> None:
+        """Close a handle: once, whatever comes of it. A file is received before this returns, or it raises."""
+        file = self._held(handle)
+        del self._open[handle]
+        match file:
+            case Arrival():
+                self._receive_file(file)
+            case Download() | Listing():
+                file.release()
+            case _:
+                assert_never(file)
+
+    def _receive_file(self, file: Arrival) -> None:
+        attributes = _attributes_of(file)
+        file.close()
+        # Clients ask for the size of what they sent, to be sure of it; a worker may by then have taken the file away.
+        self._received[paths.File(file.folder, file.name)] = attributes
+        if len(self._received) > _REMEMBERED:
+            del self._received[next(iter(self._received))]
+        _log.info("mailbox %s: received %s/%s, %d bytes", self._mailbox, file.folder, file.name, attributes.size)
+
+    def _read(self, handle: bytes, offset: int, length: int) -> bytes:
+        file = self._held(handle)
+        match file:
+            case Download():
+                return file.read(offset, length)
+            case Arrival():
+                return file.upload.read(offset, length) if offset < file.upload.size else b""
+            case Listing():
+                raise RefusedError(Refusal.PERMISSION_DENIED, "a folder is listed, not read")
+            case _:
+                assert_never(file)
+
+    def _find(self, file: paths.File) -> Entry:
+        entry = self._folders.find(self._mailbox, file.folder, file.name)
+        if entry is None:
+            raise RefusedError(Refusal.NO_SUCH_FILE, f"there is no file {file.name} in {file.folder}")
+        return entry
+
+    def _attributes(self, place: paths.Place) -> Attributes:
+        match place:
+            case paths.Root() | paths.Folder():
+                return _FOLDER
+            case paths.File():
+                entry = self._folders.find(self._mailbox, place.folder, place.name)
+                # What was received and is gone already is told once more, then no longer.
+                taken = None if entry else self._received.pop(place, None)
+                return taken or _attributes_of_entry(entry or self._find(place))
+            case _:
+                assert_never(place)
+
+    def _set_size(self, place: paths.Place, size: int | None) -> None:
+        """Set the size of a file at rest; modes, owners and times are accepted and not kept."""
+        if size is None:
+            if isinstance(place, paths.File) and place not in self._received:
+                self._find(place)
+            return
+        file = _file(place)
+        require_upload(file.folder)
+        self._find(file)
+        upload = self._folders.upload(self._mailbox, file.folder, file.name, exclusive=False, keep=True)
+        arrival = Arrival(file.folder, file.name, upload, append=False, largest=self._largest)
+        try:
+            arrival.truncate(size)
+        finally:
+            # A truncation that failed is remembered: closing then aborts and raises it again.
+            self._receive_file(arrival)
+
+    def _rename(self, source: paths.File, target: paths.File, *, replace: bool) -> None:
+        require_move(source.folder, target.folder)
+        if source == target:
+            self._find(source)
+            return
+        self._folders.rename(self._mailbox, (source.folder, source.name), (target.folder, target.name), replace=replace)
+        self._received.pop(source, None)
+
+    def _lines(self, place: paths.Place) -> Generator[Line]:
+        self._require_handle()
+        match place:
+            case paths.Root():
+                return (_line(name, _FOLDER) for name in FOLDERS)
+            case paths.Folder(name):
+                return self._lines_of_folder(name)
+            case paths.File():
+                self._find(place)
+                raise RefusedError(Refusal.PERMISSION_DENIED, "a file is read, not listed")
+            case _:
+                assert_never(place)
+
+    def _lines_of_folder(self, folder: str) -> Generator[Line]:
+        entries = self._folders.entries(self._mailbox, folder)
+        try:
+            for entry in entries:
+                yield _line(entry.name, _attributes_of_entry(entry))
+        finally:
+            entries.close()
+
+
+def _ok(request: int) -> bytes:
+    return responses.status(request, Status.OK, "done")
+
+
+def _file(place: paths.Place) -> paths.File:
+    if not isinstance(place, paths.File):
+        raise RefusedError(Refusal.PERMISSION_DENIED, f"{paths.written(place)} is a folder, which stays as it is")
+    return place
+
+
+def _attributes_of(file: OpenFile) -> Attributes:
+    match file:
+        case Download(entry=entry):
+            return _attributes_of_entry(entry)
+        case Arrival(upload=upload):
+            return Attributes(size=upload.size, mode=S_IFREG | 0o644, modified=int(datetime.now(UTC).timestamp()))
+        case Listing():
+            return _FOLDER
+        case _:
+            assert_never(file)
+
+
+def _attributes_of_entry(entry: Entry) -> Attributes:
+    return Attributes(size=entry.size, mode=S_IFREG | 0o644, modified=int(entry.modified.timestamp()))
+
+
+def _line(name: str, attributes: Attributes) -> Line:
+    changed = datetime.fromtimestamp(attributes.modified, UTC)
+    long = f"{filemode(attributes.mode)} 1 partner partner {attributes.size:>12} {changed:%b %d  %Y} {name}"
+    return Line(name, long, attributes)

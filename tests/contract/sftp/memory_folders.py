@@ -1,0 +1,119 @@
+"""Folders in memory: what the store does with rows, done with a dictionary. It passes the contract suite."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from io import BytesIO
+from threading import RLock
+from typing import BinaryIO
+from uuid import UUID
+
+from reconciler.errors import Refusal, RefusedError
+from reconciler.protocols.sftp.folders import Entry
+
+Place = tuple[UUID, str, str]
+
+
+@dataclass
+class MemoryFolders:
+    """`before_commit` runs before each commit, and may raise; `uploads` are those neither committed nor aborted."""
+
+    files: dict[Place, tuple[bytes, datetime]] = field(default_factory=dict)
+    commits: list[tuple[str, str]] = field(default_factory=list)
+    uploads: set["MemoryUpload"] = field(default_factory=set)
+    before_commit: Callable[[], None] = lambda: None
+    _lock: RLock = field(default_factory=RLock)
+
+    def put(self, mailbox: UUID, folder: str, name: str, content: bytes) -> None:
+        """Lay a file down as the gateway does."""
+        self.files[mailbox, folder, name] = (content, datetime.now(UTC))
+
+    def get(self, mailbox: UUID, folder: str, name: str) -> bytes:
+        """Return the bytes of a file."""
+        return self.files[mailbox, folder, name][0]
+
+    def names(self, mailbox: UUID, folder: str) -> list[str]:
+        """Return the names in a folder, in order."""
+        return [entry.name for entry in self.entries(mailbox, folder)]
+
+    def entries(self, mailbox: UUID, folder: str) -> Generator[Entry]:
+        for place in sorted(place for place in self.files if place[:2] == (mailbox, folder)):
+            found = self.find(*place)
+            if found is not None:
+                yield found
+
+    def find(self, mailbox: UUID, folder: str, name: str) -> Entry | None:
+        found = self.files.get((mailbox, folder, name))
+        return Entry(folder, name, len(found[0]), found[1]) if found else None
+
+    def open(self, mailbox: UUID, folder: str, name: str) -> BinaryIO:
+        return BytesIO(self._there((mailbox, folder, name))[0])
+
+    def upload(self, mailbox: UUID, folder: str, name: str, *, exclusive: bool, keep: bool) -> "MemoryUpload":
+        place = (mailbox, folder, name)
+        if exclusive and place in self.files:
+            raise RefusedError(Refusal.ALREADY_EXISTS, f"{name} is there already")
+        upload = MemoryUpload(self, place, exclusive, self.files[place][0] if keep and place in self.files else b"")
+        self.uploads.add(upload)
+        return upload
+
+    def commit(self, upload: "MemoryUpload", content: bytes) -> None:
+        with self._lock:
+            self.before_commit()
+            if upload.exclusive and upload.place in self.files:
+                raise RefusedError(Refusal.ALREADY_EXISTS, f"{upload.place[2]} is there already")
+            self.put(*upload.place, content)
+            self.commits.append(upload.place[1:])
+
+    def rename(self, mailbox: UUID, source: tuple[str, str], target: tuple[str, str], *, replace: bool) -> None:
+        with self._lock:
+            found = self._there((mailbox, *source))
+            if not replace and (mailbox, *target) in self.files:
+                raise RefusedError(Refusal.ALREADY_EXISTS, f"{target[1]} is there already")
+            self.files[mailbox, *target] = found
+            del self.files[mailbox, *source]
+
+    def remove(self, mailbox: UUID, folder: str, name: str) -> None:
+        with self._lock:
+            self._there((mailbox, folder, name))
+            del self.files[mailbox, folder, name]
+
+    def _there(self, place: Place) -> tuple[bytes, datetime]:
+        if place not in self.files:
+            raise RefusedError(Refusal.NO_SUCH_FILE, f"there is no {place[2]}")
+        return self.files[place]
+
+
+class MemoryUpload:
+    """An upload into MemoryFolders."""
+
+    def __init__(self, folders: MemoryFolders, place: Place, exclusive: bool, content: bytes) -> None:
+        self.place = place
+        self.exclusive = exclusive
+        self._folders = folders
+        self._content = BytesIO(content)
+
+    @property
+    def size(self) -> int:
+        return len(self._content.getbuffer())
+
+    def read(self, offset: int, length: int) -> bytes:
+        self._content.seek(offset)
+        return self._content.read(length)
+
+    def write(self, offset: int, data: bytes) -> None:
+        self._content.seek(offset)
+        self._content.write(data)
+
+    def truncate(self, size: int) -> None:
+        self._content.truncate(size)
+        if size > self.size:
+            self._content.seek(size - 1)
+            self._content.write(b"\0")
+
+    def commit(self) -> None:
+        self._folders.commit(self, self._content.getvalue())
+        self._folders.uploads.discard(self)
+
+    def abort(self) -> None:
+        self._folders.uploads.discard(self)
