@@ -1,0 +1,88 @@
+"""The command `reconciler`: its options, its subcommands, and what an error looks like."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
+from typing import NoReturn
+
+import click
+
+from reconciler import __version__
+from reconciler.cli import terminal
+from reconciler.errors import ConfigurationError, ReconcilerError
+
+USAGE_ERROR = 64
+"""EX_USAGE of sysexits.h, so that a script can tell a mistyped command from a failed one."""
+
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "init": "reconciler.cli.init",
+        "validate": "reconciler.cli.plan",
+        "plan": "reconciler.cli.plan",
+        "apply": "reconciler.cli.plan",
+        "serve": "reconciler.cli.serve",
+        "up": "reconciler.cli.serve",
+        "show": "reconciler.cli.show",
+        "credentials": "reconciler.cli.credentials",
+        "log": "reconciler.cli.log",
+        "envelope": "reconciler.cli.envelope",
+        "schema": "reconciler.cli.schema",
+    }
+)
+"""Each command's module, which has it in `COMMANDS` under its name; it is imported when the command is used."""
+
+
+class Reconciler(click.Group):
+    """Imports a command's module on use, and gives every outcome its exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order in which a user meets them."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, or None when there is none of that name."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        commands: Mapping[str, click.Command] = import_module(COMMANDS[cmd_name]).COMMANDS
+        return commands[cmd_name]
+
+    def main(  # type: ignore[override]  # the program's name and its exits are its own, whatever a caller says
+        self, args: Sequence[str] | None = None, **_: object
+    ) -> NoReturn:
+        """Run and exit: 0, 1 on any error, 64 on a wrong command line, or what the command says."""
+        try:
+            code = super().main(args, prog_name="reconciler", standalone_mode=False)
+        except click.UsageError as error:
+            error.show()
+            sys.exit(USAGE_ERROR)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(1)
+        except click.Abort:
+            terminal.say("Aborted.")
+            sys.exit(1)
+        except ConfigurationError as error:
+            terminal.complain_of(error.problems)
+            sys.exit(1)
+        except ReconcilerError as error:
+            click.echo(f"Error: {terminal.printable(str(error))}", err=True)
+            sys.exit(1)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+@click.command(cls=Reconciler, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The folder of reconciler.yaml. Default: the nearest one, from the working directory upward.",
+)
+@click.version_option(__version__, prog_name="reconciler", message="%(prog)s %(version)s")
+@click.pass_context
+def main(ctx: click.Context, config: Path | None) -> None:
+    """B2B integrations as code: YAML reconciled with a gateway that speaks SFTP and AS2."""
+    ctx.obj = config

@@ -1,0 +1,79 @@
+"""What reaches the terminal: colours where they are wanted, tables, and no text that could play tricks on it."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from textwrap import indent
+from typing import Any, TextIO, TypeVar
+
+import click
+
+from reconciler.errors import Problem
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def wants_colour(stream: TextIO) -> bool:
+    """Say whether a stream is written in colour: NO_COLOR and FORCE_COLOR decide, else whether it is a terminal."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
+
+
+def write(text: str, *, colour: bool = False) -> None:
+    """Write a result to stdout."""
+    click.echo(text, color=colour)
+
+
+def write_json(document: object) -> None:
+    """Write a result to stdout as an indented JSON document; addresses, UUIDs and times are texts in it."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+
+
+def say(text: str) -> None:
+    """Write to stderr what is no result: progress, questions, advice."""
+    click.echo(text, err=True)
+
+
+def complain_of(problems: Sequence[Problem]) -> None:
+    """Write what is wrong with a configuration to stderr, or what is doubtful about it."""
+    from reconciler.desired.render import render_problems  # noqa: PLC0415 - `--version` shall not wait for it
+
+    colour = wants_colour(sys.stderr)
+    click.echo(render_problems(problems, colour=colour).rstrip("\n"), err=True, color=colour)
+
+
+def printable(text: str) -> str:
+    """Return a text with control characters escaped; line feeds stay."""
+    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return rows in aligned columns under their header, each cell on one line."""
+    lines = [list(header), *([printable(cell).replace("\n", " ") for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def listing(pairs: Iterable[tuple[str, str]]) -> str:
+    """Return names and values, one a line, aligned; a value of several lines is indented below its name."""
+    shown = [(f"{name}:", printable(value)) for name, value in pairs]
+    width = max((len(name) for name, _ in shown), default=0)
+    return "\n".join(
+        f"{name:<{width}}  {value}" if "\n" not in value else f"{name}\n{indent(value.strip(), '  ')}"
+        for name, value in shown
+    )
+
+
+def printed_as(*forms: str) -> Callable[[Command], Command]:
+    """Return the option `-o`, the form of a result."""
+    return click.option("-o", "--output", "form", type=click.Choice(forms), default=forms[0], show_default=True)
+
+
+def moment(time: datetime) -> str:
+    """Return a time in UTC, to the second."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"

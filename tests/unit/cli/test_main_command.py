@@ -1,0 +1,64 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from reconciler.cli.examples import example
+from reconciler.cli.main import COMMANDS, main
+from reconciler.errors import NotFoundError
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+class TestCommandLine:
+    def test_version(self) -> None:
+        result = run("--version")
+        assert (result.exit_code, result.stdout) == (0, "reconciler 0.1.0\n")
+
+    @pytest.mark.parametrize("arguments", [["nonsense"], ["plan", "--nonsense"], ["--config", "/nowhere", "plan"], []])
+    def test_a_wrong_one_exits_with_64(self, arguments: list[str]) -> None:
+        result = run(*arguments)
+        assert result.exit_code == 64
+        assert result.stdout == ""
+        assert "Usage: reconciler" in result.stderr
+
+    def test_help_says_what_every_command_does(self) -> None:
+        result = run("--help")
+        words = {line.split()[0]: line.split()[1:] for line in result.stdout.splitlines() if line.startswith("  ")}
+        assert result.exit_code == 0
+        assert all(words[name] for name in COMMANDS)
+
+    def test_nothing_but_the_used_command_is_imported(self) -> None:
+        program = (
+            "import sys\n"
+            "from reconciler.cli import main\n"
+            "try: main(['--version'])\n"
+            "finally: print(*sorted(name for name in sys.modules if name.startswith(('reconciler.', 'pydantic'))))\n"
+        )
+        result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        modules = "reconciler.cli reconciler.cli.main reconciler.cli.terminal reconciler.errors"
+        assert result.stdout == f"reconciler 0.1.0\n{modules}\n"
+
+
+class TestInit:
+    def test_writes_the_starter_into_a_new_folder(self, tmp_path: Path) -> None:
+        folder = tmp_path / "new"
+        result = run("init", str(folder))
+        assert result.exit_code == 0, result.output
+        assert (folder / "reconciler.yaml").read_bytes() == (example("starter") / "reconciler.yaml").read_bytes()
+        assert f"cd {folder}" in result.stdout
+
+    def test_refuses_a_folder_that_is_not_empty(self, tmp_path: Path) -> None:
+        (tmp_path / "mine.txt").write_text("mine")
+        result = run("init", str(tmp_path))
+        assert result.exit_code == 1
+        assert result.stderr == f"Error: {tmp_path} is not empty. Name a folder that is new or empty.\n"
+        assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+    def test_an_example_that_is_not_there(self) -> None:
+        with pytest.raises(NotFoundError, match="The example nonsense is not part of this installation"):
+            example("nonsense")
