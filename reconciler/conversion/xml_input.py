@@ -13,7 +13,7 @@ class XmlFaultError(ConversionError):
     """XML is not well-formed, or has a DOCTYPE. `line` and `column` count from 1; None when unknown."""
 
     def __init__(self, code: str, reason: str, *, what: str, line: int | None, column: int | None) -> None:
-        self.reason, self.line, self.column = reason, line, column
+        self.reason, self.what, self.line, self.column = reason, what, line, column
         place = "" if line is None else f", line {line}" + ("" if column is None else f", column {column}")
         super().__init__(code, f"{what}{place}: {reason}")
 

@@ -44,12 +44,12 @@ class StylesheetFault(NamedTuple):
 
 
 class StylesheetError(ConversionError):
-    """A stylesheet does not compile."""
+    """A stylesheet does not compile (`stylesheet_invalid`), or fails as it runs (`map_failed`)."""
 
-    def __init__(self, name: str, faults: tuple[StylesheetFault, ...]) -> None:
+    def __init__(self, code: str, name: str, faults: tuple[StylesheetFault, ...]) -> None:
         self.faults = faults
         super().__init__(
-            "stylesheet_invalid",
+            code,
             "; ".join(
                 f"{fault.file or name}{'' if fault.line is None else f', line {fault.line}'}: {fault.message}"
                 + (f" ({fault.suggestion})" if fault.suggestion else "")
@@ -105,8 +105,10 @@ class Saxon:
         try:
             return self._compiler.compile_stylesheet(stylesheet_text=assembled.text, encoding="utf-8")
         except PySaxonApiError as error:
-            faults = tuple(_faults(str(error), assembled)) or (StylesheetFault(_plain(error), None, None, ""),)
-            raise StylesheetError(name, faults) from None
+            faults = tuple(sorted(_faults(str(error), assembled), key=lambda fault: fault.line or 0)) or (
+                StylesheetFault(_plain(error), None, None, ""),
+            )
+            raise StylesheetError("stylesheet_invalid", name, faults) from None
 
 
 class Stylesheet:
@@ -173,10 +175,8 @@ class Stylesheet:
 
     def _failure(self, error: PySaxonApiError) -> ConversionError:
         # The exception says what, standard error says where.
-        fault = next(_faults(sandbox.diagnostics(), self._assembled), None)
-        if fault is None or fault.line is None:
-            return ConversionError("map_failed", f"{self._name}: {_plain(error)}")
-        return ConversionError("map_failed", f"{fault.file or self._name}, line {fault.line}: {fault.message}")
+        fault = next(_faults(sandbox.diagnostics(), self._assembled), StylesheetFault(_plain(error), None, None, ""))
+        return StylesheetError("map_failed", self._name, (fault,))
 
 
 def encoded(text: str, output: Output) -> bytes:

@@ -1,0 +1,35 @@
+"""The envelopes in what an OUT map made."""
+
+import re
+
+from lxml import etree
+
+from reconciler.conversion.xml_input import parse
+from reconciler.errors import ConversionError
+
+_PROLOG = re.compile(r"\A\ufeff?\s*(<\?xml\s[^>]*\?>)?")
+_WRAPPER = "envelopes"
+
+
+def envelopes(text: str, *, several: bool) -> tuple[bytes, ...]:
+    """Return the envelope documents of a map's result, each in UTF-8 with its XML declaration.
+
+    With `several` they are the result's roots, or the children of one root `envelopes`. Raises ConversionError
+    `result_not_xml`, `result_empty` or `result_several`.
+    """
+    # Saxon writes several roots as siblings, which is no document.
+    wrapped = f"<{_WRAPPER}>{_PROLOG.sub('', text)}</{_WRAPPER}>".encode()
+    root = parse(wrapped, what="the result", code="result_not_xml").getroot()
+    etree.strip_elements(root, etree.Comment, etree.ProcessingInstruction, with_tail=False)
+    if several and len(root) == 1 and etree.QName(root[0]).localname == _WRAPPER:
+        root = root[0]
+    if stray := "".join([root.text or "", *(one.tail or "" for one in root)]).strip():
+        raise ConversionError("result_not_xml", f"the result has text outside an envelope: {stray[:80]}")
+    if not len(root):
+        raise ConversionError("result_empty", "the map made no envelope")
+    if len(root) > 1 and not several:
+        raise ConversionError(
+            "result_several",
+            f"the map made {len(root)} envelopes; a rule that wants several says `multiple_envelopes: true`",
+        )
+    return tuple(etree.tostring(one, encoding="UTF-8", xml_declaration=True, with_tail=False) for one in root)

@@ -1,0 +1,221 @@
+"""Schematron (ISO/IEC 19757-3) compiled to XSLT: one mode a pattern, in which a node fires its first matching rule.
+
+The meaning is that of the ISO skeleton: phases, lets, abstract patterns and rules, diagnostics, and whatever XSLT
+declarations (functions, keys) a schema brings along. The stylesheet writes `failure` elements, one a failed assert or
+successful report.
+"""
+
+from collections import Counter
+from copy import deepcopy
+
+from lxml import etree
+
+from reconciler.conversion.rule_file import RuleFile
+from reconciler.conversion.schematron_source import FILE, LINE, SCHEMATRON, fault, read, sch
+
+XSLT = "http://www.w3.org/1999/XSL/Transform"
+_R = "urn:reconciler:conversion"
+_VERSIONS = {"xslt": "1.0", "xslt1": "1.0", "xslt2": "2.0", "xpath2": "2.0", "xslt3": "3.0", "xpath3": "3.0"}
+_ALL = "#ALL"
+_PREFIX = "reconciler"
+
+
+def compile_schematron(file: RuleFile) -> bytes:
+    """Return the stylesheet that validates a document against a schema, in its default phase.
+
+    Its elements carry the file and line of the schema in the attributes `FILE` and `LINE`. Raises ConversionError
+    `schematron_invalid`.
+    """
+    schema = read(file)
+    return etree.tostring(_Compilation(schema).stylesheet(), encoding="UTF-8", pretty_print=True)
+
+
+class _Compilation:
+    def __init__(self, schema: etree._Element) -> None:
+        self._schema = schema
+        binding = schema.get("queryBinding", "xslt").lower()
+        if binding not in _VERSIONS:
+            raise fault(schema, f"the query binding '{binding}' is not supported; xslt, xslt2 and xslt3 are")
+        self._version = _VERSIONS[binding]
+        namespaces = {prefix: uri for prefix, uri in schema.nsmap.items() if prefix and uri != SCHEMATRON}
+        namespaces |= {str(one.get("prefix")): str(one.get("uri")) for one in schema.iter(sch("ns"))}
+        self._namespaces = {prefix: uri for prefix, uri in namespaces.items() if prefix not in {"xsl", "xml"}}
+        self._diagnostics = {
+            str(one.get("id")): one
+            for group in schema.iter(sch("diagnostics"))
+            for one in group.iter(sch("diagnostic"))
+        }
+
+    def stylesheet(self) -> etree._Element:
+        root = etree.Element(
+            f"{{{XSLT}}}stylesheet",
+            {"version": self._version, "exclude-result-prefixes": "#all"},
+            nsmap={"xsl": XSLT, **self._namespaces},
+        )
+        _xsl(root, "output", {"method": "xml", "encoding": "UTF-8"})
+        patterns, phase_lets = self._active()
+        for let in (*self._schema.findall(sch("let")), *phase_lets):
+            self._let(root, let)
+        for element in self._schema.iterchildren(f"{{{XSLT}}}*"):
+            root.append(_foreign(element))
+        names = Counter(let.get("name") for pattern in patterns for let in pattern.findall(sch("let")))
+        start = _xsl(root, "template", {"match": "/"})
+        failures = etree.SubElement(start, "failures")
+        for number, pattern in enumerate(patterns):
+            mode = f"pattern-{number}"
+            _xsl(failures, "apply-templates", {"select": "/", "mode": mode})
+            self._pattern(root, pattern, mode, names)
+        root.append(_location_function())
+        return root
+
+    def _active(self) -> tuple[list[etree._Element], list[etree._Element]]:
+        patterns = list(self._schema.iter(sch("pattern")))
+        name = self._schema.get("defaultPhase", _ALL)
+        if name == _ALL:
+            return patterns, []
+        phase = next((one for one in self._schema.iter(sch("phase")) if one.get("id") == name), None)
+        if phase is None:
+            raise fault(self._schema, f"there is no phase '{name}'")
+        active = {one.get("pattern") for one in phase.iter(sch("active"))}
+        return [one for one in patterns if one.get("id") in active], phase.findall(sch("let"))
+
+    def _pattern(self, root: etree._Element, pattern: etree._Element, mode: str, names: Counter[str | None]) -> None:
+        if pattern.get("documents") is not None:
+            raise fault(pattern, "a pattern over other documents is not supported")
+        # A pattern's lets may stand in its contexts, so they are global, unless another pattern uses the same name.
+        own = []
+        for let in pattern.findall(sch("let")):
+            if names[let.get("name")] == 1:
+                self._let(root, let)
+            else:
+                own.append(let)
+        _xsl(root, "mode", {"name": mode, "on-no-match": "shallow-skip", "version": "3.0"})
+        rules = pattern.findall(sch("rule"))
+        for number, rule in enumerate(rules):
+            context = rule.get("context")
+            if context is None:
+                raise fault(rule, "a rule that is not abstract needs a context")
+            # The first rule that matches fires: earlier ones come before later ones.
+            attributes = {"match": context, "mode": mode, "priority": str(len(rules) - number)}
+            template = _xsl(root, "template", attributes, of=rule)
+            for let in own:
+                self._let(template, let, at_root=True)
+            for element in rule:
+                if element.tag == sch("let"):
+                    self._let(template, element)
+                elif element.tag in {sch("assert"), sch("report")}:
+                    self._check(template, rule, element)
+            _xsl(template, "apply-templates", {"select": "@*|node()", "mode": mode})
+
+    def _let(self, parent: etree._Element, let: etree._Element, *, at_root: bool = False) -> None:
+        attributes = {"name": let.get("name", "")} | ({"as": str(let.get("as"))} if let.get("as") else {})
+        value = let.get("value")
+        if value is None:
+            variable = _xsl(parent, "variable", attributes, of=let)
+            variable.text = let.text
+            variable.extend(_foreign(one) for one in let)
+        elif at_root:
+            variable = _xsl(parent, "variable", {"as": "item()*"} | attributes, of=let)
+            loop = _xsl(variable, "for-each", {"select": "root()"}, of=let)
+            _xsl(loop, "sequence", {"select": value}, of=let)
+        else:
+            _xsl(parent, "variable", attributes | {"select": value}, of=let)
+
+    def _check(self, template: etree._Element, rule: etree._Element, check: etree._Element) -> None:
+        test = check.get("test")
+        if test is None:
+            raise fault(check, f"{etree.QName(check).localname} needs a test")
+        choice = _xsl(template, "choose", {})
+        when = _xsl(choice, "when", {"test": test}, of=check)
+        failing = when if check.tag == sch("report") else _xsl(choice, "otherwise", {})
+        severity = check.get("flag") or check.get("role") or rule.get("flag") or rule.get("role") or ""
+        failure = etree.SubElement(
+            failing,
+            "failure",
+            {
+                # Literal result elements' attributes are value templates: braces of the schema's own are doubled.
+                "id": _literal(check.get("id", "")),
+                "severity": _literal(severity),
+                "test": _literal(" ".join(test.split())),
+                "location": f"{{{_PREFIX}:location(.)}}",
+            },
+            nsmap={_PREFIX: _R},
+        )
+        self._message(failure, check)
+        for name in check.get("diagnostics", "").split():
+            if name not in self._diagnostics:
+                raise fault(check, f"there is no diagnostic '{name}'")
+            _xsl(failure, "text", {}).text = " "
+            self._message(failure, self._diagnostics[name])
+
+    def _message(self, parent: etree._Element, content: etree._Element) -> None:
+        _text(parent, content.text)
+        for element in content:
+            if element.tag == sch("value-of"):
+                _xsl(parent, "value-of", {"select": element.get("select", ".")}, of=element)
+            elif element.tag == sch("name"):
+                _xsl(parent, "value-of", {"select": f"name({element.get('path', '.')})"}, of=element)
+            elif element.tag.startswith(f"{{{XSLT}}}"):
+                parent.append(_foreign(element))
+            else:
+                # emph, span, dir and foreign markup: what they hold is read, how it looks is not.
+                self._message(parent, element)
+            _text(parent, element.tail)
+
+
+def _xsl(
+    parent: etree._Element, name: str, attributes: dict[str, str], *, of: etree._Element | None = None
+) -> etree._Element:
+    marks = {} if of is None else {key: of.get(key, "") for key in (FILE, LINE)}
+    return etree.SubElement(parent, f"{{{XSLT}}}{name}", attributes | marks)
+
+
+def _text(parent: etree._Element, text: str | None) -> None:
+    if text:
+        _xsl(parent, "text", {}).text = text
+
+
+def _literal(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _foreign(element: etree._Element) -> etree._Element:
+    copied = deepcopy(element)
+    copied.tail = None
+    for inner in copied.iter(etree.Element):
+        if not inner.tag.startswith(f"{{{XSLT}}}"):
+            # The marks would be part of what a literal element writes.
+            for mark in (FILE, LINE):
+                inner.attrib.pop(mark, "")
+    return copied
+
+
+def _location_function() -> etree._Element:
+    """Return the function that says where a node is: its path with names as in the document and positions."""
+    function = etree.Element(
+        f"{{{XSLT}}}function", {"name": f"{_PREFIX}:location", "version": "3.0"}, nsmap={_PREFIX: _R}
+    )
+    _xsl(function, "param", {"name": "node"})
+    _xsl(
+        function,
+        "sequence",
+        {
+            "select": "string-join(for $one in $node/ancestor-or-self::* return concat('/', name($one), '[', "
+            "1 + count($one/preceding-sibling::*[node-name(.) = node-name($one)]), ']'), '')"
+            " || $node[self::attribute()]/concat('/@', name())"
+        },
+    )
+    return function
+
+
+def severity_is_failure(severity: str) -> bool:
+    """Say whether a failed check with this flag or role refuses the document: all but warnings and informations do."""
+    return not severity.lower().startswith(("warn", "info", "hint", "note"))
+
+
+def source_place(stylesheet: etree._ElementTree, line: int) -> tuple[str, int] | None:
+    """Return the schema's file and line for a line of the stylesheet made from it; None when it has none."""
+    for element in stylesheet.iter(etree.Element):
+        if str(element.sourceline) == str(line) and element.get(LINE):
+            return element.get(FILE, ""), int(element.get(LINE, "1"))
+    return None

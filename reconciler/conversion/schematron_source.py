@@ -1,0 +1,153 @@
+"""A Schematron schema as one tree: includes put in, abstract patterns and rules written out (ISO/IEC 19757-3, 6)."""
+
+from copy import deepcopy
+
+from lxml import etree
+
+from reconciler.conversion.rule_file import RuleFile
+from reconciler.conversion.xml_input import parse
+from reconciler.errors import ConversionError
+
+SCHEMATRON = "http://purl.oclc.org/dsdl/schematron"
+LINE = "{urn:reconciler:conversion}line"
+FILE = "{urn:reconciler:conversion}file"
+_CODE = "schematron_invalid"
+_MAX_DEPTH = 32
+_MAX_ELEMENTS = 1_000_000
+_WITH_PARAMETERS = frozenset({"test", "context", "select", "value", "path", "documents", "subject", "match"})
+
+
+class SchematronError(ConversionError):
+    """A Schematron schema cannot be compiled. `line` counts from 1; `file` is the name of the file that it is in."""
+
+    def __init__(self, reason: str, *, file: str, line: int | None) -> None:
+        self.reason, self.file, self.line = reason, file, line
+        super().__init__(_CODE, f"{file}{'' if line is None else f', line {line}'}: {reason}")
+
+
+def sch(name: str) -> str:
+    """Return the qualified name of a Schematron element."""
+    return f"{{{SCHEMATRON}}}{name}"
+
+
+def fault(element: etree._Element, reason: str) -> SchematronError:
+    """Return the error that says what is wrong with an element, and where it stood in its file."""
+    line = element.get(LINE)
+    return SchematronError(reason, file=element.get(FILE, ""), line=int(line) if line else None)
+
+
+def read(file: RuleFile) -> etree._Element:
+    """Return the whole schema: every element marked with its file and line, nothing left to be included or extended.
+
+    Raises ConversionError `schematron_invalid`.
+    """
+    root = _Inclusion(file).root(file.name, ())
+    if root.tag != sch("schema"):
+        raise fault(root, f"the root is {root.tag}, not schema of {SCHEMATRON}")
+    _instantiate_patterns(root)
+    _extend_rules(root)
+    return root
+
+
+class _Inclusion:
+    def __init__(self, file: RuleFile) -> None:
+        self._file = file
+        self._elements = 0
+
+    def root(self, name: str, including: tuple[str, ...]) -> etree._Element:
+        if name in including or len(including) > _MAX_DEPTH:
+            raise SchematronError(f"included by itself: {' → '.join((*including, name))}", file=name, line=None)
+        root = parse(self._file.contents[name], what=name, code=_CODE).getroot()
+        etree.strip_elements(root, etree.Comment, etree.ProcessingInstruction, with_tail=False)
+        for element in root.iter(etree.Element):
+            self._elements += 1
+            element.set(LINE, str(element.sourceline))
+            element.set(FILE, name)
+        if self._elements > _MAX_ELEMENTS:
+            raise SchematronError("the schema with all it includes is too large", file=name, line=None)
+        for element in list(root.iter(sch("include"), sch("extends"))):
+            href = element.get("href")
+            parent = element.getparent()
+            if href is None or parent is None:
+                continue
+            included = self._included(element, name, href, including)
+            # What is extended is a rule whose content is taken; what is included stands there as it is.
+            for new in list(included) if element.tag == sch("extends") else [included]:
+                element.addprevious(new)
+            parent.remove(element)
+        return root
+
+    def _included(self, element: etree._Element, name: str, href: str, including: tuple[str, ...]) -> etree._Element:
+        part = self._file.included(name, href)
+        if part is None:
+            raise fault(element, f"'{href}' is not among the files of the configuration")
+        root = self.root(part, (*including, name))
+        fragment = href.partition("#")[2]
+        if not fragment:
+            return root
+        found = next((one for one in root.iter(etree.Element) if one.get("id") == fragment), None)
+        if found is None:
+            raise fault(element, f"'{part}' has nothing with the id '{fragment}'")
+        return found
+
+
+def _instantiate_patterns(root: etree._Element) -> None:
+    abstract = {one.get("id"): one for one in root.iter(sch("pattern")) if one.get("abstract") == "true"}
+    for pattern in list(root.iter(sch("pattern"))):
+        name = pattern.get("is-a")
+        if name is None:
+            continue
+        if name not in abstract:
+            raise fault(pattern, f"there is no abstract pattern '{name}'")
+        values = {f"${one.get('name')}": one.get("value", "") for one in pattern.iter(sch("param"))}
+        for element in abstract[name]:
+            copied = deepcopy(element)
+            for inner in copied.iter(etree.Element):
+                _put_parameters(inner, values)
+            pattern.append(copied)
+        for parameter in list(pattern.iter(sch("param"))):
+            pattern.remove(parameter)
+    for pattern in abstract.values():
+        _remove(pattern)
+
+
+def _put_parameters(element: etree._Element, values: dict[str, str]) -> None:
+    for attribute in _WITH_PARAMETERS & set(map(str, element.keys())):
+        text = element.get(attribute, "")
+        # $codes must not be taken for $code.
+        for name in sorted(values, key=len, reverse=True):
+            text = text.replace(name, values[name])
+        element.set(attribute, text)
+
+
+def _extend_rules(root: etree._Element) -> None:
+    abstract = [one for one in root.iter(sch("rule")) if one.get("abstract") == "true"]
+    for _ in range(_MAX_DEPTH):
+        extending = [one for one in root.iter(sch("extends")) if one.get("href") is None]
+        if not extending:
+            break
+        for element in extending:
+            _extend_rule(element, abstract)
+    else:
+        raise fault(root, "abstract rules extend each other in a circle")
+    for rule in abstract:
+        _remove(rule)
+
+
+def _extend_rule(element: etree._Element, abstract: list[etree._Element]) -> None:
+    name, rule = element.get("rule"), element.getparent()
+    pattern = None if rule is None else rule.getparent()
+    named = [one for one in abstract if one.get("id") == name and one is not rule]
+    if not named:
+        raise fault(element, f"there is no abstract rule '{name}' to extend")
+    # A pattern's own abstract rule comes before one of the same name elsewhere.
+    extended = next((one for one in named if one.getparent() is pattern), named[0])
+    for new in extended:
+        element.addprevious(deepcopy(new))
+    _remove(element)
+
+
+def _remove(element: etree._Element) -> None:
+    parent = element.getparent()
+    if parent is not None:
+        parent.remove(element)

@@ -1,0 +1,172 @@
+"""Validation files, compiled: XML Schema by lxml, Schematron by Saxon, both with a rule's own files only."""
+
+import posixpath
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple, cast
+
+from lxml import etree
+
+from reconciler.conversion.rule_file import RuleFile
+from reconciler.conversion.schematron import compile_schematron, severity_is_failure, source_place
+from reconciler.conversion.schematron_source import SchematronError
+from reconciler.conversion.xml_input import parse
+from reconciler.conversion.xslt import Saxon, StylesheetError
+from reconciler.errors import ConversionError
+
+# libxml2 resolves `..` against the URL; deep enough, so that no path of a configuration climbs above it.
+_BASE = "part:/" + "d/" * 32
+_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a validation file says of a document: where in it, what, and whether it refuses the document."""
+
+    location: str
+    text: str
+    refuses: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.location}: {self.text}" if self.location else self.text
+
+
+Validator = Callable[[etree._ElementTree], Sequence[Finding]]  # noqa: SLF001 - lxml names no public class
+
+
+class SchemaFault(NamedTuple):
+    """One error of a schema; `file` is the name of a part, None the main file."""
+
+    message: str
+    line: int | None
+    file: str | None
+
+
+class SchemaError(ConversionError):
+    """An XML Schema or a Schematron schema does not compile."""
+
+    def __init__(self, code: str, name: str, faults: Sequence[SchemaFault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__(
+            code,
+            "; ".join(
+                f"{one.file or name}{'' if one.line is None else f', line {one.line}'}: {one.message}" for one in faults
+            ),
+        )
+
+
+def compile_validation(file: RuleFile, saxon: Saxon) -> Validator:
+    """Return the validator of a `.xsd` or `.sch` file. Raises ConversionError when it does not compile."""
+    return schematron(file, saxon) if file.name.lower().endswith(".sch") else xml_schema(file)
+
+
+def refuse(name: str, findings: Sequence[Finding]) -> tuple[str, ...]:
+    """Return what warns, as messages. Raises ConversionError `validation_failed` when a finding refuses."""
+    refusing = [finding for finding in findings if finding.refuses]
+    if refusing:
+        more = f"; and {len(refusing) - _SHOWN} more" if len(refusing) > _SHOWN else ""
+        raise ConversionError("validation_failed", f"{name}: {'; '.join(map(str, refusing[:_SHOWN]))}{more}")
+    return tuple(f"{name}: {finding}" for finding in findings)
+
+
+class _Parts(etree.Resolver):
+    """Serves a schema's includes from the rule's own files. The type information of lxml lacks what is used here."""
+
+    def __init__(self, file: RuleFile) -> None:
+        super().__init__()
+        self._file = file
+        self.missing: list[str] = []
+
+    def resolve(self, url: str, _id: str, context: Any) -> Any:  # type: ignore[override]  # noqa: ANN401 - as lxml has it
+        name = posixpath.relpath(url, _BASE) if url.startswith("part:/") else url
+        content = self._file.contents.get(name)
+        if content is None:
+            self.missing.append(name)
+            # Saying nothing would let libxml2 open the URL itself.
+            return self.resolve_string("<missing/>", context, base_url=url)
+        parse(content, what=name, code="schema_invalid")
+        return self.resolve_string(content, context, base_url=url)
+
+
+def xml_schema(file: RuleFile) -> Validator:
+    """Return the validator of an XML Schema. Raises SchemaError `schema_invalid`."""
+    parse(file.content, what=file.name, code="schema_invalid")
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    parts = _Parts(file)
+    parser.resolvers.add(parts)
+    faults: list[SchemaFault] = []
+    schema: etree.XMLSchema | None = None
+    try:
+        schema = etree.XMLSchema(etree.fromstring(file.content, parser, base_url=_BASE + file.name))
+    except etree.XMLSchemaParseError as error:
+        faults = [_schema_fault(entry, file.name) for entry in cast("list[Any]", error.error_log)]
+        faults = faults or [SchemaFault(str(error), None, None)]
+    if parts.missing:
+        faults = [
+            SchemaFault(f"'{one}' is not among the files of the configuration", None, None) for one in parts.missing
+        ]
+    if schema is None or faults:
+        raise SchemaError("schema_invalid", file.name, faults)
+    return partial(_schema_findings, schema)
+
+
+def _schema_findings(schema: etree.XMLSchema, document: etree._ElementTree) -> Sequence[Finding]:
+    if schema.validate(document):
+        return ()
+    entries = cast("list[Any]", schema.error_log)
+    return [Finding(f"line {entry.line}, {entry.path}", entry.message) for entry in entries]
+
+
+def _schema_fault(entry: Any, main: str) -> SchemaFault:  # noqa: ANN401 - lxml names no public class
+    name = posixpath.relpath(entry.filename, _BASE) if (entry.filename or "").startswith("part:/") else main
+    return SchemaFault(entry.message, entry.line or None, None if name == main else name)
+
+
+def schematron(file: RuleFile, saxon: Saxon) -> Validator:
+    """Return the validator of a Schematron schema. Raises SchemaError `schematron_invalid`."""
+    try:
+        text = compile_schematron(file)
+    except SchematronError as error:
+        fault = SchemaFault(error.reason, error.line, None if error.file == file.name else error.file)
+        raise SchemaError("schematron_invalid", file.name, [fault]) from None
+    try:
+        stylesheet = saxon.compile(RuleFile(file.name, {file.name: text}, ()))
+    except StylesheetError as error:
+        raise SchemaError("schematron_invalid", file.name, _placed(error, text, file.name)) from None
+
+    def validate(document: etree._ElementTree) -> Sequence[Finding]:
+        try:
+            ran = stylesheet.run(saxon.node(document), {}, _unanswered)
+        except StylesheetError as error:
+            raise SchemaError("validation_failed", file.name, _placed(error, text, file.name)) from None
+        result = parse(ran.text.encode(), what="the validation's result", code="validation_failed").getroot()
+        return [_schematron_finding(failure) for failure in result]
+
+    return validate
+
+
+def _unanswered(asked: Sequence[str]) -> dict[str, str | None]:
+    """Answer nothing: a validation asks nothing of the gateway."""
+    return dict.fromkeys(asked)
+
+
+def _placed(error: StylesheetError, text: bytes, main: str) -> list[SchemaFault]:
+    """Return a compiled schema's faults at the places of the schema that they come from."""
+    tree = parse(text, what=main, code="schematron_invalid")
+    faults = []
+    for fault in error.faults:
+        file, line = (None if fault.line is None else source_place(tree, fault.line)) or (main, None)
+        message = f"{fault.message} ({fault.suggestion})" if fault.suggestion else fault.message
+        faults.append(SchemaFault(message, line, None if file == main else file))
+    return faults
+
+
+def _schematron_finding(failure: etree._Element) -> Finding:
+    name, test = failure.get("id"), failure.get("test", "")
+    text = " ".join("".join(map(str, failure.itertext())).split()) or f"not as the test says: {test}"
+    return Finding(
+        failure.get("location", ""),
+        f"[{name}] {text}" if name else text,
+        severity_is_failure(failure.get("severity", "")),
+    )

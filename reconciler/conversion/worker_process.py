@@ -1,0 +1,249 @@
+"""A worker process: gives up its powers, then runs one conversion after the other as the gateway's messages ask.
+
+Started by `workers` as `python -m reconciler.conversion.worker_process`; it ends when its standard input does.
+"""
+
+import os
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, BinaryIO, TypeVar
+
+from lxml import etree
+
+from reconciler.conversion import sandbox
+from reconciler.conversion.frames import BrokenConversationError, Message, read, write
+from reconciler.conversion.results import envelopes
+from reconciler.conversion.rule_file import RuleFile
+from reconciler.conversion.sources import to_xml
+from reconciler.conversion.validation import SchemaError, Validator, compile_validation, refuse
+from reconciler.conversion.xml_input import XmlFaultError, parse
+from reconciler.conversion.xslt import Saxon, Stylesheet, StylesheetError, encoded
+from reconciler.errors import ConversionError
+
+_COMPILED = 128
+_XPATH = ("/", "xpath:")
+_OUT_OF_MEMORY = 70
+
+T = TypeVar("T")
+
+
+class _AbortedError(Exception):
+    """The gateway gave up a conversion that waits for answers."""
+
+
+class Worker:
+    """Runs tasks, keeping what it compiled. `ask` is the exchange of a question for the gateway's answer."""
+
+    def __init__(self, ask: Callable[[Message], Message], *, largest_payload: int, largest_result: int) -> None:
+        self._ask = ask
+        self._largest_payload, self._largest_result = largest_payload, largest_result
+        self._saxon = Saxon()
+        self._compiled: OrderedDict[tuple[object, ...], Any] = OrderedDict()
+
+    def run(self, message: Message) -> Message:
+        """Do a task and return its reply. Raises ConversionError."""
+        if len(message.frames[0]) > self._largest_payload:
+            raise ConversionError("payload_too_large", f"the file is larger than {self._largest_payload >> 20} MiB")
+        match message.header["task"]:
+            case "source":
+                return Message({}, (_source(message),))
+            case "out":
+                return self._convert_out(message)
+            case "in":
+                return self._convert_in(message)
+            case "check":
+                return Message({"faults": self._check(message)})  # type: ignore[dict-item]
+            case unknown:
+                raise ConversionError("conversion_failed", f"there is no task '{unknown}'")
+
+    def _convert_out(self, message: Message) -> Message:
+        payload, header = message.frames[0], message.header
+        source = _source(message)
+        stylesheet, *validation = _files(message)
+        tree = parse(source, what="the source", code="source_xml")
+        ran = self._stylesheet(stylesheet).run(self._saxon.node(tree), _mapping(header["parameters"]), self._answers)
+        results = envelopes(ran.text, several=header["multiple_envelopes"] is True)
+        documents = [parse(result, what="the result", code="result_not_xml") for result in results]
+        warnings = [text for document in documents for text in self._validate(validation, document)]
+        attributes = self._attributes(_mapping(header["attributes"]), documents[0])
+        return self._reply(
+            results,
+            None if source == payload else source,
+            messages=(*ran.messages, *warnings),
+            attachments=ran.attachments,
+            chain=ran.chain,
+            attributes=attributes,
+        )
+
+    def _convert_in(self, message: Message) -> Message:
+        header = message.header
+        stylesheet, *validation = _files(message)
+        tree = parse(message.frames[0], what="the envelope", code="envelope_xml")
+        compiled = self._stylesheet(stylesheet)
+        ran = compiled.run(self._saxon.node(tree), _mapping(header["parameters"]), self._answers)
+        result = encoded(ran.text, compiled.output)
+        if not result:
+            raise ConversionError("result_empty", f"{stylesheet.name} made nothing of the envelope")
+        warnings: Sequence[str] = ()
+        if validation:
+            warnings = self._validate(validation, parse(result, what="the result", code="result_not_xml"))
+        return self._reply(
+            (result,),
+            None,
+            messages=(*ran.messages, *warnings),
+            attachments=ran.attachments,
+            chain=ran.chain,
+            attributes=self._attributes(_mapping(header["attributes"]), tree),
+        )
+
+    def _reply(
+        self,
+        results: Sequence[bytes],
+        source: bytes | None,
+        *,
+        messages: Sequence[str],
+        attachments: Sequence[str],
+        chain: str | None,
+        attributes: Mapping[str, str],
+    ) -> Message:
+        if sum(map(len, results)) > self._largest_result:
+            raise ConversionError("result_too_large", f"the result is larger than {self._largest_result >> 20} MiB")
+        return Message(
+            {
+                "source_xml": source is not None,
+                "messages": list(messages),
+                "attachments": list(attachments),
+                "chain": chain,
+                "attributes": dict(attributes),
+            },
+            (*([] if source is None else [source]), *results),
+        )
+
+    def _answers(self, asked: Sequence[str]) -> Mapping[str, str | None]:
+        answers = self._ask(Message({"asked": list(asked)})).header.get("answers")
+        if not isinstance(answers, dict):
+            raise _AbortedError
+        return {question: None if answer is None else str(answer) for question, answer in answers.items()}
+
+    def _stylesheet(self, file: RuleFile) -> Stylesheet:
+        return self._once(("stylesheet", *file.key), lambda: self._saxon.compile(file))
+
+    def _validator(self, file: RuleFile) -> Validator:
+        return self._once(("validation", *file.key), lambda: compile_validation(file, self._saxon))
+
+    def _once(self, key: tuple[object, ...], compile_it: Callable[[], T]) -> T:
+        if key not in self._compiled:
+            self._compiled[key] = compile_it()
+            if len(self._compiled) > _COMPILED:
+                self._compiled.popitem(last=False)
+        self._compiled.move_to_end(key)
+        compiled: T = self._compiled[key]
+        return compiled
+
+    def _validate(self, files: Sequence[RuleFile], document: etree._ElementTree) -> list[str]:
+        return [warning for file in files for warning in refuse(file.name, self._validator(file)(document))]
+
+    def _attributes(self, wanted: Mapping[str, str], envelope: etree._ElementTree) -> dict[str, str]:
+        context = self._saxon.node(envelope) if any(value.startswith(_XPATH) for value in wanted.values()) else None
+        return {
+            name: self._saxon.xpath(value.removeprefix("xpath:"), context, what=f"attribute {name}")
+            if value.startswith(_XPATH)
+            else value
+            for name, value in wanted.items()
+        }
+
+    def _check(self, message: Message) -> list[list[str | int | None]]:
+        """Return what keeps a file from being used, each as message, line, file, suggestion."""
+        (file,) = _files(message)
+        try:
+            if message.header["kind"] == "stylesheet":
+                self._saxon.compile(file)
+            else:
+                compile_validation(file, self._saxon)
+        except StylesheetError as error:
+            return [[one.message, one.line, one.file, one.suggestion] for one in error.faults]
+        except SchemaError as error:
+            return [[one.message, one.line, one.file, ""] for one in error.faults]
+        except XmlFaultError as error:
+            return [[error.reason, error.line, None if error.what == file.name else error.what, ""]]
+        except ConversionError as error:
+            return [[str(error), None, None, ""]]
+        return []
+
+
+def _source(message: Message) -> bytes:
+    header: Mapping[str, Any] = message.header
+    return to_xml(
+        message.frames[0],
+        file_name=header["file_name"],
+        content_type=header["content_type"],
+        declared=header["source"],
+    )
+
+
+def _files(message: Message) -> list[RuleFile]:
+    """Return the files that the message describes; their contents follow its first frame in the same order."""
+    contents = iter(message.frames[1:])
+    described: Any = message.header["files"]
+    return [
+        RuleFile(
+            file["names"][0],
+            {name: next(contents) for name in file["names"]},
+            (*file["names"], *file["hashes"]),
+        )
+        for file in described
+    ]
+
+
+def _mapping(value: object) -> Mapping[str, str]:
+    return {str(key): str(item) for key, item in value.items()} if isinstance(value, dict) else {}
+
+
+def _reply(worker: Worker, message: Message) -> Message:
+    """Return the reply to a message, be it an error."""
+    try:
+        return worker.run(message)
+    except ConversionError as error:
+        return Message({"error": [error.code, str(error)]})
+    except _AbortedError:
+        return Message({})
+    except MemoryError:
+        os._exit(_OUT_OF_MEMORY)
+    except BrokenConversationError:
+        raise
+    except Exception as error:  # noqa: BLE001 - hostile input may raise anything in a library; the gateway is told what
+        return Message({"error": ["conversion_failed", f"{type(error).__name__}: {error}"[:2000]]})
+
+
+def main() -> None:
+    """Serve until the gateway closes the pipe."""
+    stdin, stdout = sandbox.take_pipes()
+    limits: Mapping[str, Any] = _limits(stdin)
+    sandbox.confine(memory=limits["memory"])
+
+    def ask(message: Message) -> Message:
+        write(stdout, message)
+        return read(stdin)
+
+    worker = Worker(ask, largest_payload=limits["payload"], largest_result=limits["result"])
+    while True:
+        message = read(stdin)
+        sandbox.allow_cpu(limits["cpu_seconds"])
+        write(stdout, _reply(worker, message))
+
+
+def _limits(stdin: BinaryIO) -> Mapping[str, Any]:
+    limits = read(stdin).header["limits"]
+    if not isinstance(limits, dict):
+        raise BrokenConversationError("the first message brings the limits")
+    return limits
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (BrokenConversationError, BrokenPipeError):
+        # The gateway closed the pipe. Without the teardown of Saxon's runtime, which is slow and can hang.
+        sys.stderr.flush()
+        os._exit(0)
