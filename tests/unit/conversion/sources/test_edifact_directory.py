@@ -1,0 +1,93 @@
+"""The notation of directories, and how a segment finds its place."""
+
+import pytest
+
+from reconciler.conversion.sources import to_xml
+from reconciler.conversion.sources.edifact.directory import Directories, parse_directory
+from reconciler.errors import ConversionError
+
+IFTSTA = """
+directory D96A
+segments CNI=scs    # as a user writes it
+message IFTSTA  BGM DTM (CNI (STS RFF))
+"""
+
+
+@pytest.mark.parametrize(
+    ("directory", "kind", "number"),
+    [
+        ("D96A", "ORDERS", 25),
+        ("D01B", "ORDERS", 28),
+        ("D93A", "ORDERS", 25),
+        ("D96A", "INVOIC", 25),
+        ("D01B", "PRICAT", 36),
+    ],
+)
+def test_the_line_items_are_in_the_group_that_the_directory_numbers(directory: str, kind: str, number: int) -> None:
+    message = Directories().message(directory, kind)
+    assert message is not None
+    assert [place.group.number for place in message.places if place.tag == "LIN" and place.trigger] == [number]
+
+
+@pytest.mark.parametrize("directory", ["D93A", "D96A", "D01B"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "APERAK",
+        "CONTRL",
+        "DESADV",
+        "INVOIC",
+        "INVRPT",
+        "ORDERS",
+        "ORDRSP",
+        "PARTIN",
+        "PRICAT",
+        "RECADV",
+        "SLSRPT",
+    ],
+)
+def test_every_message_has_a_table_and_every_segment_in_it_is_known(directory: str, kind: str) -> None:
+    directories = Directories()
+    message = directories.message(directory, kind)
+    assert message is not None
+    assert [place.tag for place in message.places if not directories.elements(directory, place.tag)] == []
+
+
+@pytest.mark.parametrize(
+    ("directory", "nearest"), [("D95B", "D96A"), ("D97A", "D96A"), ("D99B", "D01B"), ("D16A", "D01B"), ("1911", "D93A")]
+)
+def test_a_directory_without_table_is_read_as_the_nearest_in_time(directory: str, nearest: str) -> None:
+    message = Directories().message(directory, "ORDERS")
+    assert message is not None
+    assert message.directory == nearest
+
+
+def test_a_user_adds_a_message_type() -> None:
+    message = b"UNH+1+IFTSTA:D:96A:UN'BGM+23+1'CNI+1+X'STS+1+13'RFF+CU:7'STS+1+21'UNT+7+1'"
+    interchange = b"UNB+UNOC:3+A+B+261121:1200+1'" + message + b"UNZ+1+1'"
+    xml = to_xml(interchange, file_name="a.edi", directories=[IFTSTA])
+    assert xml.count(b"<GROUP_1>") == 1
+    assert xml.count(b"<GROUP_2>") == 2
+    assert b"<CNI02><CNI0201>X</CNI0201></CNI02>" in xml
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "begins with: directory NAME"),
+        ("directory d96a", "written in capitals"),
+        ("directory X nonsense", "expected segments or message, found nonsense"),
+        ("directory X segments BGM=cx", "BGM=cx is not of the form"),
+        ("directory X message A BGM (", "group 1 is not closed"),
+        ("directory X message A (RFF DTM", "group 1 is not closed"),
+        ("directory X message A RFF )", "closes nothing"),
+        ("directory X message A ((RFF))", "begins with a segment"),
+        ("directory X message A bgm", "bgm is neither"),
+    ],
+)
+def test_a_mistake_in_a_directory_is_named(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason.replace("(", r"\(")):
+        parse_directory(text)
+    with pytest.raises(ConversionError) as refused:
+        to_xml(b"UNB", file_name="a.edi", directories=[text])
+    assert refused.value.code == "edifact_directory"
