@@ -10,6 +10,7 @@ from lxml import etree
 from pydantic_core import PydanticCustomError
 
 from reconciler.desired.codes import Code
+from reconciler.desired.excerpt import excerpt
 from reconciler.errors import BlobError
 from reconciler.model.source_file import Part, SourceFile, digest
 
@@ -86,12 +87,17 @@ class SourceFiles:
                     part = self._below_root(posixpath.dirname(path), href)
                     self._read(part)
                 except PydanticCustomError as error:
-                    context = {**(error.context or {}), "file": path, "line": line, "text": href}
-                    raise PydanticCustomError(Code(error.type).value, error.message_template, context) from None
+                    raise self._inside(error, path, href, line) from None
                 if part != main and part not in found:
                     found.add(part)
                     pending.append(part)
         return found
+
+    def _inside(self, error: PydanticCustomError, path: str, href: str, line: int) -> PydanticCustomError:
+        """Return a mistake with the place, in a file that includes others, where it was made."""
+        source = excerpt(self.contents[self._hashes[path]].decode(errors="replace"), line)
+        place = {"file": path, "line": line, "column": source.find(href) + 1 or 1, "source": source}
+        return PydanticCustomError("included", "{message}", {**(error.context or {}), "code": error.type, **place})
 
     def _below_root(self, folder: str, path: str) -> str:
         joined = posixpath.normpath(posixpath.join(folder, path))
@@ -150,4 +156,5 @@ def _hrefs(path: str, content: bytes) -> Iterator[tuple[str, int]]:
         for element in tree.iter(tag):
             href = str(element.get(attribute, "")).partition("#")[0]
             if href and "://" not in href and not href.startswith(("urn:", "data:")):
-                yield href, element.sourceline or 1
+                line = element.sourceline
+                yield href, line if isinstance(line, int) else 1

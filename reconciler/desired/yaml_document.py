@@ -58,9 +58,13 @@ class YamlDocument:
         """Return the value at a location, or the nearest one above it."""
         return self._walk(location)[1]
 
+    def path(self, location: Location) -> list[str | int]:
+        """Return the parts of a location that the document has."""
+        return self._walk(location)[0]
+
     def address(self, location: Location) -> str:
         """Return a location as an address, such as `accounts.acme.mailboxes.orders.aliases[0]`."""
-        parts = self._walk(location)[0]
+        parts = self.path(location)
         return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
 
     def position(self, location: Location, *, of_key: bool = False) -> Position:

@@ -1,0 +1,123 @@
+"""Loading a configuration: all of it or nothing, with every mistake at its place."""
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from reconciler.desired.assembly import Assembly
+from reconciler.desired.codes import Code
+from reconciler.desired.compiler import Compiler
+from reconciler.desired.documents import AccountsDocument, RootDocument
+from reconciler.desired.gateway import GatewaySettings, ProjectDocument
+from reconciler.desired.inspection import Inspection
+from reconciler.desired.json_schema import ACCOUNTS_SCHEMA, ROOT_SCHEMA, schemas
+from reconciler.desired.mistakes import problems_of
+from reconciler.desired.source_files import SourceFiles
+from reconciler.desired.validation import parsed, validated
+from reconciler.desired.yaml_files import ROOT_FILE, find_files, find_root, read_documents
+from reconciler.errors import ConfigurationError, Position, Problem
+from reconciler.model.key import Key
+from reconciler.model.protocol import ProtocolRegistry
+from reconciler.model.state import State
+
+if TYPE_CHECKING:
+    from reconciler.desired.yaml_document import YamlDocument
+
+__all__ = ["Desired", "Project", "find_root", "load", "load_project"]
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Where a configuration is, where its live side is kept, and how its gateway is reached.
+
+    `state` is a folder relative to `root`, or a database's URL, which may hold a password.
+    """
+
+    root: Path
+    state: str = field(repr=False)
+    gateway: GatewaySettings
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What a configuration asks for. `files` are the contents of everything that the state names, by SHA-256."""
+
+    project: Project
+    state: State
+    files: Mapping[str, bytes] = field(repr=False)
+    positions: Mapping[Key, Position] = field(repr=False)
+    warnings: tuple[Problem, ...] = ()
+
+
+def load_project(root: Path) -> Project:
+    """Return what `reconciler.yaml` says about the gateway; no other file is read. Raises ConfigurationError."""
+    documents, problems = read_documents(root, ROOT_FILE)
+    if not documents and not problems:
+        problems.append(_nothing_written())
+    if problems:
+        raise ConfigurationError(tuple(problems))
+    document, data = documents[0], documents[0].data
+    own = {name: value for name, value in data.items() if name != "accounts"} if isinstance(data, dict) else data
+    try:
+        project = parsed(ProjectDocument, own, SourceFiles(root).reader(""))
+    except ValidationError as error:
+        raise ConfigurationError(tuple(problems_of(error, document, schemas({})[ROOT_SCHEMA]))) from None
+    return Project(root, project.state, project.gateway)
+
+
+def load(root: Path, protocols: ProtocolRegistry, compiler: Compiler) -> Desired:
+    """Return what all files below `root` ask for. Raises ConfigurationError with all problems of all files."""
+    sources = SourceFiles(root)
+    inspection = Inspection(sources, compiler)
+    assembly = Assembly(sources, protocols, inspection)
+    problems: list[Problem] = []
+    project: Project | None = None
+    pending: list[tuple[YamlDocument, AccountsDocument | RootDocument]] = []
+    for file in find_files(root):
+        documents, found = read_documents(root, file)
+        problems += found
+        if file == ROOT_FILE and not documents and not found:
+            problems.append(_nothing_written())
+        read_file = sources.reader(posixpath.dirname(file))
+        for number, document in enumerate(documents):
+            assembly.declare(document)
+            content: AccountsDocument | RootDocument | None
+            if file == ROOT_FILE and number == 0:
+                content, found = validated(RootDocument, document, read_file, lambda: schemas(protocols)[ROOT_SCHEMA])
+                project = Project(root, content.state, content.gateway) if content else None
+            else:
+                content, found = validated(
+                    AccountsDocument, document, read_file, lambda: schemas(protocols)[ACCOUNTS_SCHEMA]
+                )
+            problems += found
+            if content is not None:
+                pending.append((document, content))
+    for document, content in pending:
+        assembly.add(document, content)
+    state = State(MappingProxyType(dict(assembly.finish())))
+    problems += assembly.problems + inspection.problems
+    if problems or project is None:
+        raise ConfigurationError(tuple(problems))
+    return Desired(
+        project=project,
+        state=state,
+        files=MappingProxyType({sha256: sources.content(sha256) for sha256 in sorted(state.hashes())}),
+        positions=MappingProxyType(assembly.positions),
+        warnings=tuple(_warnings(project, assembly)),
+    )
+
+
+def _nothing_written() -> Problem:
+    return Problem(Position(ROOT_FILE, 1, 1), Code.MISSING_KEY.value, "the key 'version' is missing; write version: 1")
+
+
+def _warnings(project: Project, assembly: Assembly) -> list[Problem]:
+    if assembly.mailed is None or project.gateway.smtp is not None:
+        return []
+    message = "mail is to be sent here, but reconciler.yaml has no gateway.smtp"
+    return [assembly.mailed.problem(Code.NO_MAIL, message, of_key=True)]

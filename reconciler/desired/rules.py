@@ -1,0 +1,62 @@
+"""A rule as it is written to a rule as it is run."""
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from reconciler.desired.codes import Code
+from reconciler.desired.documents import MatchDocument, RuleDocument
+from reconciler.desired.references import Place
+from reconciler.errors import Problem
+from reconciler.model.rule import Archive, Direction, Match, Rule
+from reconciler.model.template import TemplateRef
+
+_OTHER = {Direction.OUT: ("archive", "name_pattern"), Direction.IN: ("match", "source", "multiple_envelopes")}
+"""What does not belong to a rule of a direction."""
+
+
+def misfits(rule: RuleDocument, place: Place) -> Iterator[Problem]:
+    """Yield what a rule of its direction lacks, and what it has that belongs to the other one."""
+    written = rule.model_fields_set
+    for key in _OTHER[rule.direction]:
+        if key in written:
+            message = f"'{key}' belongs to rules of the other direction; this one is '{rule.direction}'"
+            yield place.below(key).problem(Code.BAD_VALUE, message, of_key=True)
+    match rule.direction:
+        case Direction.OUT:
+            for key in ("match", "convert"):
+                if key not in written:
+                    yield place.problem(Code.MISSING_KEY, f"an 'out' rule needs '{key}'", of_key=True)
+        case Direction.IN if {"convert", "archive"} <= written:
+            message = "an 'in' rule has either 'convert' or 'archive', not both"
+            yield place.below("archive").problem(Code.BAD_VALUE, message, of_key=True)
+        case Direction.IN:
+            if not written & {"convert", "archive"}:
+                yield place.problem(Code.MISSING_KEY, "an 'in' rule needs 'convert' or 'archive'", of_key=True)
+        case _:
+            assert_never(rule.direction)
+
+
+def rule_of(rule: RuleDocument, template: TemplateRef, position: int) -> Rule:
+    """Return the rule that is run."""
+    return Rule(
+        active=rule.active,
+        direction=rule.direction,
+        position=position,
+        template=template,
+        match=_match(rule.match) if rule.match else None,
+        source=rule.source,
+        convert=rule.convert,
+        archive=Archive() if rule.archive is True else rule.archive,
+        name_pattern=rule.name_pattern,
+        validation=rule.validation,
+        multiple_envelopes=rule.multiple_envelopes,
+        attributes=rule.attributes,
+    )
+
+
+def _match(match: MatchDocument) -> Match:
+    if match.name is not None:
+        return Match(by="name", pattern=match.name)
+    if match.content is not None:
+        return Match(by="content", pattern=match.content)
+    return Match(by="attribute", pattern=match.attribute or "")
