@@ -124,10 +124,15 @@ def apply(ctx: click.Context, *, auto_approve: bool) -> None:
 
 def _ask() -> None:
     """Raise click.ClickException unless a person at a terminal says yes."""
-    if not sys.stdin.isatty():
+    if not has_terminal():
         raise click.ClickException("There is no terminal to ask on, so nothing was applied. Add --auto-approve.")
     if not click.confirm("\nApply this plan?", default=False, err=True):
         raise click.ClickException("Nothing was applied.")
+
+
+def has_terminal() -> bool:
+    """Say whether there is somebody to ask."""
+    return sys.stdin.isatty()
 
 
 COMMANDS = {"validate": validate, "plan": plan, "apply": apply}

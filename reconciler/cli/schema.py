@@ -1,6 +1,5 @@
 """`reconciler schema`: the configuration's language for editors."""
 
-import json
 from pathlib import Path
 
 import click
@@ -15,11 +14,13 @@ def schema(folder: Path) -> None:
 
     They go into DIR (default: schemas).
     """
-    from reconciler.service.workspace import schemas  # noqa: PLC0415 - `--help` shall not wait for the service
+    # `--help` shall not wait for the service and the protocols that it knows.
+    from reconciler.desired.json_schema import rendered  # noqa: PLC0415
+    from reconciler.service.workspace import schemas  # noqa: PLC0415
 
     folder.mkdir(parents=True, exist_ok=True)
     for name, document in schemas().items():
-        (folder / name).write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        (folder / name).write_text(rendered(document), encoding="utf-8")
         terminal.write(f"Wrote {folder / name}")
 
 

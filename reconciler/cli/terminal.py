@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from textwrap import indent
 from typing import Any, TextIO, TypeVar
+from uuid import UUID
 
 import click
 
 from reconciler.errors import Problem
+from reconciler.model.key import Key
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -29,7 +31,17 @@ def write(text: str, *, colour: bool = False) -> None:
 
 def write_json(document: object) -> None:
     """Write a result to stdout as an indented JSON document; addresses, UUIDs and times are texts in it."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=_as_text))
+
+
+def _as_text(value: object) -> str:
+    match value:
+        case datetime():
+            return value.isoformat()
+        case UUID() | Key():
+            return str(value)
+        case _:
+            raise TypeError(f"{type(value).__name__} has no place in a result")
 
 
 def say(text: str) -> None:

@@ -40,7 +40,7 @@ class TestCommandLine:
             "finally: print(*sorted(name for name in sys.modules if name.startswith(('reconciler.', 'pydantic'))))\n"
         )
         result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-        modules = "reconciler.cli reconciler.cli.main reconciler.cli.terminal reconciler.errors"
+        modules = "reconciler.cli reconciler.cli.main reconciler.cli.terminal reconciler.errors reconciler.model reconciler.model.key"
         assert result.stdout == f"reconciler 0.1.0\n{modules}\n"
 
 

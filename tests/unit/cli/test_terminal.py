@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from reconciler.cli import terminal
+from reconciler.model.credential import Secret
 
 
 class Tty(io.StringIO):
@@ -49,3 +50,8 @@ def test_times_are_shown_in_utc() -> None:
     noon = datetime(2024, 5, 1, 12, 0, 0, 999, tzinfo=timezone(timedelta(hours=2)))
     assert terminal.moment(noon) == "2024-05-01 10:00:00Z"
     assert terminal.moment(noon.astimezone(UTC)) == terminal.moment(noon)
+
+
+def test_a_result_holds_no_secret_by_mistake() -> None:
+    with pytest.raises(TypeError, match="Secret has no place in a result"):
+        terminal.write_json({"password": Secret("s3cret")})
