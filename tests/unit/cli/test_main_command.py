@@ -32,16 +32,17 @@ class TestCommandLine:
         assert result.exit_code == 0
         assert all(words[name] for name in COMMANDS)
 
-    def test_nothing_but_the_used_command_is_imported(self) -> None:
+    def test_the_version_waits_for_no_library_that_it_does_not_need(self) -> None:
         program = (
             "import sys\n"
             "from reconciler.cli import main\n"
             "try: main(['--version'])\n"
-            "finally: print(*sorted(name for name in sys.modules if name.startswith(('reconciler.', 'pydantic'))))\n"
+            "finally: print(*sorted({name.partition('.')[0] for name in sys.modules}))\n"
         )
         result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-        modules = "reconciler.cli reconciler.cli.main reconciler.cli.terminal reconciler.errors reconciler.model reconciler.model.key"
-        assert result.stdout == f"reconciler 0.1.0\n{modules}\n"
+        version, modules = result.stdout.splitlines()
+        assert version == "reconciler 0.1.0"
+        assert {"pydantic", "sqlalchemy", "paramiko", "lxml", "rich"}.isdisjoint(modules.split())
 
 
 class TestInit:
