@@ -1,0 +1,141 @@
+"""MIME entities byte for byte: what is signed or hashed is never parsed and written again.
+
+The standard library's parser reads headers only. Bodies are cut out of the received bytes, since flattening a parsed
+message rewrites line ends, folds headers and so changes what was signed.
+"""
+
+import base64
+import quopri
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from email.errors import MessageError
+from email.header import decode_header, make_header
+from email.message import Message
+from email.parser import HeaderParser
+from typing import Self
+from urllib.parse import quote
+
+_HEADER_LINE = re.compile(rb"[!-9;-~]+[ \t]*:")
+_EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
+_FORBIDDEN_IN_NAMES = re.compile(r'[\\/:?*<>|"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """Headers and body. `raw` is the whole as it was received or will be sent, `body` its part after the headers."""
+
+    headers: Message
+    body: bytes
+    raw: bytes
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Self:
+        """Read an entity; bytes that do not begin with a header line are all body."""
+        if raw.startswith((b"\r\n", b"\n")):
+            return cls(Message(), raw[raw.index(b"\n") + 1 :], raw)
+        end = _EMPTY_LINE.search(raw)
+        if end is None or not _HEADER_LINE.match(raw):
+            return cls(Message(), raw, raw)
+        return cls(HeaderParser().parsestr(_text(raw[: end.start()])), raw[end.end() :], raw)
+
+    @classmethod
+    def of(cls, headers: Iterable[tuple[str, str]], body: bytes) -> Self:
+        """Make an entity of headers, in their order, and a body. Raises ValueError when a header is not one line."""
+        message = Message()
+        lines: list[str] = []
+        for name, value in headers:
+            if not value.isascii() or not value.isprintable():
+                raise ValueError(f"the header {name} is not one line of ASCII")
+            message[name] = value
+            lines.append(f"{name}: {value}\r\n")
+        return cls(message, body, "".join(lines).encode() + b"\r\n" + body)
+
+    @classmethod
+    def received(cls, headers: Iterable[tuple[str, str]], body: bytes) -> Self:
+        """Make an entity of what HTTP delivered; its `raw` is the body, for headers change on the way."""
+        message = Message()
+        for name, value in headers:
+            message[name] = _text(value.encode("latin-1", "replace"))
+        return cls(message, body, body)
+
+    @property
+    def content_type(self) -> str:
+        """Type and subtype, in lower case."""
+        return self.headers.get_content_type()
+
+    @property
+    def file_name(self) -> str | None:
+        """The name that the sender gives the content, decoded (RFC 2231, RFC 2047), as it stands there."""
+        name = self.headers.get_filename()
+        if name is None or "=?" not in name:
+            return name
+        try:
+            return str(make_header(decode_header(name)))
+        except (MessageError, LookupError, ValueError):
+            return name
+
+    def decoded(self) -> bytes:
+        """Return the body without its transfer encoding. Raises ValueError when that encoding is unknown or broken."""
+        encoding = str(self.headers.get("Content-Transfer-Encoding", "binary")).strip().lower()
+        match encoding:
+            case "base64":
+                return base64.b64decode(self.body)
+            case "quoted-printable":
+                return quopri.decodestring(self.body)
+            case "binary" | "8bit" | "7bit":
+                return self.body
+            case _:
+                raise ValueError("the transfer encoding is unknown")
+
+    def parts(self) -> tuple["Entity", ...]:
+        """Return the parts of a multipart entity. Raises ValueError when it is not well formed (RFC 2046 5.1.1)."""
+        boundary = self.headers.get_boundary()
+        if not boundary:
+            raise ValueError("the multipart content names no boundary")
+        delimiter = b"--" + re.escape(boundary.encode("utf-8", "replace"))
+        first = re.search(rb"(?:\A|\n)" + delimiter + rb"[ \t]*(\r?\n)", self.body)
+        if first is None:
+            raise ValueError("the multipart content has no part")
+        # The line break before a delimiter belongs to it. All delimiters break lines as the first does; otherwise
+        # a CR at the end of binary content would be taken for a part of the break.
+        following = re.compile(re.escape(first[1]) + delimiter + rb"(--)?[ \t]*(?:\r?\n|\Z)")
+        parts: list[Entity] = []
+        start = first.end()
+        for found in following.finditer(self.body, start):
+            parts.append(Entity.parse(self.body[start : found.start()]))
+            start = found.end()
+            if found[1]:
+                return tuple(parts)
+        raise ValueError("the multipart content does not end")
+
+
+def multipart(kind: str, parts: Iterable[Entity], headers: Iterable[tuple[str, str]] = ()) -> Entity:
+    """Put entities into one of type `multipart/…`; `kind` is what follows the slash, with its parameters."""
+    boundary = f"=_{secrets.token_hex(24)}"
+    body = b"".join(f"--{boundary}\r\n".encode() + part.raw + b"\r\n" for part in parts)
+    return Entity.of(
+        [("Content-Type", f'multipart/{kind}; boundary="{boundary}"'), *headers], body + f"--{boundary}--\r\n".encode()
+    )
+
+
+def attachment(file_name: str) -> tuple[str, str]:
+    """Return the header that names the content's file; a name outside ASCII as RFC 2231 encodes it."""
+    name = safe_name(file_name)
+    parameter = f'filename="{name}"' if name.isascii() else f"filename*=UTF-8''{quote(name, safe='')}"
+    return "Content-Disposition", f"attachment; {parameter}"
+
+
+def safe_name(name: str) -> str:
+    """Return a name fit for a file: no path, no control characters, no leading dots; possibly empty."""
+    base = name.replace("\\", "/").rsplit("/", 1)[-1]
+    return _FORBIDDEN_IN_NAMES.sub("", base).strip().lstrip(". ")[:_LONGEST_NAME]
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
