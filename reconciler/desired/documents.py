@@ -3,6 +3,7 @@
 A protocol's section is not described here: it is the class that the protocol itself brings.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -20,6 +21,7 @@ from reconciler.model.rule import Archive, Direction, SourceFormat
 from reconciler.model.source_file import SourceFile
 from reconciler.model.template import TemplateRef
 
+_ALIAS = re.compile(r"^[A-Za-z][A-Za-z0-9_.-]*:[!-~\u00a1-\uffff]([ -~\u00a1-\uffff]*[!-~\u00a1-\uffff])?$")
 _LOOK_AROUND = ("(?=", "(?!", "(?<=", "(?<!")
 
 
@@ -45,6 +47,12 @@ def _names_attribute(condition: str) -> str:
     return condition
 
 
+def _is_qualified(alias: str) -> str:
+    if not _ALIAS.fullmatch(alias):
+        raise ValueError(f"expected QUALIFIER:VALUE, such as GLN:4829900003227, got '{alias}'")
+    return alias
+
+
 def _is_mapping(tag: str, otherwise: str) -> Callable[[Any], str]:
     return lambda value: tag if isinstance(value, (Mapping, Noun)) else otherwise
 
@@ -52,7 +60,7 @@ def _is_mapping(tag: str, otherwise: str) -> Callable[[Any], str]:
 Name = Annotated[str, Field(pattern=f"^(?:{NAME.pattern})$")]
 Title = Annotated[str, Field(min_length=1, max_length=200)]
 Regex = Annotated[str, Field(min_length=1), AfterValidator(_compiles)]
-Alias = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*:[^\s\x00-\x1f](?:[^\x00-\x1f]*[^\s\x00-\x1f])?$")]
+Alias = Annotated[str, AfterValidator(_is_qualified), Field(json_schema_extra={"pattern": _ALIAS.pattern})]
 
 
 class TemplateDocument(Noun):

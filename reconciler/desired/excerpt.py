@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-_PASSWORD = re.compile(r"(://[^\s:/@'\"]*:)[^\s/'\"]*(?=@)")
+_PASSWORD = re.compile(r"(/[^\s:/@'\"]*:)\S+(?=@)")
 
 
 @lru_cache(maxsize=4)

@@ -99,7 +99,7 @@ def _explained(details: ErrorDetails, wanted: str) -> tuple[Code, str, str]:
         case "value_error":
             message = str(context["error"])
         case "literal_error" | "enum":
-            expected = str(context["expected"])
+            expected = str(context["expected"]).replace("True", "true")
             message = f"expected {expected}, got {_named(value)}"
             suggestion = nearest(value, expected.split("'")[1::2]) if isinstance(value, str) else ""
         case kind if kind.endswith("_type"):

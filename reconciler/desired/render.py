@@ -1,7 +1,7 @@
 """Mistakes as a person reads them: the place, the line, a caret under what is wrong, and the mend."""
 
 from collections.abc import Sequence
-from unicodedata import east_asian_width
+from unicodedata import category, east_asian_width
 
 from reconciler.errors import Problem
 
@@ -22,17 +22,23 @@ def _rendered(problem: Problem, severity: str, *, colour: bool) -> str:
     red, blue, bold, plain = (_RED, _BLUE, _BOLD, _PLAIN) if colour else ("", "", "", "")
     number = str(problem.position.line)
     bar = f"{blue}{' ' * len(number)} |{plain}"
-    lines = [f"{bold}{problem.position}:{plain} {red}{severity}{plain}{bold}: {problem.message}{plain}"]
+    message = _visible(problem.message)
+    lines = [f"{bold}{problem.position}:{plain} {red}{severity}{plain}{bold}: {message}{plain}"]
     if problem.source:
         start = max(0, problem.position.column - _WIDTH // 2) if len(problem.source) > _WIDTH else 0
-        shown = problem.source[start : start + _WIDTH]
+        shown = _visible(problem.source[start : start + _WIDTH])
         indent = _indent(shown, problem.position.column - 1 - start)
         lines += [bar, f"{blue}{number} |{plain} {shown}", f"{bar} {indent}{red}^{plain}"]
     if problem.suggestion:
-        lines.append(f"{bar} {_mend(problem.suggestion)}")
+        lines.append(f"{bar} {_mend(_visible(problem.suggestion))}")
     if problem.also is not None:
         lines.append(f"{bar} see also {problem.also}")
     return "\n".join(lines)
+
+
+def _visible(text: str) -> str:
+    """Return a text in which nothing speaks to the terminal: control characters other than tabs are pictures."""
+    return "".join("\ufffd" if category(character) == "Cc" and character != "\t" else character for character in text)
 
 
 def _indent(shown: str, width: int) -> str:

@@ -145,14 +145,17 @@ class Composer:
         start = _packed(event.start_mark)
         stack = self._stack
         tag = event.tag
-        if tag is not None and tag not in _STRING_TAGS:
+        misunderstood = tag is not None and tag not in _STRING_TAGS
+        if misunderstood:
             self._problem(Code.YAML_TAG, f"the tag {tag} means nothing here", start)
         if stack and stack[-1].key is None and type(stack[-1].container) is dict:
             self._key(event.value, start)
             return
-        value = scalar(event.value) if tag is None and event.implicit[0] else event.value
-        if value is None and stack:
-            self._null(start)
+        value: Yaml = None
+        if not misunderstood:
+            value = scalar(event.value) if tag is None and event.implicit[0] else event.value
+            if value is None and stack:
+                self._null(start)
         if event.anchor is not None:
             self._anchors[event.anchor] = _Anchored(value, 1, 0)
         self._put(value, start)

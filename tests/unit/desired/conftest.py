@@ -1,0 +1,55 @@
+"""What the tests of the loader share: the real protocols, and a compiler that knows a little of every language."""
+
+import re
+from collections.abc import Sequence
+
+import pytest
+from lxml import etree
+
+from reconciler.desired.compiler import Fault
+from reconciler.model.protocol import ProtocolRegistry
+from reconciler.model.source_file import ContentReader, SourceFile
+from reconciler.protocols.as2.settings import As2Settings
+from reconciler.protocols.sftp.settings import SftpSettings
+
+
+class WellFormed:
+    """A compiler for which XML is right when it, and every part of it, is well-formed."""
+
+    def __init__(self) -> None:
+        self.compiled: list[str] = []
+
+    def _xml(self, file: SourceFile, content: ContentReader) -> Sequence[Fault]:
+        self.compiled.append(file.name)
+        faults = []
+        for name, sha256 in ((None, file.sha256), *((part.name, part.sha256) for part in file.parts)):
+            try:
+                etree.fromstring(content(sha256))
+            except etree.XMLSyntaxError as error:
+                line, column = error.position
+                faults.append(Fault("not well-formed", line, max(column, 1), name, "close every element"))
+        return faults
+
+    stylesheet = schema = schematron = template = _xml
+
+    def dictionary(self, file: SourceFile, content: ContentReader) -> Sequence[Fault]:
+        self.compiled.append(file.name)
+        return [] if content(file.sha256).strip() else [Fault("there is no header", 1)]
+
+    def certificate(self, file: SourceFile, content: ContentReader) -> Sequence[Fault]:
+        self.compiled.append(file.name)
+        return [] if content(file.sha256).startswith(b"-----BEGIN") else [Fault("there is no certificate in it")]
+
+    def name_pattern(self, pattern: str) -> Sequence[Fault]:
+        left = re.sub(r"\{[^{}]*\}", "", pattern)
+        return [Fault("a token is not closed", 1, 1)] if "{" in left else []
+
+
+@pytest.fixture
+def compiler() -> WellFormed:
+    return WellFormed()
+
+
+@pytest.fixture(scope="session")
+def protocols() -> ProtocolRegistry:
+    return {"sftp": SftpSettings, "as2": As2Settings}
