@@ -1,0 +1,221 @@
+"""Names of the files that IN rules deliver.
+
+A name pattern is text with tokens: `{mailboxUuid}` `{envelopeUuid}` `{randomNumber}` `{templateUuid}` `{date FORMAT}`
+`{"documentId":"fieldName"}`. What must not be in a name is an error in the pattern's own text, and becomes `_` where it
+comes from a field.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import count
+from typing import assert_never
+from uuid import UUID
+
+from reconciler.conversion import date_format
+from reconciler.envelope.template import FieldType
+from reconciler.envelope.xml import Envelope, Field
+from reconciler.errors import ConversionError
+
+DEFAULT_PATTERN = "{envelopeUuid}.xml"
+"""The pattern of a rule that has none."""
+
+MOST_BYTES = 220
+"""The longest name in UTF-8: file systems hold 255 bytes, and a name that is taken grows."""
+
+FIELD_TYPES = frozenset(
+    {
+        FieldType.TEXT,
+        FieldType.NUMBER,
+        FieldType.CURRENCY,
+        FieldType.DATE,
+        FieldType.DICTIONARY,
+        FieldType.LOOKUP,
+        FieldType.FORMULA,
+        FieldType.DUPLICATE,
+        FieldType.AUTONUMBER,
+    }
+)
+"""The types of fields that a name can be made of."""
+
+_FIELD_BEGINS = re.compile(r'\{\s*"')
+_FORBIDDEN = re.compile(r"[\\/:?*<>|\x00-\x1f\x7f-\x9f]")
+
+
+class Variable(StrEnum):
+    """A token without parameters."""
+
+    MAILBOX_UUID = "mailboxUuid"
+    ENVELOPE_UUID = "envelopeUuid"
+    RANDOM_NUMBER = "randomNumber"
+    TEMPLATE_UUID = "templateUuid"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Text that stands for itself."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Date:
+    """The time of the conversion."""
+
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldText:
+    """The text of a field of the envelope."""
+
+    document_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class NamePattern:
+    """A pattern that was read."""
+
+    parts: tuple[Text | Variable | Date | FieldText, ...]
+
+
+def parse(pattern: str) -> NamePattern:
+    """Read a pattern. Raises ValueError that says what is wrong, where (from 1), and how to mend it."""
+    parts: list[Text | Variable | Date | FieldText] = []
+    at = 0
+    while at < len(pattern):
+        if pattern[at] == "{":
+            try:
+                part, at = _token(pattern, at)
+            except ValueError as error:
+                raise ValueError(f"name pattern, character {at + 1}: {error}") from None
+            parts.append(part)
+        else:
+            end = pattern.find("{", at)
+            end = len(pattern) if end < 0 else end
+            _check_text(pattern[at:end], at)
+            parts.append(Text(pattern[at:end]))
+            at = end
+    if not parts:
+        raise ValueError(f"the name pattern is empty; the shortest useful one is {DEFAULT_PATTERN}")
+    return NamePattern(tuple(parts))
+
+
+def _token(pattern: str, at: int) -> tuple[Variable | Date | FieldText, int]:
+    """Read the token at `{` and return it with the position behind it."""
+    if _FIELD_BEGINS.match(pattern, at):
+        return _field(pattern, at)
+    end = pattern.find("}", at)
+    if end < 0:
+        raise ValueError("the { is not closed with }")
+    word = pattern[at + 1 : end]
+    if word == "date" or word.startswith("date "):
+        date = Date(word.removeprefix("date").strip())
+        date_format.check(date.format)
+        if _FORBIDDEN.search(date.format):
+            raise ValueError(rf"the date format {date.format} has what cannot be in a name: \ / : ? * < > |")
+        return date, end + 1
+    if word not in [variable.value for variable in Variable]:
+        known = ", ".join(f"{{{variable}}}" for variable in Variable)
+        raise ValueError(f'there is no {{{word}}}; there are {known}, {{date FORMAT}} and {{"documentId":"fieldName"}}')
+    return Variable(word), end + 1
+
+
+def _field(pattern: str, at: int) -> tuple[FieldText, int]:
+    try:
+        found, end = json.JSONDecoder().raw_decode(pattern, at)
+    except json.JSONDecodeError:
+        found, end = None, at
+    if not isinstance(found, dict) or len(found) != 1:
+        raise ValueError('a field is written {"documentId":"fieldName"}')
+    document_id, name = next(iter(found.items()))
+    if not isinstance(name, str) or not document_id or not name:
+        raise ValueError('a field is written {"documentId":"fieldName"}, both in quotes')
+    return FieldText(document_id, name), end
+
+
+def _check_text(text: str, at: int) -> None:
+    wrong = _FORBIDDEN.search(text.replace("}", "/"))
+    if wrong is not None:
+        char = text[wrong.start()]
+        mend = r"closes nothing" if char == "}" else r"cannot be in a name, as \ / : ? * < > | cannot; write - or _"
+        raise ValueError(f"name pattern, character {at + wrong.start() + 1}: {char!r} {mend}")
+    if at == 0 and text.startswith("."):
+        raise ValueError("name pattern, character 1: a name does not begin with a dot; put something before it")
+
+
+def render(
+    pattern: NamePattern,
+    *,
+    envelope: Envelope,
+    mailbox_uuid: UUID,
+    envelope_uuid: UUID,
+    now: datetime,
+    random_number: int,
+    types: Callable[[str, str], str | None] | None = None,
+) -> str:
+    """Return the name of the file.
+
+    `types` gives the type of a field (document, name) that stands in no table, None for no such field; without it the
+    envelope alone tells. Raises ConversionError `filename_empty`, `filename_field` or `filename_too_long`.
+    """
+    variables = {
+        Variable.MAILBOX_UUID: mailbox_uuid,
+        Variable.ENVELOPE_UUID: envelope_uuid,
+        Variable.RANDOM_NUMBER: random_number,
+        Variable.TEMPLATE_UUID: envelope.template.uuid,
+    }
+    name = ""
+    for part in pattern.parts:
+        match part:
+            case Text(text):
+                name += text
+            case Variable():
+                name += str(variables[part])
+            case Date(format_):
+                name += date_format.formatted(format_, now)
+            case FieldText():
+                value = _FORBIDDEN.sub("_", _value(part, envelope, types))
+                name += value if name else re.sub(r"\A\.+", lambda dots: "_" * len(dots[0]), value)
+            case _:
+                assert_never(part)
+    # A dot in front stands in the pattern, before it nothing but empty fields: an extension is no name.
+    if not name or name.startswith("."):
+        raise ConversionError(
+            "filename_empty", "the name consists of nothing but empty fields; fill one, or add {envelopeUuid}"
+        )
+    if len(name.encode()) > MOST_BYTES:
+        raise ConversionError("filename_too_long", f"the name is longer than {MOST_BYTES} bytes: {name[:40]}…")
+    return name
+
+
+def _value(field: FieldText, envelope: Envelope, types: Callable[[str, str], str | None] | None) -> str:
+    where = f"{field.name} of the document {field.document_id}"
+    if types is not None:
+        type_ = types(field.document_id, field.name)
+        if type_ is None:
+            raise ConversionError("filename_field", f"the template has no field {where} that stands in no table")
+        if type_ not in FIELD_TYPES:
+            raise ConversionError(
+                "filename_field", f"{where} is a {type_}; a name is made of {', '.join(sorted(FIELD_TYPES))}"
+            )
+    items = [item for document in envelope.documents if document.id == field.document_id for item in document.items]
+    if any(item.name == field.name and not isinstance(item, Field) for item in items):
+        raise ConversionError("filename_field", f"{where} is a table; a name is made of fields outside of tables")
+    return "_".join(text.strip() for text in envelope.field_values(field.document_id, field.name) if text.strip())
+
+
+def alternatives(name: str, now: datetime) -> Iterator[str]:
+    """Yield the name, then the name with the time of the conversion, then endlessly with a sequence number from 2."""
+    yield name
+    stem, dot, extension = name.rpartition(".")
+    if not stem:
+        stem, dot, extension = name, "", ""
+    timed = f"{stem}_{now:%Y-%m-%d_%H-%M-%S}"
+    yield f"{timed}{dot}{extension}"
+    for number in count(2):
+        yield f"{timed}_{number}{dot}{extension}"
