@@ -137,7 +137,7 @@ def schematron(file: RuleFile, saxon: Saxon) -> Validator:
 
     def validate(document: etree._ElementTree) -> Sequence[Finding]:
         try:
-            ran = stylesheet.run(saxon.node(document), {}, _unanswered)
+            ran = stylesheet.run(saxon.node(etree.tostring(document, encoding="unicode")), {}, _unanswered)
         except StylesheetError as error:
             raise SchemaError("validation_failed", file.name, _placed(error, text, file.name)) from None
         result = parse(ran.text.encode(), what="the validation's result", code="validation_failed").getroot()

@@ -9,15 +9,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO, TypeVar
 
-from lxml import etree
-
 from reconciler.conversion import sandbox
 from reconciler.conversion.frames import BrokenConversationError, Message, read, write
 from reconciler.conversion.results import envelopes
 from reconciler.conversion.rule_file import RuleFile
-from reconciler.conversion.sources import to_xml
+from reconciler.conversion.sources.source import source_format, to_xml
 from reconciler.conversion.validation import SchemaError, Validator, compile_validation, refuse
-from reconciler.conversion.xml_input import XmlFaultError, parse
+from reconciler.conversion.xml_input import XmlFaultError, in_utf8, parse, text_of
 from reconciler.conversion.xslt import Saxon, Stylesheet, StylesheetError, encoded
 from reconciler.errors import ConversionError
 
@@ -35,10 +33,11 @@ class _AbortedError(Exception):
 class Worker:
     """Runs tasks, keeping what it compiled. `ask` is the exchange of a question for the gateway's answer."""
 
-    def __init__(self, ask: Callable[[Message], Message], *, largest_payload: int, largest_result: int) -> None:
-        self._ask = ask
+    def __init__(
+        self, ask: Callable[[Message], Message], saxon: Saxon, *, largest_payload: int, largest_result: int
+    ) -> None:
+        self._ask, self._saxon = ask, saxon
         self._largest_payload, self._largest_result = largest_payload, largest_result
-        self._saxon = Saxon()
         self._compiled: OrderedDict[tuple[object, ...], Any] = OrderedDict()
 
     def run(self, message: Message) -> Message:
@@ -47,7 +46,7 @@ class Worker:
             raise ConversionError("payload_too_large", f"the file is larger than {self._largest_payload >> 20} MiB")
         match message.header["task"]:
             case "source":
-                return Message({}, (_source(message),))
+                return Message({}, (_source(message)[1],))
             case "out":
                 return self._convert_out(message)
             case "in":
@@ -58,18 +57,17 @@ class Worker:
                 raise ConversionError("conversion_failed", f"there is no task '{unknown}'")
 
     def _convert_out(self, message: Message) -> Message:
-        payload, header = message.frames[0], message.header
-        source = _source(message)
+        header = message.header
+        source_is_payload, source = _source(message)
         stylesheet, *validation = _files(message)
-        tree = parse(source, what="the source", code="source_xml")
-        ran = self._stylesheet(stylesheet).run(self._saxon.node(tree), _mapping(header["parameters"]), self._answers)
+        node = self._saxon.node(source.decode().removeprefix("\ufeff"))
+        ran = self._stylesheet(stylesheet).run(node, _mapping(header["parameters"]), self._answers)
         results = envelopes(ran.text, several=header["multiple_envelopes"] is True)
-        documents = [parse(result, what="the result", code="result_not_xml") for result in results]
-        warnings = [text for document in documents for text in self._validate(validation, document)]
-        attributes = self._attributes(_mapping(header["attributes"]), documents[0])
+        warnings = [text for result in results for text in self._validate(validation, result)]
+        attributes = self._attributes(_mapping(header["attributes"]), results[0])
         return self._reply(
             results,
-            None if source == payload else source,
+            None if source_is_payload else source,
             messages=(*ran.messages, *warnings),
             attachments=ran.attachments,
             chain=ran.chain,
@@ -79,22 +77,21 @@ class Worker:
     def _convert_in(self, message: Message) -> Message:
         header = message.header
         stylesheet, *validation = _files(message)
-        tree = parse(message.frames[0], what="the envelope", code="envelope_xml")
+        envelope = message.frames[0]
+        tree = parse(envelope, what="the envelope", code="envelope_xml")
         compiled = self._stylesheet(stylesheet)
-        ran = compiled.run(self._saxon.node(tree), _mapping(header["parameters"]), self._answers)
+        ran = compiled.run(self._saxon.node(text_of(envelope, tree)), _mapping(header["parameters"]), self._answers)
         result = encoded(ran.text, compiled.output)
         if not result:
             raise ConversionError("result_empty", f"{stylesheet.name} made nothing of the envelope")
-        warnings: Sequence[str] = ()
-        if validation:
-            warnings = self._validate(validation, parse(result, what="the result", code="result_not_xml"))
+        warnings = self._validate(validation, result)
         return self._reply(
             (result,),
             None,
             messages=(*ran.messages, *warnings),
             attachments=ran.attachments,
             chain=ran.chain,
-            attributes=self._attributes(_mapping(header["attributes"]), tree),
+            attributes=self._attributes(_mapping(header["attributes"]), envelope),
         )
 
     def _reply(
@@ -141,16 +138,21 @@ class Worker:
         compiled: T = self._compiled[key]
         return compiled
 
-    def _validate(self, files: Sequence[RuleFile], document: etree._ElementTree) -> list[str]:
+    def _validate(self, files: Sequence[RuleFile], result: bytes) -> list[str]:
+        if not files:
+            return []
+        document = parse(result, what="the result", code="result_not_xml")
         return [warning for file in files for warning in refuse(file.name, self._validator(file)(document))]
 
-    def _attributes(self, wanted: Mapping[str, str], envelope: etree._ElementTree) -> dict[str, str]:
-        context = self._saxon.node(envelope) if any(value.startswith(_XPATH) for value in wanted.values()) else None
-        return {
-            name: self._saxon.xpath(value.removeprefix("xpath:"), context, what=f"attribute {name}")
-            if value.startswith(_XPATH)
-            else value
-            for name, value in wanted.items()
+    def _attributes(self, wanted: Mapping[str, str], envelope: bytes) -> dict[str, str]:
+        evaluated = {name: value for name, value in wanted.items() if value.startswith(_XPATH)}
+        if not evaluated:
+            return dict(wanted)
+        tree = parse(envelope, what="the envelope", code="envelope_xml")
+        node = self._saxon.node(text_of(envelope, tree))
+        return dict(wanted) | {
+            name: self._saxon.xpath(value.removeprefix("xpath:"), node, what=f"attribute {name}")
+            for name, value in evaluated.items()
         }
 
     def _check(self, message: Message) -> list[list[str | int | None]]:
@@ -172,14 +174,14 @@ class Worker:
         return []
 
 
-def _source(message: Message) -> bytes:
+def _source(message: Message) -> tuple[bool, bytes]:
+    """Return whether the payload is XML already, and its XML in UTF-8."""
     header: Mapping[str, Any] = message.header
-    return to_xml(
-        message.frames[0],
-        file_name=header["file_name"],
-        content_type=header["content_type"],
-        declared=header["source"],
-    )
+    payload, name, content_type = message.frames[0], header["file_name"], header["content_type"]
+    source = header["source"] or source_format(payload, file_name=name, content_type=content_type)
+    if source == "xml":
+        return True, in_utf8(payload, what=name, code="xml_syntax")
+    return False, to_xml(payload, file_name=name, content_type=content_type, declared=source)
 
 
 def _files(message: Message) -> list[RuleFile]:
@@ -226,7 +228,8 @@ def main() -> None:
         write(stdout, message)
         return read(stdin)
 
-    worker = Worker(ask, largest_payload=limits["payload"], largest_result=limits["result"])
+    saxon = Saxon(sandbox.diagnostics)
+    worker = Worker(ask, saxon, largest_payload=limits["payload"], largest_result=limits["result"])
     while True:
         message = read(stdin)
         sandbox.allow_cpu(limits["cpu_seconds"])

@@ -5,6 +5,7 @@ process, which starts while others work.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -202,8 +203,10 @@ class _Worker:
         status = self._process.wait()
         if self._timed_out:
             return ConversionError("conversion_timeout", f"the conversion took longer than {self._limits.seconds:g} s")
+        if status == -signal.SIGXCPU:
+            return ConversionError("conversion_killed", f"it used more than {self._limits.cpu_seconds} s of CPU")
         return ConversionError(
             "conversion_killed",
-            f"the conversion was ended (status {status}): it exceeded {self._limits.memory >> 20} MiB of memory or"
-            f" {self._limits.cpu_seconds} s of CPU, or its process failed",
+            f"its process ended (status {status}), most likely for want of more than {self._limits.memory >> 20} MiB"
+            " of memory",
         )

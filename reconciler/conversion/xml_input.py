@@ -1,12 +1,17 @@
 """XML from outside, read so that it can do nothing: no DTD, no entities, no network, bounded depth."""
 
 import re
+from typing import Any
 
 from lxml import etree
 
 from reconciler.errors import ConversionError
 
 _DECLARATION = re.compile(r"\A\s*<\?xml\s.*?\?>", re.DOTALL)
+
+_ENCODING = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)""")
+_WIDE = (b"\xff\xfe", b"\xfe\xff", b"\x00", b"<\x00", b"\x4c\x6f\xa7\x94")
+"""How XML begins that is not written in a superset of ASCII: UTF-16, UTF-32, EBCDIC."""
 
 
 class XmlFaultError(ConversionError):
@@ -18,21 +23,57 @@ class XmlFaultError(ConversionError):
         super().__init__(code, f"{what}{place}: {reason}")
 
 
-def parse(content: bytes, *, what: str, code: str, base_url: str = "") -> etree._ElementTree:
+class _DoctypeError(Exception):
+    """A document has a DOCTYPE."""
+
+
+class _NoDoctype:
+    """A target that builds nothing: what is read is checked as fast as libxml2 reads, without the memory of a tree."""
+
+    def doctype(self, _name: str, _public: str | None, _system: str | None) -> None:
+        raise _DoctypeError
+
+    def close(self) -> None:
+        pass
+
+
+def parse(content: bytes, *, what: str, code: str) -> etree._ElementTree:
     """Parse XML. Raises XmlFaultError with `code`, naming the input as `what`, when it cannot or must not be read.
 
     libxml2 bounds the depth (256 elements) and the length of one text (10 MB).
     """
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    tree = etree.ElementTree(_read(content, _parser(), what=what, code=code))
+    if tree.docinfo.internalDTD is not None:
+        raise _doctype(what, code)
+    return tree
+
+
+def in_utf8(content: bytes, *, what: str, code: str) -> bytes:
+    """Return XML in UTF-8, after the same checks as `parse`, whose errors it raises."""
+    encoding = _ENCODING.match(content)
+    if content.startswith(_WIDE) or (encoding and encoding[1].lower() not in {b"utf-8", b"us-ascii"}):
+        return text_of(content, parse(content, what=what, code=code)).encode()
+    _read(content, _parser(_NoDoctype()), what=what, code=code)
+    return content
+
+
+def _parser(target: Any = None) -> etree.XMLParser:  # noqa: ANN401 - lxml takes any object with some of the methods
+    return etree.XMLParser(target=target, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+
+
+def _read(content: bytes, parser: etree.XMLParser, *, what: str, code: str) -> etree._Element:
     try:
-        tree = etree.ElementTree(etree.fromstring(content, parser, base_url=base_url))
+        return etree.fromstring(content, parser)
+    except _DoctypeError:
+        raise _doctype(what, code) from None
     except etree.XMLSyntaxError as error:
         line, column = error.position
         reason = re.sub(r", line \d+, column \d+( \(.*\))?\Z", "", error.msg or "not XML")
         raise XmlFaultError(code, reason, what=what, line=line or None, column=column or None) from None
-    if tree.docinfo.internalDTD is not None:
-        raise XmlFaultError(code, "a DOCTYPE is refused; remove it", what=what, line=1, column=None)
-    return tree
+
+
+def _doctype(what: str, code: str) -> XmlFaultError:
+    return XmlFaultError(code, "a DOCTYPE is refused; remove it", what=what, line=None, column=None)
 
 
 def text_of(content: bytes, tree: etree._ElementTree) -> str:

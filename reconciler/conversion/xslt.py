@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lxml import etree
 from saxonche import PySaxonApiError, PySaxonProcessor, PyXdmNode, PyXsltExecutable
 
-from reconciler.conversion import functions, sandbox
+from reconciler.conversion import functions
 from reconciler.conversion.rule_file import RuleFile
 from reconciler.conversion.stylesheet_text import Assembled, Output, assemble
 from reconciler.errors import ConversionError
@@ -69,9 +68,13 @@ class Ran:
 
 
 class Saxon:
-    """A Saxon processor that opens nothing."""
+    """A Saxon processor that opens nothing.
 
-    def __init__(self) -> None:
+    `diagnostics` returns, and forgets, what Saxon wrote to standard error: it alone says where a map failed.
+    """
+
+    def __init__(self, diagnostics: Callable[[], str]) -> None:
+        self._diagnostics = diagnostics
         self._processor = PySaxonProcessor(license=False)
         for name, value in _SAFE.items():
             self._processor.set_configuration_property(_FEATURE + name, value)
@@ -80,11 +83,11 @@ class Saxon:
     def compile(self, file: RuleFile) -> "Stylesheet":
         """Compile a stylesheet with the files it includes. Raises StylesheetError."""
         assembled = assemble(file)
-        return Stylesheet(self._processor, file.name, self._executable(file.name, assembled), assembled)
+        executable = self._executable(file.name, assembled)
+        return Stylesheet(self._processor, self._diagnostics, file.name, executable, assembled)
 
-    def node(self, tree: etree._ElementTree) -> PyXdmNode:
-        """Return a parsed document as Saxon's own."""
-        text = etree.tostring(tree, encoding="unicode")
+    def node(self, text: str) -> PyXdmNode:
+        """Return a document that `xml_input` checked as Saxon's own; a declaration in it must say UTF-8 or nothing."""
         try:
             return self._processor.parse_xml(xml_text=text, encoding="utf-8")
         except PySaxonApiError as error:
@@ -101,7 +104,6 @@ class Saxon:
         return "" if value is None else " ".join(value.item_at(index).string_value for index in range(value.size))
 
     def _executable(self, name: str, assembled: Assembled) -> PyXsltExecutable:
-        sandbox.diagnostics()
         try:
             return self._compiler.compile_stylesheet(stylesheet_text=assembled.text, encoding="utf-8")
         except PySaxonApiError as error:
@@ -115,9 +117,15 @@ class Stylesheet:
     """A compiled stylesheet. Not to be shared between threads."""
 
     def __init__(
-        self, processor: PySaxonProcessor, name: str, executable: PyXsltExecutable, assembled: Assembled
+        self,
+        processor: PySaxonProcessor,
+        diagnostics: Callable[[], str],
+        name: str,
+        executable: PyXsltExecutable,
+        assembled: Assembled,
     ) -> None:
-        self._processor, self._name, self._executable, self._assembled = processor, name, executable, assembled
+        self._processor, self._diagnostics = processor, diagnostics
+        self._name, self._executable, self._assembled = name, executable, assembled
 
     @property
     def output(self) -> Output:
@@ -162,7 +170,7 @@ class Stylesheet:
         executable.set_property("!encoding", "utf-8")
         for name, value in parameters.items():
             executable.set_parameter(name, self._processor.make_string_value(value, encoding="utf-8"))
-        sandbox.diagnostics()
+        self._diagnostics()
         outcome: str | ConversionError
         try:
             outcome = executable.transform_to_string(xdm_node=source) or ""
@@ -175,7 +183,7 @@ class Stylesheet:
 
     def _failure(self, error: PySaxonApiError) -> ConversionError:
         # The exception says what, standard error says where.
-        fault = next(_faults(sandbox.diagnostics(), self._assembled), StylesheetFault(_plain(error), None, None, ""))
+        fault = next(_faults(self._diagnostics(), self._assembled), StylesheetFault(_plain(error), None, None, ""))
         return StylesheetError("map_failed", self._name, (fault,))
 
 
