@@ -44,6 +44,11 @@ class Spool:
         """Write bytes at an offset; a gap reads as zeros."""
         os.pwrite(self._file.fileno(), data, offset)
 
+    def fill(self, content: BinaryIO) -> None:
+        """Begin with the bytes of a file."""
+        copyfileobj(content, self._file, _CHUNK)
+        self._file.flush()
+
     def read(self, offset: int, size: int) -> bytes:
         """Return up to `size` bytes from an offset."""
         return os.pread(self._file.fileno(), size, offset)
@@ -117,9 +122,12 @@ class Blobs:
         insert_if_absent(tx, blob, row)
         return sealed.sha256
 
-    def put_bytes(self, tx: Connection, content: bytes) -> str:
-        """Store bytes in this transaction and return their SHA-256."""
-        return self.put(tx, self.seal(content))
+    def size(self, connection: Connection, name: str) -> int:
+        """Return a payload's size in bytes. Raises BlobError when no row names it."""
+        size: int | None = connection.execute(select(blob.c.size).where(blob.c.sha256 == name)).scalar()
+        if size is None:
+            raise BlobError(f"payload {name} is missing")
+        return size
 
     def read(self, connection: Connection, name: str) -> bytes:
         """Return a payload, checked against its name. Raises BlobError when it is missing or damaged."""
@@ -152,6 +160,24 @@ class Blobs:
             yield spool
         finally:
             spool.discard()
+
+
+class Batch:
+    """Payloads that are made durable before a transaction, so that it need not wait for the disk, and named in it."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+        self._sealed: list[Sealed] = []
+
+    def add(self, content: bytes) -> str:
+        """Make bytes durable and return their SHA-256."""
+        self._sealed.append(self._blobs.seal(content))
+        return self._sealed[-1].sha256
+
+    def put(self, tx: Connection) -> None:
+        """Name all payloads in this transaction."""
+        for sealed in self._sealed:
+            self._blobs.put(tx, sealed)
 
 
 def _link(source: BinaryIO, path: Path) -> None:

@@ -70,6 +70,13 @@ def get(connection: Connection, uuid: UUID) -> Conversion:
     return _record(dict(row))
 
 
+def failed_of_arrival(connection: Connection, arrival: UUID) -> UUID | None:
+    """Return the record of an arrival that failed and is tried again, or None."""
+    row = tables.conversion.c
+    query = select(row.uuid).where(row.arrival == arrival, row.status == ConversionStatus.FAILED.value)
+    return connection.execute(query).scalars().first()
+
+
 def newest(
     connection: Connection, *, limit: int, mailbox: UUID | None = None, status: ConversionStatus | None = None
 ) -> list[Conversion]:

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
 
-from reconciler.errors import NotFoundError
+from reconciler.errors import NotFoundError, ReconcilerError
 from reconciler.model.template import TemplateRef
 from reconciler.store import tables
 
@@ -92,24 +92,34 @@ def newest(connection: Connection, *, mailbox: UUID | None, limit: int) -> list[
     """Return up to `limit` envelopes, newest first, of all mailboxes or of one that sent or received them."""
     query = select(tables.envelope).order_by(tables.envelope.c.created_at.desc()).limit(limit)
     if mailbox is not None:
-        received = select(tables.arrival.c.envelope).where(tables.arrival.c.mailbox == mailbox)
-        query = query.where(or_(tables.envelope.c.sender == mailbox, tables.envelope.c.uuid.in_(received)))
+        query = query.where(_seen_by(mailbox))
     return [StoredEnvelope(*row) for row in connection.execute(query)]
 
 
-def of_template(connection: Connection, template: UUID) -> list[StoredEnvelope]:
-    """Return the envelopes of a template, of whichever version."""
-    query = select(tables.envelope).where(tables.envelope.c.template_uuid == template)
+def of_template(connection: Connection, template: UUID, *, mailbox: UUID) -> list[StoredEnvelope]:
+    """Return the envelopes of a template, of whichever version, that a mailbox sent or received."""
+    query = select(tables.envelope).where(tables.envelope.c.template_uuid == template, _seen_by(mailbox))
     return [StoredEnvelope(*row) for row in connection.execute(query)]
 
 
-def change_status(tx: Connection, uuid: UUID, *, status: str, reason: str, sha256: str) -> None:
-    """Give an envelope another status, the reason for it and the XML that says so."""
-    tx.execute(
+def _seen_by(mailbox: UUID) -> ColumnElement[bool]:
+    received = select(tables.arrival.c.envelope).where(tables.arrival.c.mailbox == mailbox)
+    return or_(tables.envelope.c.sender == mailbox, tables.envelope.c.uuid.in_(received))
+
+
+def change_status(tx: Connection, uuid: UUID, *, before: str, status: str, reason: str, sha256: str) -> None:
+    """Give an envelope another status, the reason for it and the XML that says so.
+
+    Raises ReconcilerError when its status is not `before` any more.
+    """
+    row = tables.envelope.c
+    changed = tx.execute(
         update(tables.envelope)
-        .where(tables.envelope.c.uuid == uuid)
+        .where(row.uuid == uuid, row.status == before)
         .values(status=status, reason=reason, sha256=sha256, changed_at=datetime.now(UTC))
     )
+    if changed.rowcount != 1:
+        raise ReconcilerError(f"Envelope {uuid} has moved on meanwhile; look at it again.")
 
 
 def get_arrival(connection: Connection, uuid: UUID) -> Arrival:

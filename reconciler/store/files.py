@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
 from reconciler.store import tables
 from reconciler.store.upsert import insert_if_absent
@@ -58,11 +58,10 @@ def put(
     sha256: str,
     size: int,
     receipt: UUID | None = None,
-    conversion: UUID | None = None,
 ) -> None:
     """Place a file, in the place of one that has the name already."""
     remove(tx, mailbox, folder, name)
-    values = _values(mailbox, folder, name, sha256, size) | {"receipt": receipt, "conversion": conversion}
+    values = _values(mailbox, folder, name, sha256, size) | {"receipt": receipt}
     tx.execute(insert(tables.file).values(values))
 
 
@@ -88,25 +87,22 @@ def _values(mailbox: UUID, folder: str, name: str, sha256: str, size: int) -> di
     }
 
 
-def move(tx: Connection, number: int, folder: str, name: str, *, receipt: UUID | None) -> None:
-    """Give a file another place, which must be free, and the receipt that it now stands for."""
-    tx.execute(
-        update(tables.file)
-        .where(tables.file.c.number == number)
-        .values(folder=folder, name=name, receipt=receipt, conversion=None)
-    )
-
-
 def remove(tx: Connection, mailbox: UUID, folder: str, name: str) -> bool:
     """Remove a file by its place; say whether there was one."""
     return tx.execute(delete(tables.file).where(*_place(mailbox, folder, name))).rowcount == 1
 
 
-def of_receipt(connection: Connection, mailbox: UUID, receipt: UUID) -> StoredFile | None:
-    """Return the file that stands for an acknowledged input, if it still lies in a folder."""
+def remove_of_receipt(tx: Connection, mailbox: UUID, receipt: UUID) -> None:
+    """Remove the file that stands for an acknowledged input, if it still lies in a folder."""
     file = tables.file.c
-    row = connection.execute(select(tables.file).where(file.mailbox == mailbox, file.receipt == receipt)).first()
-    return None if row is None else StoredFile(*row)
+    tx.execute(delete(tables.file).where(file.mailbox == mailbox, file.receipt == receipt))
+
+
+def names_of_conversion(connection: Connection, mailbox: UUID, conversion: UUID) -> list[str]:
+    """Return the names of the files that a failed log record put into a mailbox's folder."""
+    file = tables.file.c
+    query = select(file.name).where(file.mailbox == mailbox, file.conversion == conversion)
+    return list(connection.execute(query).scalars())
 
 
 def _place(mailbox: UUID, folder: str, name: str) -> tuple[ColumnElement[bool], ...]:

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
 
 from reconciler.errors import LeaseLostError
 from reconciler.store import tables
 
-JobKind = Literal["receipt", "arrival", "post", "mail", "answer"]
+JobKind = Literal["receipt", "arrival", "post", "mail"]
 JobState = Literal["ready", "running", "done", "dead"]
 
 
@@ -47,21 +47,25 @@ def add(tx: Connection, kind: JobKind, subject: UUID | str, *, delay: timedelta 
     )
 
 
+def _due(kinds: Sequence[JobKind], now: datetime) -> ColumnElement[bool]:
+    job = tables.job.c
+    ready = and_(job.state == "ready", job.run_at <= now)
+    abandoned = and_(job.state == "running", job.lease_until < now)
+    return and_(job.kind.in_(kinds), or_(ready, abandoned))
+
+
+def is_any_due(connection: Connection, kinds: Sequence[JobKind]) -> bool:
+    """Say whether there is a job of these kinds to claim; takes no lock."""
+    query = select(tables.job.c.number).where(_due(kinds, datetime.now(UTC))).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def claim(tx: Connection, owner: str, kinds: Sequence[JobKind], lease: timedelta) -> Job | None:
     """Lease the job of these kinds that has been due longest, or one whose lease ran out; None when there is none."""
     now = datetime.now(UTC)
     job = tables.job.c
-    due = or_(
-        and_(job.state == "ready", job.run_at <= now),
-        and_(job.state == "running", job.lease_until < now),
-    )
-    number = tx.execute(
-        select(job.number)
-        .where(job.kind.in_(kinds), due)
-        .order_by(job.run_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    ).scalar()
+    first = select(job.number).where(_due(kinds, now)).order_by(job.run_at).limit(1)
+    number = tx.execute(first.with_for_update(skip_locked=True)).scalar()
     if number is None:
         return None
     row = tx.execute(
@@ -71,15 +75,6 @@ def claim(tx: Connection, owner: str, kinds: Sequence[JobKind], lease: timedelta
         .returning(job.kind, job.subject, job.claims, job.failures)
     ).one()
     return Job(number, row.kind, row.subject, row.claims, row.failures, owner)
-
-
-def next_due(connection: Connection) -> datetime | None:
-    """Return when the next job is due, or None when nothing waits."""
-    job = tables.job.c
-    moment: datetime | None = connection.execute(
-        select(job.run_at).where(job.state == "ready").order_by(job.run_at).limit(1)
-    ).scalar()
-    return moment
 
 
 def renew(tx: Connection, job: Job, lease: timedelta) -> None:

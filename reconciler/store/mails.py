@@ -1,6 +1,6 @@
 """Mail that is to be sent; its Message-ID is fixed before the first try."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -21,7 +21,7 @@ class StoredMail:
     subject: str
     body: str
     state: MailState = "waiting"
-    changed_at: datetime
+    changed_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 def add(tx: Connection, mail: StoredMail) -> None:

@@ -1,7 +1,7 @@
 """What is posted to partners over AS2 and what came from them: identities fixed before the first try."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
@@ -12,7 +12,7 @@ from reconciler.errors import NotFoundError
 from reconciler.store import tables
 from reconciler.store.upsert import insert_if_absent
 
-PostState = Literal["waiting", "sent", "delivered", "failed"]
+PostState = Literal["waiting", "sent", "delivered", "rejected", "failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class StoredPost:
     mic_algorithm: str = ""
     mdn: str | None = None
     error: str = ""
-    changed_at: datetime
+    changed_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,6 @@ def of_conversion(connection: Connection, conversion: UUID) -> StoredPost | None
     return None if row is None else StoredPost(**row)
 
 
-def waiting(connection: Connection, mailbox: UUID) -> list[str]:
-    """Return the Message-IDs of what a mailbox has still to post."""
-    post = tables.post.c
-    query = select(post.message_id).where(post.mailbox == mailbox, post.state == "waiting")
-    return list(connection.execute(query).scalars())
-
-
 def change(
     tx: Connection,
     message_id: str,
@@ -85,6 +78,15 @@ def change(
         update(tables.post)
         .where(tables.post.c.message_id == message_id)
         .values(state=state, mic=mic, mic_algorithm=mic_algorithm, mdn=mdn, error=error, changed_at=datetime.now(UTC))
+    )
+
+
+def fail(tx: Connection, message_id: str, *, error: str, conversion: UUID) -> None:
+    """Say that a post ended undelivered, and which log record says so."""
+    tx.execute(
+        update(tables.post)
+        .where(tables.post.c.message_id == message_id)
+        .values(state="failed", error=error, conversion=conversion, changed_at=datetime.now(UTC))
     )
 
 

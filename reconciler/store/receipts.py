@@ -49,13 +49,17 @@ def get(connection: Connection, uuid: UUID) -> Receipt:
     return Receipt(**row)
 
 
-def end(tx: Connection, uuid: UUID, state: ReceiptState) -> None:
-    """Give an input the state in which it ends."""
-    tx.execute(update(tables.receipt).where(tables.receipt.c.uuid == uuid).values(state=state))
+def end(tx: Connection, uuid: UUID, state: ReceiptState) -> bool:
+    """Give an input the state in which it ends; False, and nothing done, when it ended already."""
+    row = tables.receipt.c
+    found = tx.execute(update(tables.receipt).where(row.uuid == uuid, row.state == "received").values(state=state))
+    return found.rowcount == 1
 
 
-def again(tx: Connection, uuid: UUID, conversion: UUID) -> None:
+def again(tx: Connection, uuid: UUID, *, conversion: UUID, name: str) -> None:
     """Take an input that failed back to its beginning, as another attempt at a log record."""
     tx.execute(
-        update(tables.receipt).where(tables.receipt.c.uuid == uuid).values(state="received", conversion=conversion)
+        update(tables.receipt)
+        .where(tables.receipt.c.uuid == uuid)
+        .values(state="received", conversion=conversion, name=name)
     )

@@ -1,0 +1,68 @@
+"""Ending an envelope: completed, or rejected for a reason that the sender sees."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from reconciler.envelope import xml
+from reconciler.envelope.status import Event, advance
+from reconciler.envelope.xml import Envelope, Status
+from reconciler.errors import ReconcilerError
+from reconciler.model.integration import REASON_LENGTH
+from reconciler.store import envelopes, jobs
+from reconciler.store.blobs import Batch
+from reconciler.store.database import Store
+from reconciler.store.envelopes import StoredEnvelope
+
+
+def close(
+    batch: Batch, row: StoredEnvelope, envelope: Envelope, mailbox: UUID, *, reason: str | None, now: datetime
+) -> Callable[[Connection], None]:
+    """Return the effect that ends an envelope at a mailbox: rejected for `reason`, or completed without one.
+
+    Raises StatusError when the envelope has ended already. Its new XML goes into `batch`.
+    """
+    event = Event.COMPLETE if reason is None else Event.REJECT
+    status = advance(Status(row.status), event)
+    role = next((role.id for role in envelope.roles[1:] if role.mailbox_uuid == mailbox), "")
+    ended = envelope.with_state(status, date=now, role_id=role, message=reason or "")
+    sha256 = batch.add(xml.to_xml(ended))
+
+    def effect(tx: Connection) -> None:
+        envelopes.change_status(tx, row.uuid, before=row.status, status=status, reason=reason or "", sha256=sha256)
+        envelopes.add_event(tx, row.uuid, status.lower(), mailbox=mailbox, message=reason or "")
+
+    return effect
+
+
+def complete(store: Store, uuid: UUID, mailbox: UUID) -> None:
+    """Complete an envelope as its recipient; rules that deliver an archive take it from here."""
+    _end(store, uuid, mailbox, None)
+
+
+def reject(store: Store, uuid: UUID, mailbox: UUID, reason: str) -> None:
+    """Reject an envelope as its recipient, for a reason of 5 to 5000 characters."""
+    if len(reason) not in REASON_LENGTH:
+        raise ReconcilerError("The reason of a rejection has 5 to 5000 characters.")
+    _end(store, uuid, mailbox, reason)
+
+
+def _end(store: Store, uuid: UUID, mailbox: UUID, reason: str | None) -> None:
+    with store.read() as connection:
+        row = envelopes.get(connection, uuid)
+        content = store.blobs.read(connection, row.sha256)
+        recipients = {arrival.mailbox for arrival in envelopes.arrivals(connection, uuid)}
+    if mailbox not in recipients:
+        raise ReconcilerError(f"Envelope {uuid} is not in mailbox {mailbox}; only a recipient ends it.")
+    batch = Batch(store.blobs)
+    effect = close(batch, row, xml.parse(content), mailbox, reason=reason, now=datetime.now(UTC))
+    with store.write() as tx:
+        batch.put(tx)
+        effect(tx)
+        if reason is None:
+            for arrival in envelopes.arrivals(tx, uuid):
+                if arrival.state == "kept":  # what was delivered as it arrived is not delivered again
+                    envelopes.change_arrival(tx, arrival.uuid, "received")
+                    jobs.add(tx, "arrival", arrival.uuid)

@@ -1,0 +1,198 @@
+"""The live configuration as the workers and the protocols look things up in it, one revision at a time."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import cached_property
+from threading import Lock
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from reconciler.conversion.dictionary import DictionaryTable, parse_dictionary
+from reconciler.envelope.match import ordered
+from reconciler.envelope.pipeline import Exchange
+from reconciler.envelope.template import TemplateDefinition, parse_template
+from reconciler.model.dictionary import Dictionary
+from reconciler.model.integration import Integration
+from reconciler.model.key import Key
+from reconciler.model.mailbox import Mailbox
+from reconciler.model.rule import Rule
+from reconciler.model.source_file import ContentReader
+from reconciler.model.state import State
+from reconciler.model.template import Template, TemplateRef
+from reconciler.protocols.protocol import LiveCredential, Partner
+from reconciler.store import configuration, credentials
+from reconciler.store.credentials import StoredCredential
+from reconciler.store.database import Store
+
+
+class Snapshot:
+    """The configuration of one revision. Immutable; what is looked up often is worked out once."""
+
+    def __init__(
+        self,
+        *,
+        revision: int,
+        state: State,
+        uuids: Mapping[Key, UUID],
+        live_credentials: Mapping[Key, LiveCredential],
+        content: ContentReader,
+    ) -> None:
+        self.revision = revision
+        self.state = state
+        self._uuids = uuids
+        self._credentials = live_credentials
+        self._content = content
+        self._templates: dict[TemplateRef, TemplateDefinition] = {}
+        self._tables: dict[str, DictionaryTable] = {}
+
+    @cached_property
+    def keys(self) -> Mapping[UUID, Key]:
+        """The address of every mailbox by its UUID."""
+        return {uuid: key for key, uuid in self._uuids.items()}
+
+    def uuid(self, key: Key) -> UUID | None:
+        """Return a mailbox's UUID by its address."""
+        return self._uuids.get(key)
+
+    def integration(self, key: Key) -> Integration | None:
+        """Return the integration of the mailbox at an address."""
+        found = self.state.get(key.integration)
+        return found if isinstance(found, Integration) else None
+
+    def exchange(self, mailbox: UUID) -> Exchange:
+        """Return how a mailbox exchanges; one that is gone, or has no integration, does not."""
+        key = self.keys.get(mailbox)
+        if key is None or key.owner is None:
+            return Exchange()
+        rules = ordered(self._rules.get(key, ()), self._rules.get(key.owner, ()))
+        integration = self.integration(key)
+        if integration is None:
+            return Exchange(rules=rules)
+        return Exchange(
+            enabled=integration.enabled,
+            protocol=integration.protocol,
+            notify_email=integration.notify_email,
+            default_rule=integration.default_rule,
+            rules=rules,
+        )
+
+    @cached_property
+    def _rules(self) -> Mapping[Key, list[tuple[Key, Rule]]]:
+        by_owner: dict[Key, list[tuple[Key, Rule]]] = defaultdict(list)
+        for key, rule in self.state.of(Rule):
+            if key.owner is not None:
+                by_owner[key.owner].append((key, rule))
+        return by_owner
+
+    def mailboxes_by_alias(self, alias: str) -> list[UUID]:
+        """Return the mailboxes that an alias names; one without its qualifier can name several."""
+        return self._aliases.get(alias, [])
+
+    @cached_property
+    def _aliases(self) -> Mapping[str, list[UUID]]:
+        found: dict[str, list[UUID]] = defaultdict(list)
+        for key, mailbox in self.state.of(Mailbox):
+            uuid = self._uuids[key]
+            for alias in mailbox.aliases:
+                for name in {alias, alias.partition(":")[2] or alias}:
+                    found[name].append(uuid)
+        return found
+
+    def template(self, ref: TemplateRef) -> TemplateDefinition | None:
+        """Return what envelopes of a template are made of, or None when no account declares it."""
+        template = self._declared_templates.get(ref)
+        if template is None:
+            return None
+        if ref not in self._templates:
+            self._templates[ref] = parse_template(self._content(template.file.sha256))
+        return self._templates[ref]
+
+    @cached_property
+    def _declared_templates(self) -> Mapping[TemplateRef, Template]:
+        return {template.ref: template for _, template in self.state.of(Template)}
+
+    def dictionary(self, account: str, name: str) -> DictionaryTable | None:
+        """Return a dictionary of an account by its UUID or its key."""
+        for key, dictionary in self.state.of(Dictionary):
+            if key.account == account and name in {str(dictionary.uuid), key.name}:
+                sha256 = dictionary.file.sha256
+                if sha256 not in self._tables:
+                    self._tables[sha256] = parse_dictionary(self._content(sha256))
+                return self._tables[sha256]
+        return None
+
+    def credential(self, key: Key) -> LiveCredential | None:
+        """Return the credential at an address."""
+        return self._credentials.get(key)
+
+    def partner(self, mailbox: UUID) -> Partner | None:
+        """Return a mailbox as its protocol sees it, or None when no remote connection is possible."""
+        key = self.keys.get(mailbox)
+        integration = None if key is None else self.integration(key)
+        if key is None or integration is None or not integration.enabled:
+            return None
+        return Partner(mailbox, key, integration.settings, self._valid_credentials.get(key.integration, {}))
+
+    @cached_property
+    def _valid_credentials(self) -> Mapping[Key, Mapping[str, tuple[LiveCredential, ...]]]:
+        found: dict[Key, dict[str, tuple[LiveCredential, ...]]] = defaultdict(dict)
+        for key, credential in self._credentials.items():
+            if key.owner is not None:
+                found[key.owner][key.name] = (credential,)
+        return found
+
+    def partners(self, protocol: str) -> list[Partner]:
+        """Return the mailboxes that are reached by a protocol."""
+        found = []
+        for key, integration in self.state.of(Integration):
+            if integration.enabled and integration.protocol == protocol and key.owner is not None:
+                partner = self.partner(self._uuids[key.owner])
+                if partner is not None:
+                    found.append(partner)
+        return found
+
+
+class Directory:
+    """Keeps the snapshot of the newest revision."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = Lock()
+        self._snapshot: Snapshot | None = None
+
+    def current(self) -> Snapshot:
+        """Return the newest revision's snapshot; costs one small query while nothing was applied."""
+        with self._store.read() as connection:
+            revision = configuration.current_revision(connection)
+        with self._lock:
+            if self._snapshot is None or self._snapshot.revision != revision:
+                self._snapshot = self._load()
+            return self._snapshot
+
+    def content(self, sha256: str) -> bytes:
+        """Return the content of a file that the configuration names. Raises BlobError."""
+        with self._store.read() as connection:
+            return self._store.blobs.read(connection, sha256)
+
+    def _load(self) -> Snapshot:
+        with self._store.read() as connection:
+            return Snapshot(
+                revision=configuration.current_revision(connection),
+                state=configuration.read_state(connection),
+                uuids=configuration.mailbox_uuids(connection),
+                live_credentials=self._credentials(connection),
+                content=self.content,
+            )
+
+    def _credentials(self, connection: Connection) -> Mapping[Key, LiveCredential]:
+        return {stored.key: self._live(stored) for stored in credentials.all_of(connection)}
+
+    def _live(self, stored: StoredCredential) -> LiveCredential:
+        return LiveCredential(
+            fingerprint=stored.fingerprint,
+            reveal=lambda: self._store.keyring.decrypt(stored.ciphertext),
+            verifier=stored.verifier,
+            public=stored.public,
+            expires=stored.expires_at,
+        )

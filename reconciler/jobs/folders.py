@@ -1,0 +1,166 @@
+"""The folders of mailboxes, kept in the store: what the SFTP server sees, each change one transaction."""
+
+from collections.abc import Callable, Generator
+from typing import BinaryIO
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from reconciler.errors import Refusal, RefusedError
+from reconciler.jobs import error_folder
+from reconciler.jobs.acceptance import place
+from reconciler.jobs.reprocessing import convert_again
+from reconciler.model.rule import Direction
+from reconciler.protocols.sftp.folders import Entry, Upload
+from reconciler.store import conversions, files, receipts
+from reconciler.store.blobs import Spool
+from reconciler.store.database import Store
+from reconciler.store.files import StoredFile
+
+
+class StoreFolders:
+    """Implements the SFTP server's port `Folders`. `wake` is called after a commit that leaves work to be done."""
+
+    def __init__(self, store: Store, wake: Callable[[], None]) -> None:
+        self._store = store
+        self._wake = wake
+
+    def entries(self, mailbox: UUID, folder: str) -> Generator[Entry]:
+        """Yield the files of a folder in the order of their names, a page at a time."""
+        after = ""
+        while True:
+            with self._store.read() as connection:
+                page = files.page(connection, mailbox, folder, after)
+            if not page:
+                return
+            yield from map(_entry, page)
+            after = page[-1].name
+
+    def find(self, mailbox: UUID, folder: str, name: str) -> Entry | None:
+        """Return a file's entry, or None."""
+        with self._store.read() as connection:
+            found = files.find(connection, mailbox, folder, name)
+        return None if found is None else _entry(found)
+
+    def open(self, mailbox: UUID, folder: str, name: str) -> BinaryIO:
+        """Open a file's bytes."""
+        with self._store.read() as connection:
+            return self._store.blobs.open(connection, _existing(connection, mailbox, folder, name).sha256)
+
+    def upload(self, mailbox: UUID, folder: str, name: str, *, exclusive: bool, keep: bool) -> Upload:
+        """Begin a file."""
+        with self._store.read() as connection:
+            found = files.find(connection, mailbox, folder, name)
+            if found is not None and exclusive:
+                raise _taken(name)
+            spool = Spool(self._store.blobs)
+            if found is not None and keep:
+                with self._store.blobs.open(connection, found.sha256) as content:
+                    spool.fill(content)
+        return _StoreUpload(self, spool, mailbox, folder, name, exclusive=exclusive)
+
+    def rename(self, mailbox: UUID, source: tuple[str, str], target: tuple[str, str], *, replace: bool) -> None:
+        """Move a file; out of `error/` it runs again, and under its final name an upload begins to count."""
+        with self._store.write() as tx:
+            file = _existing(tx, mailbox, *source)
+            if source == target:
+                return
+            if files.find(tx, mailbox, *target) is not None:
+                if not replace:
+                    raise _taken(target[1])
+                _withdraw_and_remove(tx, mailbox, *target)
+            if not _ran_again(tx, file, target):
+                _withdraw_and_remove(tx, mailbox, *source)
+                place(tx, mailbox, *target, sha256=file.sha256, size=file.size)
+        self._wake()
+
+    def remove(self, mailbox: UUID, folder: str, name: str) -> None:
+        """Remove a file; one that has not been processed yet is withdrawn."""
+        with self._store.write() as tx:
+            _existing(tx, mailbox, folder, name)
+            _withdraw_and_remove(tx, mailbox, folder, name)
+
+    def commit(self, upload: "_StoreUpload") -> None:
+        """Make an upload durable, visible and a job. Raises RefusedError when its name was taken in the meantime."""
+        sealed = upload.spool.seal()
+        with self._store.write() as tx:
+            taken = files.find(tx, upload.mailbox, upload.folder, upload.name)
+            if taken is not None and upload.exclusive:
+                raise _taken(upload.name)
+            self._store.blobs.put(tx, sealed)
+            place(tx, upload.mailbox, upload.folder, upload.name, sha256=sealed.sha256, size=sealed.size)
+        self._wake()
+
+
+class _StoreUpload:
+    """An upload on its way into the store."""
+
+    def __init__(
+        self, folders: StoreFolders, spool: Spool, mailbox: UUID, folder: str, name: str, *, exclusive: bool
+    ) -> None:
+        self._folders = folders
+        self.spool = spool
+        self.mailbox = mailbox
+        self.folder = folder
+        self.name = name
+        self.exclusive = exclusive
+
+    @property
+    def size(self) -> int:
+        return self.spool.size
+
+    def read(self, offset: int, length: int) -> bytes:
+        return self.spool.read(offset, length)
+
+    def write(self, offset: int, data: bytes) -> None:
+        self.spool.write(offset, data)
+
+    def truncate(self, size: int) -> None:
+        self.spool.truncate(size)
+
+    def commit(self) -> None:
+        self._folders.commit(self)
+
+    def abort(self) -> None:
+        self.spool.discard()
+
+
+def _entry(file: StoredFile) -> Entry:
+    return Entry(file.folder, file.name, file.size, file.modified_at)
+
+
+def _existing(connection: Connection, mailbox: UUID, folder: str, name: str) -> StoredFile:
+    found = files.find(connection, mailbox, folder, name)
+    if found is None:
+        raise RefusedError(Refusal.NO_SUCH_FILE, f"there is no {name} in {folder}")
+    return found
+
+
+def _taken(name: str) -> RefusedError:
+    return RefusedError(Refusal.ALREADY_EXISTS, f"{name} exists already")
+
+
+def _ran_again(tx: Connection, file: StoredFile, target: tuple[str, str]) -> bool:
+    """Run what failed again because its file was moved out of `error/`; False when the move means no such thing."""
+    if file.conversion is None:
+        return False
+    record = conversions.get(tx, file.conversion)
+    match record.direction, target[0]:
+        case Direction.OUT, "coutbox":
+            convert_again(tx, record, name=target[1])
+            files.put(tx, file.mailbox, *target, sha256=file.sha256, size=file.size, receipt=record.receipt)
+            return True
+        case Direction.IN, "cinbox":
+            # What comes of it appears in the folder under the name that the rule gives it.
+            convert_again(tx, record)
+            return True
+        case _:
+            error_folder.clear(tx, record)
+            return False
+
+
+def _withdraw_and_remove(tx: Connection, mailbox: UUID, folder: str, name: str) -> None:
+    file = files.find(tx, mailbox, folder, name)
+    if file is not None and file.receipt is not None:
+        receipts.end(tx, file.receipt, "withdrawn")
+    files.remove(tx, mailbox, folder, name)

@@ -1,0 +1,47 @@
+"""When a failed job is tried again. Pure."""
+
+from datetime import datetime, timedelta
+
+from reconciler.errors import ReconcilerError
+from reconciler.store.jobs import Job, JobKind
+
+LEASE = timedelta(seconds=30)
+"""How long a worker holds a job without a sign of life."""
+
+FIRST_DELAY = timedelta(seconds=5)
+LONGEST_DELAY = timedelta(minutes=30)
+
+ATTEMPTS: dict[JobKind, int] = {"receipt": 3, "arrival": 3, "post": 12, "mail": 12}
+"""Tries until a job is dead. What a partner or a mail server must answer is tried for some hours."""
+
+DEADLY_CLAIMS = 3
+"""A job that killed its worker as many times is dead: it would kill the next one too."""
+
+
+def retry_at(job: Job, *, now: datetime, jitter: float) -> datetime | None:
+    """Return when a job that failed just now is due again, or None when that was its last attempt.
+
+    The delay doubles from five seconds to half an hour; `jitter`, from 0 to 1, takes off up to a quarter of it, so
+    that what failed together does not return together.
+    """
+    if job.failures + 1 >= ATTEMPTS[job.kind]:
+        return None
+    delay: timedelta = min(FIRST_DELAY * 2**job.failures, LONGEST_DELAY)
+    return now + delay * (1 - jitter / 4)
+
+
+def is_poisoned(job: Job) -> bool:
+    """Say whether earlier claims of this job ended with the death of their workers too often."""
+    return job.claims - job.failures > DEADLY_CLAIMS
+
+
+class FinalError(ReconcilerError):
+    """A job failed in a way that another attempt cannot mend."""
+
+
+class LaterError(ReconcilerError):
+    """A job failed for now, and is due again at `at`, whatever the usual delay."""
+
+    def __init__(self, message: str, *, at: datetime) -> None:
+        self.at = at
+        super().__init__(message)

@@ -1,0 +1,83 @@
+"""The file that an IN rule makes of an envelope: its bytes, its name, what kind it is."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from mimetypes import guess_type
+from secrets import randbelow
+from uuid import UUID
+
+from reconciler.conversion import naming
+from reconciler.conversion.archive import pack
+from reconciler.conversion.converter import Converter, InConversion
+from reconciler.envelope import xml
+from reconciler.jobs.directory import Snapshot
+from reconciler.jobs.lookups import MailboxLookups
+from reconciler.model.rule import Rule
+from reconciler.store import envelopes
+from reconciler.store.database import Store
+from reconciler.store.envelopes import StoredEnvelope
+
+RANDOM_NUMBERS = 10**9
+"""One more than the largest `{randomNumber}` of a name pattern."""
+
+ARCHIVE_PATTERN = "{envelopeUuid}.zip"
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerFile:
+    """A file for a partner, and what the map said while making it."""
+
+    name: str
+    content: bytes
+    content_type: str
+    messages: tuple[str, ...]
+
+
+class PartnerFileMaker:
+    """Makes partner files by the rules' maps, in the conversion's workers."""
+
+    def __init__(self, store: Store, converter: Converter) -> None:
+        self._store = store
+        self._converter = converter
+
+    def make(self, row: StoredEnvelope, content: bytes, mailbox: UUID, snapshot: Snapshot, rule: Rule) -> PartnerFile:
+        """Return what the rule makes of an envelope. Raises ConversionError, or BlobError for a damaged attachment."""
+        messages: tuple[str, ...] = ()
+        if rule.convert is None:
+            made, pattern = self._archive(row, content, rule), rule.name_pattern or ARCHIVE_PATTERN
+        else:
+            request = InConversion(
+                envelope=content,
+                stylesheet=rule.convert,
+                validation=rule.validation,
+                sender_mailbox=row.sender,
+                template=rule.template,
+                attributes=rule.attributes,
+            )
+            converted = self._converter.convert_in(request, MailboxLookups(self._store, snapshot, mailbox))
+            made, messages = converted.results[0], converted.messages
+            pattern = rule.name_pattern or naming.DEFAULT_PATTERN
+        definition = snapshot.template(row.template)
+        name = naming.render(
+            naming.parse(pattern),
+            envelope=xml.parse(content),
+            mailbox_uuid=mailbox,
+            envelope_uuid=row.uuid,
+            now=datetime.now(UTC),
+            random_number=randbelow(RANDOM_NUMBERS),
+            types=definition.field_type if definition else None,
+        )
+        return PartnerFile(name, made, guess_type(name)[0] or "application/octet-stream", messages)
+
+    def _archive(self, row: StoredEnvelope, content: bytes, rule: Rule) -> bytes:
+        with self._store.read() as connection:
+            attached = [
+                (attachment.name, self._store.blobs.read(connection, attachment.sha256))
+                for attachment in envelopes.attachments(connection, row.uuid)
+            ]
+            history = envelopes.events(connection, row.uuid)
+        trail = "".join(
+            f"{event.at.isoformat()}\t{event.what}\t{event.mailbox or ''}\t{event.message}\n" for event in history
+        )
+        exclude = rule.archive.exclude if rule.archive else ()
+        return pack(envelope_uuid=row.uuid, xml=content, attachments=attached, audit=trail.encode(), exclude=exclude)

@@ -1,0 +1,225 @@
+"""IN: an envelope that arrived in a mailbox becomes a partner's file, or what the default rule says."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import assert_never
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection
+
+from reconciler.conversion.converter import Converter
+from reconciler.envelope import xml
+from reconciler.envelope.pipeline import (
+    Arrived,
+    AwaitCompletion,
+    Convert,
+    CopyToPartner,
+    Exchange,
+    Keep,
+    Notify,
+    Reject,
+    on_arrival,
+    on_completion,
+)
+from reconciler.envelope.xml import Status
+from reconciler.errors import BlobError, ConversionError
+from reconciler.jobs import error_folder, notices
+from reconciler.jobs.closing import close
+from reconciler.jobs.delivery import Delivery, deliver
+from reconciler.jobs.directory import Directory, Snapshot
+from reconciler.jobs.partner_file import PartnerFileMaker
+from reconciler.model.key import Key
+from reconciler.model.rule import Direction, Rule
+from reconciler.store import conversions, envelopes, jobs
+from reconciler.store.blobs import Batch
+from reconciler.store.conversions import Conversion, ConversionStatus
+from reconciler.store.database import Store
+from reconciler.store.envelopes import Arrival, ArrivalState, StoredEnvelope
+from reconciler.store.jobs import Job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """An arrived envelope with all that is known of it; `retried` is the FAILED record that is run again, if any."""
+
+    arrival: Arrival
+    row: StoredEnvelope
+    size: int
+    exchange: Exchange
+    snapshot: Snapshot
+    retried: UUID | None
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def record(self, *, rule: Key | None, status: ConversionStatus, file_name: str) -> Conversion:
+        """Return a log record of this case."""
+        return Conversion(
+            uuid=self.retried or uuid4(),
+            created_at=self.now,
+            changed_at=self.now,
+            status=status,
+            direction=Direction.IN,
+            mailbox=self.arrival.mailbox,
+            rule=str(rule) if rule else None,
+            arrival=self.arrival.uuid,
+            envelopes=[self.row.uuid],
+            file_name=file_name,
+            input=self.row.sha256,
+        )
+
+
+class Receiving:
+    """Handles jobs of kind `arrival`; the subject is the arrival's UUID."""
+
+    def __init__(self, store: Store, directory: Directory, converter: Converter) -> None:
+        self._store = store
+        self._directory = directory
+        self._maker = PartnerFileMaker(store, converter)
+
+    def handle(self, job: Job) -> None:
+        """Decide what becomes of the envelope and commit it with all its effects and the job's end."""
+        case = self._case(UUID(job.subject))
+        decision = _decision(case)
+        match decision:
+            case Convert(key, rule):
+                self._convert(job, case, key, rule)
+            case CopyToPartner():
+                self._commit(job, case, "delivered", lambda tx: _copy(tx, case))
+            case Notify(email):
+                self._commit(job, case, "notified", lambda tx: notices.of_arrival(tx, email, _key(case), case.row))
+            case Reject(reason):
+                self._reject(job, case, reason)
+            case Keep() | AwaitCompletion():
+                self._commit(job, case, "kept", lambda _: None)
+            case _:
+                assert_never(decision)
+
+    def give_up(self, job: Job, error: str) -> None:
+        """End an arrival that could not even be tried to its end: FAILED, with the envelope in `error/`."""
+        case = self._case(UUID(job.subject))
+        self._fail(
+            job, case, None, ConversionError("internal_error", f"processing ended with an internal error: {error}")
+        )
+
+    def _case(self, uuid: UUID) -> Case:
+        snapshot = self._directory.current()
+        with self._store.read() as connection:
+            arrival = envelopes.get_arrival(connection, uuid)
+            row = envelopes.get(connection, arrival.envelope)
+            size = self._store.blobs.size(connection, row.sha256)
+            retried = conversions.failed_of_arrival(connection, uuid)
+        return Case(
+            arrival=arrival,
+            row=row,
+            size=size,
+            exchange=snapshot.exchange(arrival.mailbox),
+            snapshot=snapshot,
+            retried=retried,
+        )
+
+    def _content(self, case: Case) -> bytes:
+        with self._store.read() as connection:
+            return self._store.blobs.read(connection, case.row.sha256)
+
+    def _commit(self, job: Job, case: Case, state: ArrivalState, effects: Callable[[Connection], None]) -> None:
+        """End the job with its effects, unless an earlier attempt has done them already."""
+        with self._store.write() as tx:
+            jobs.finish(tx, job)
+            if envelopes.get_arrival(tx, case.arrival.uuid).state == "received":
+                effects(tx)
+                envelopes.change_arrival(tx, case.arrival.uuid, state)
+                envelopes.add_event(tx, case.row.uuid, state, mailbox=case.arrival.mailbox)
+
+    def _convert(self, job: Job, case: Case, key: Key, rule: Rule) -> None:
+        try:
+            made = self._maker.make(case.row, self._content(case), case.arrival.mailbox, case.snapshot, rule)
+        except BlobError as error:
+            self._fail(job, case, key, ConversionError("payload_damaged", str(error)))
+            return
+        except ConversionError as error:
+            self._fail(job, case, key, error)
+            return
+        batch = Batch(self._store.blobs)
+        output = batch.add(made.content)
+        status = ConversionStatus.REPROCESSED if case.retried else ConversionStatus.PROCESSED
+        record = case.record(rule=key, status=status, file_name=made.name)
+
+        def effects(tx: Connection) -> None:
+            batch.put(tx)
+            delivery = _delivery(case, made.name, output, len(made.content), made.content_type, record.uuid)
+            placed = deliver(tx, delivery)
+            conversions.put(tx, replace(record, file_name=placed, output=output, messages=made.messages))
+
+        self._commit(job, case, "delivered", effects)
+
+    def _reject(self, job: Job, case: Case, reason: str) -> None:
+        batch = Batch(self._store.blobs)
+        closed = close(
+            batch, case.row, xml.parse(self._content(case)), case.arrival.mailbox, reason=reason, now=case.now
+        )
+
+        def effects(tx: Connection) -> None:
+            batch.put(tx)
+            closed(tx)
+
+        self._commit(job, case, "rejected", effects)
+
+    def _fail(self, job: Job, case: Case, key: Key | None, error: ConversionError) -> None:
+        name = f"{case.row.uuid}.xml"
+        record = replace(
+            case.record(rule=key, status=ConversionStatus.FAILED, file_name=name),
+            error_code=error.code,
+            error=str(error),
+        )
+
+        def effects(tx: Connection) -> None:
+            conversions.put(tx, record)
+            error_folder.put(
+                tx,
+                self._store,
+                case.arrival.mailbox,
+                name,
+                sha256=case.row.sha256,
+                size=case.size,
+                record=record,
+                now=case.now,
+            )
+            notices.of_failure(tx, case.exchange, _key(case), record)
+
+        self._commit(job, case, "failed", effects)
+
+
+def _decision(case: Case) -> Arrived:
+    match Status(case.row.status):
+        case Status.SENT | Status.WAITING:
+            return on_arrival(case.row.template, case.exchange)
+        case Status.COMPLETED:
+            return on_completion(case.row.template, case.exchange)
+        case Status.CANCELLED | Status.EXPIRED | Status.DRAFT:
+            return Keep()  # another recipient ended it first: there is nothing to exchange any more
+        case status:
+            assert_never(status)
+
+
+def _key(case: Case) -> Key | None:
+    return case.snapshot.keys.get(case.arrival.mailbox)
+
+
+def _copy(tx: Connection, case: Case) -> None:
+    """Put a copy of the envelope as it is on the remote side."""
+    deliver(tx, _delivery(case, f"{case.row.uuid}.xml", case.row.sha256, case.size, "application/xml", None))
+
+
+def _delivery(case: Case, name: str, sha256: str, size: int, content_type: str, conversion: UUID | None) -> Delivery:
+    return Delivery(
+        mailbox=case.arrival.mailbox,
+        protocol=case.exchange.protocol,
+        envelope=case.row.uuid,
+        conversion=conversion,
+        name=name,
+        sha256=sha256,
+        size=size,
+        content_type=content_type,
+        subject=case.row.subject,
+        now=case.now,
+    )

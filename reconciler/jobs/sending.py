@@ -1,0 +1,240 @@
+"""OUT: an acknowledged input becomes envelopes that are sent, or a FAILED record with the file in `error/`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import assert_never
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection
+
+from reconciler.conversion.converter import Converted, Converter, OutConversion
+from reconciler.envelope import xml
+from reconciler.envelope.check import check_envelope
+from reconciler.envelope.match import PartnerFile
+from reconciler.envelope.pipeline import Convert, NoRule, SendAsIs, on_file
+from reconciler.envelope.status import Event, advance
+from reconciler.envelope.xml import Envelope, Status
+from reconciler.errors import BlobError, ConversionError
+from reconciler.jobs import error_folder, notices
+from reconciler.jobs.directory import Directory, Snapshot
+from reconciler.jobs.lookups import MailboxLookups
+from reconciler.model.key import Key
+from reconciler.model.rule import Direction, Rule
+from reconciler.model.template import TemplateRef
+from reconciler.store import conversions, envelopes, files, jobs, receipts
+from reconciler.store.blobs import Batch
+from reconciler.store.conversions import Conversion, ConversionStatus
+from reconciler.store.database import Store
+from reconciler.store.envelopes import Attachment, StoredEnvelope
+from reconciler.store.jobs import Job
+from reconciler.store.receipts import Receipt
+
+LARGEST_FAULT_LIST = 20
+"""Faults of an envelope that one error message lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What an input was turned into: envelopes with their UUIDs, or an error; and by which rule."""
+
+    rule: Key | None
+    converted: Converted | None
+    envelopes: Sequence[tuple[UUID, Envelope]] = ()
+    error: ConversionError | None = None
+
+
+class Sending:
+    """Handles jobs of kind `receipt`; the subject is the receipt's UUID."""
+
+    def __init__(self, store: Store, directory: Directory, converter: Converter) -> None:
+        self._store = store
+        self._directory = directory
+        self._converter = converter
+
+    def handle(self, job: Job) -> None:
+        """Turn the input into envelopes and commit them with all their effects and the job's end."""
+        snapshot = self._directory.current()
+        with self._store.read() as connection:
+            receipt = receipts.get(connection, UUID(job.subject))
+        outcome = self._outcome(receipt, snapshot)
+        self._commit(job, receipt, snapshot, outcome)
+
+    def give_up(self, job: Job, error: str) -> None:
+        """End an input that could not even be tried to its end: FAILED, with the file in `error/`."""
+        snapshot = self._directory.current()
+        with self._store.read() as connection:
+            receipt = receipts.get(connection, UUID(job.subject))
+        failure = ConversionError("internal_error", f"processing ended with an internal error: {error}")
+        self._commit(job, receipt, snapshot, _Outcome(None, None, error=failure))
+
+    def _outcome(self, receipt: Receipt, snapshot: Snapshot) -> _Outcome:
+        rule_key: Key | None = None
+        converted: Converted | None = None
+        try:
+            with self._store.read() as connection:
+                payload = self._store.blobs.read(connection, receipt.sha256)
+            file = PartnerFile(receipt.name, lambda: payload, receipt.attributes)
+            decision = on_file(file, native=receipt.native, rules=snapshot.exchange(receipt.mailbox).rules)
+            match decision:
+                case NoRule():
+                    return _Outcome(None, None, error=_no_rule(receipt))
+                case SendAsIs():
+                    made = [self._checked(payload, receipt, snapshot, template=None)]
+                case Convert(rule_key, rule):
+                    converted = self._convert(payload, receipt, snapshot, rule)
+                    made = [
+                        self._checked(result, receipt, snapshot, template=rule.template) for result in converted.results
+                    ]
+                case _:
+                    assert_never(decision)
+        except BlobError as error:
+            return _Outcome(rule_key, converted, error=ConversionError("payload_damaged", str(error)))
+        except ConversionError as error:
+            return _Outcome(rule_key, converted, error=error)
+        now = datetime.now(UTC)
+        return _Outcome(rule_key, converted, [(uuid4(), _sent(envelope, converted, now)) for envelope in made])
+
+    def _convert(self, payload: bytes, receipt: Receipt, snapshot: Snapshot, rule: Rule) -> Converted:
+        if rule.convert is None:
+            raise ConversionError("rule_incomplete", "the OUT rule has no stylesheet")
+        request = OutConversion(
+            payload=payload,
+            file_name=receipt.name,
+            content_type=receipt.content_type,
+            source=rule.source,
+            stylesheet=rule.convert,
+            validation=rule.validation,
+            sender_mailbox=receipt.mailbox,
+            template=rule.template,
+            multiple_envelopes=rule.multiple_envelopes,
+            attributes=rule.attributes,
+        )
+        return self._converter.convert_out(request, MailboxLookups(self._store, snapshot, receipt.mailbox))
+
+    def _checked(
+        self, content: bytes, receipt: Receipt, snapshot: Snapshot, *, template: TemplateRef | None
+    ) -> Envelope:
+        """Return the envelope as it is sent. Raises ConversionError with everything that is wrong with it."""
+        envelope = xml.parse(content)
+        faults = check_envelope(
+            envelope,
+            template=template or envelope.template,
+            definition=snapshot.template(envelope.template),
+            mailbox_exists=snapshot.keys.__contains__,
+            sender=receipt.mailbox,
+        )
+        if faults:
+            listed = "; ".join(str(fault) for fault in faults[:LARGEST_FAULT_LIST])
+            more = f"; and {len(faults) - LARGEST_FAULT_LIST} more" if len(faults) > LARGEST_FAULT_LIST else ""
+            raise ConversionError(faults[0].code, listed + more)
+        return envelope
+
+    def _commit(self, job: Job, receipt: Receipt, snapshot: Snapshot, outcome: _Outcome) -> None:
+        now = datetime.now(UTC)
+        batch = Batch(self._store.blobs)
+        record = _record(receipt, outcome, batch, now)
+        sent = []
+        for uuid, envelope in outcome.envelopes:
+            content = xml.to_xml(envelope)
+            row = _stored(uuid, envelope, receipt, batch.add(content), now)
+            sent.append((row, envelope.recipients, _attachments(row, content, receipt, outcome.converted)))
+        with self._store.write() as tx:
+            jobs.finish(tx, job)
+            if not receipts.end(tx, receipt.uuid, "failed" if outcome.error else "done"):
+                return  # withdrawn by the partner meanwhile
+            batch.put(tx)
+            files.remove_of_receipt(tx, receipt.mailbox, receipt.uuid)
+            conversions.put(tx, record)
+            for row, recipients, attachments in sent:
+                _send(tx, row, recipients, attachments)
+            if outcome.error is not None:
+                self._fail(tx, receipt, snapshot, record, now)
+
+    def _fail(self, tx: Connection, receipt: Receipt, snapshot: Snapshot, record: Conversion, now: datetime) -> None:
+        if receipt.channel == "sftp":
+            error_folder.put(
+                tx,
+                self._store,
+                receipt.mailbox,
+                receipt.name,
+                sha256=receipt.sha256,
+                size=receipt.size,
+                record=record,
+                now=now,
+            )
+        key = snapshot.keys.get(receipt.mailbox)
+        notices.of_failure(tx, snapshot.exchange(receipt.mailbox), key, record)
+
+
+def _no_rule(receipt: Receipt) -> ConversionError:
+    return ConversionError(
+        "no_rule_matches", f"no active OUT rule of the mailbox or of its account matches '{receipt.name}'"
+    )
+
+
+def _record(receipt: Receipt, outcome: _Outcome, batch: Batch, now: datetime) -> Conversion:
+    success = ConversionStatus.REPROCESSED if receipt.conversion else ConversionStatus.PROCESSED
+    converted = outcome.converted
+    output = converted.results[0] if converted and len(converted.results) == 1 else None
+    source = converted.source_xml if converted else None
+    return Conversion(
+        uuid=receipt.conversion or uuid4(),
+        created_at=now,
+        changed_at=now,
+        status=ConversionStatus.FAILED if outcome.error else success,
+        direction=Direction.OUT,
+        mailbox=receipt.mailbox,
+        rule=str(outcome.rule) if outcome.rule else None,
+        receipt=receipt.uuid,
+        envelopes=[uuid for uuid, _ in outcome.envelopes],
+        file_name=receipt.name,
+        error_code=outcome.error.code if outcome.error else "",
+        error=str(outcome.error) if outcome.error else "",
+        input=receipt.sha256,
+        source=None if source is None else batch.add(source),
+        output=None if output is None else batch.add(output),
+        messages=converted.messages if converted else (),
+    )
+
+
+def _stored(uuid: UUID, envelope: Envelope, receipt: Receipt, sha256: str, now: datetime) -> StoredEnvelope:
+    return StoredEnvelope(
+        uuid=uuid,
+        template_uuid=envelope.template.uuid,
+        template_version=envelope.template.version,
+        sender=receipt.mailbox,
+        status=envelope.state.status,
+        subject=envelope.subject,
+        reason="",
+        sha256=sha256,
+        created_at=now,
+        changed_at=now,
+    )
+
+
+def _attachments(
+    row: StoredEnvelope, content: bytes, receipt: Receipt, converted: Converted | None
+) -> list[Attachment]:
+    """Return what the map attached to this envelope: copies of the source file, by the UUIDs that its XML names."""
+    uuids = [UUID(placeholder) for placeholder in (converted.attachments if converted else ())]
+    return [Attachment(uuid, row.uuid, receipt.name, receipt.sha256) for uuid in uuids if str(uuid).encode() in content]
+
+
+def _send(tx: Connection, row: StoredEnvelope, recipients: Sequence[UUID], attachments: Sequence[Attachment]) -> None:
+    """Create one envelope, its attachments and its arrival in every recipient's mailbox."""
+    for arrival in envelopes.add(tx, row, recipients):
+        jobs.add(tx, "arrival", arrival)
+    for attachment in attachments:
+        envelopes.attach(tx, attachment)
+    envelopes.add_event(tx, row.uuid, "sent", mailbox=row.sender)
+
+
+def _sent(envelope: Envelope, converted: Converted | None, now: datetime) -> Envelope:
+    """Return the envelope as its recipients get it: sent now, whatever status the map or the partner wrote."""
+    status = advance(Status.DRAFT, Event.SEND)
+    sent = replace(envelope, created=envelope.created or now).with_state(
+        status, date=now, role_id=envelope.roles[0].id if envelope.roles else ""
+    )
+    chained = converted.chain_envelope if converted else None
+    return replace(sent, chain_uuid=UUID(chained)) if chained else sent
