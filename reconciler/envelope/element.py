@@ -8,7 +8,9 @@ from uuid import UUID
 from lxml import etree
 
 MAX_BYTES = 64 * 2**20
-"""Size of the largest file that is read; libxml2 bounds depth and the length of texts by itself."""
+MAX_ELEMENTS = 500_000
+MAX_ATTRIBUTES = 64
+"""Bounds of what is read, the last one of each element: libxml2 bounds depth and the length of texts by itself."""
 
 
 class XmlError(ValueError):
@@ -18,6 +20,37 @@ class XmlError(ValueError):
         self.line = line
         self.reason = reason
         super().__init__(f"line {line}: {reason}")
+
+
+class _Bounds:
+    """A parser's target that builds nothing: a first reading finds what would make a tree too large, or has a DTD."""
+
+    def __init__(self) -> None:
+        self._elements = 0
+
+    def doctype(self, _name: str, _public: str | None, _system: str | None) -> None:
+        raise XmlError(1, "a DOCTYPE is not allowed")
+
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        self._elements += 1
+        if self._elements > MAX_ELEMENTS:
+            raise XmlError(1, f"the file has more than {MAX_ELEMENTS} elements")
+        if len(attributes) > MAX_ATTRIBUTES:
+            raise XmlError(1, f"an element {tag} has more than {MAX_ATTRIBUTES} attributes")
+
+    def close(self) -> None:
+        pass
+
+
+def _parser(target: _Bounds | None = None) -> etree.XMLParser:
+    return etree.XMLParser(
+        target=target,  # type: ignore[arg-type] # the stubs want all of a target's methods, lxml some
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
 
 
 class Element:
@@ -37,17 +70,13 @@ class Element:
         """Read a file whose root element is `tag`, without DTD, entities and network."""
         if len(xml) > MAX_BYTES:
             raise XmlError(1, f"the file has {len(xml)} bytes; {MAX_BYTES} are allowed")
-        parser = etree.XMLParser(
-            resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
-        )
         try:
-            root = etree.fromstring(xml, parser)
+            etree.fromstring(xml, _parser(_Bounds()))
+            root = etree.fromstring(xml, _parser())
         except etree.XMLSyntaxError as error:
             raise XmlError(
-                error.lineno or 1, f"not well-formed XML: {str(error.msg).partition(', line ')[0]}"
+                error.lineno or 1, f"not well-formed XML: {str(error.msg).partition(', line ')[0].strip()}"
             ) from None
-        if root.getroottree().docinfo.internalDTD is not None:
-            raise XmlError(1, "a DOCTYPE is not allowed")
         found = cls(root)
         if found.tag != tag:
             raise found.wrong(f"is not the expected root element {tag} without a namespace")

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.envelope.element import MAX_BYTES, MAX_ELEMENTS
 from reconciler.envelope.xml import (
     Document,
     Envelope,
@@ -166,10 +167,19 @@ class TestRefuse:
         assert caught.value.code == "envelope_xml"
 
     @pytest.mark.parametrize(
-        "xml", [b"<a>" * 100_000, b"<!DOCTYPE e SYSTEM 'file:///etc/passwd'><envelope/>"], ids=["deep", "external"]
+        ("xml", "message"),
+        [
+            (b"<a>" * 100_000, "Excessive depth"),
+            (b"<!DOCTYPE e SYSTEM 'file:///etc/passwd'><envelope/>", "a DOCTYPE is not allowed"),
+            ('<!DOCTYPE e [<!ENTITY a "b">]><envelope a="&a;"/>'.encode("utf-16"), "a DOCTYPE is not allowed"),
+            (b"<a>" + b"<a/>" * MAX_ELEMENTS + b"</a>", "has more than 500000 elements"),
+            (b"<a " + b" ".join(b'a%d=""' % number for number in range(65)) + b"/>", "has more than 64 attributes"),
+            (b"<a>" + b" " * MAX_BYTES + b"</a>", "67108864 are allowed"),
+        ],
+        ids=["deep", "external", "other encoding", "elements", "attributes", "bytes"],
     )
-    def test_hostile_files_are_refused(self, xml: bytes) -> None:
-        with pytest.raises(ConversionError):
+    def test_hostile_files_are_refused(self, xml: bytes, message: str) -> None:
+        with pytest.raises(ConversionError, match=message):
             parse(xml)
 
     @given(st.binary(max_size=200))
