@@ -17,7 +17,7 @@ from email.parser import HeaderParser
 from typing import Self
 from urllib.parse import quote
 
-_HEADER_LINE = re.compile(rb"[!-9;-~]+[ \t]*:")
+_HEADER_LINE = re.compile(rb"[A-Za-z0-9_-]+[ \t]*:")
 _EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
 _FORBIDDEN_IN_NAMES = re.compile(r'[\\/:?*<>|"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
 _LONGEST_NAME = 200

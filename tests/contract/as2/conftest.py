@@ -2,100 +2,16 @@
 
 import json
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID, uuid4
 
 import pytest
 import uvicorn
 
-from reconciler.model.credential import Secret
-from reconciler.model.key import Key
-from reconciler.model.source_file import SourceFile, digest
 from reconciler.protocols.as2.endpoint import As2Endpoint
-from reconciler.protocols.as2.peer import new_key
-from reconciler.protocols.as2.ports import Answer, Expectation, MdnVerdict, Received
-from reconciler.protocols.as2.settings import As2Settings, Recipient
-from reconciler.protocols.protocol import LiveCredential, Partner
-
-
-@dataclass
-class MemoryIntake:
-    """An intake that keeps everything in memory."""
-
-    received: list[Received] = field(default_factory=list)
-    answers: dict[tuple[str, str, str], Answer] = field(default_factory=dict)
-    expected: dict[str, Expectation] = field(default_factory=dict)
-    settled: list[tuple[str, MdnVerdict]] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    was_settled: threading.Event = field(default_factory=threading.Event)
-
-    def stored_answer(self, *, as2_from: str, as2_to: str, message_id: str) -> Answer | None:
-        return self.answers.get((as2_from, as2_to, message_id))
-
-    def receive(self, received: Received) -> Answer:
-        with self.lock:
-            key = (received.as2_from, received.as2_to, received.message_id)
-            if key not in self.answers:
-                self.answers[key] = received.mdn
-                self.received.append(received)
-            return self.answers[key]
-
-    def expectation(self, message_id: str) -> Expectation | None:
-        return self.expected.get(message_id)
-
-    def settle(self, message_id: str, verdict: MdnVerdict) -> None:
-        self.settled.append((message_id, verdict))
-        self.was_settled.set()
-
-
-@dataclass
-class World:
-    """Keys and certificates of the gateway (ACME) and of its partner (GLOBEX), as files and in memory."""
-
-    folder: Path
-    files: dict[str, bytes] = field(default_factory=dict)
-    mailbox: UUID = field(default_factory=uuid4)
-
-    def __post_init__(self) -> None:
-        for name in ("acme", "globex"):
-            key, certificate = new_key(name)
-            (self.folder / f"{name}.key").write_bytes(key)
-            (self.folder / f"{name}.pem").write_bytes(certificate)
-
-    def content(self, sha256: str) -> bytes:
-        return self.files[sha256]
-
-    def partner(
-        self, url: str = "http://127.0.0.1:9/as2", *, own: str = "acme", other: str = "globex", **settings: object
-    ) -> Partner:
-        """Return the integration of the gateway's mailbox with GLOBEX, reached at a URL; or the other way round."""
-        certificate = (self.folder / f"{other}.pem").read_bytes()
-        self.files[digest(certificate)] = certificate
-        source = SourceFile(name=f"{other}.pem", sha256=digest(certificate))
-        recipient = Recipient(id=other.upper(), url=url, certificates=(source,))
-        section = As2Settings(self_id=own.upper(), recipient=recipient).model_copy(update=settings)
-        pair = LiveCredential(
-            fingerprint=own,
-            reveal=lambda: Secret((self.folder / f"{own}.key").read_text()),
-            public=(self.folder / f"{own}.pem").read_text(),
-        )
-        return Partner(
-            mailbox=self.mailbox,
-            key=Key.parse(f"accounts.{own}.mailboxes.invoices"),
-            settings=section.model_dump(mode="json"),
-            credentials={"certificate": (pair,)},
-        )
-
-    def peer_command(self, *arguments: str) -> list[str]:
-        """Return the command that runs GLOBEX."""
-        at = self.folder
-        identity = ["--id", "GLOBEX", "--key", f"{at}/globex.key", "--certificate", f"{at}/globex.pem"]
-        gateway = ["--gateway-id", "ACME", "--gateway-certificate", f"{at}/acme.pem"]
-        return [sys.executable, "-m", "reconciler.protocols.as2.peer", *identity, *gateway, *arguments]
+from tests.contract.as2.as2_world import MemoryIntake, World
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """The gateway and a partner of other making, over real HTTP."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,8 @@ import pytest
 
 from reconciler.protocols.as2.ports import DeliveryError, MdnOutcome, Post
 from reconciler.protocols.as2.sender import expect, post_file
+from tests.contract.as2.as2_world import MemoryIntake, World
+from tests.contract.as2.conftest import Gateway, RunningPeer, Send
 
 # Every line end, NUL, bytes that are no text, and a CR at the very end, where the boundary's line break follows.
 BINARY = b"UNA:+.? '\nUNB+UNOC:3\r\nFTX\rA\x00\xff\xfe--=_\r\n\r\n\n\r"
@@ -22,7 +23,7 @@ def file_in(folder: Path, name: str = "ORDERS_1.edi", content: bytes = BINARY) -
 
 class TestReceiving:
     def test_a_file_arrives_byte_for_byte_and_is_confirmed(
-        self, gateway: Any, intake: Any, send: Callable[..., Any], tmp_path: Path
+        self, gateway: Gateway, intake: MemoryIntake, send: Send, tmp_path: Path
     ) -> None:
         code, said = send(file_in(tmp_path), gateway.url)
         assert (code, said["status"], said["digest"]) == (0, "processed", "sha256"), said
@@ -33,7 +34,7 @@ class TestReceiving:
         assert received.attributes["Subject"] == "AS2 Message"
 
     def test_a_mailbox_can_be_named_in_the_url(
-        self, gateway: Any, world: Any, intake: Any, send: Callable[..., Any], tmp_path: Path
+        self, gateway: Gateway, world: World, intake: MemoryIntake, send: Send, tmp_path: Path
     ) -> None:
         assert send(file_in(tmp_path), f"{gateway.url}/{world.mailbox}")[0] == 0
         assert send(file_in(tmp_path), f"{gateway.url}/invoices")[0] == 0
@@ -42,13 +43,13 @@ class TestReceiving:
         assert len(intake.received) == 2
 
     def test_an_integration_that_is_off_answers_403_and_keeps_nothing(
-        self, gateway: Any, intake: Any, send: Callable[..., Any], tmp_path: Path
+        self, gateway: Gateway, intake: MemoryIntake, send: Send, tmp_path: Path
     ) -> None:
         gateway.endpoint.configure([])
         code, said = send(file_in(tmp_path), gateway.url)
         assert (code, said["http"], intake.received) == (1, "403", [])
 
-    def test_a_body_that_is_too_large_is_cut_off(self, gateway: Any) -> None:
+    def test_a_body_that_is_too_large_is_cut_off(self, gateway: Gateway) -> None:
         with httpx.Client(trust_env=False) as client:
             answer = client.post(gateway.url, content=bytes(4 * 1024 * 1024 + 1))
         assert answer.status_code == 413
@@ -66,7 +67,7 @@ class TestSending:
         ],
     )
     def test_a_file_arrives_byte_for_byte_and_its_mdn_is_believed(
-        self, world: Any, peer: Any, settings: dict[str, object]
+        self, world: World, peer: RunningPeer, settings: dict[str, Any]
     ) -> None:
         partner = world.partner(peer.url, **settings)
         post = Post(message_id="1@acme", payload=BINARY, file_name="INV 1.xml", content_type="application/xml")
@@ -76,14 +77,14 @@ class TestSending:
         assert (peer.folder / "INV 1.xml").read_bytes() == BINARY
         assert sent.mic == expect(partner, post, content=world.content).mic
 
-    def test_what_the_partner_refuses_is_rejected(self, world: Any, peer: Any) -> None:
+    def test_what_the_partner_refuses_is_rejected(self, world: World, peer: RunningPeer) -> None:
         post = Post(message_id="1@acme", payload=b"x", file_name="x.edi")
         sent = post_file(world.partner(peer.url, encryption="none"), post, content=world.content)
         assert sent.mdn is not None
         assert sent.mdn.outcome is MdnOutcome.REJECTED
         assert sent.mdn.disposition.endswith("insufficient-message-security")
 
-    def test_nobody_listening_can_be_tried_again(self, world: Any) -> None:
+    def test_nobody_listening_can_be_tried_again(self, world: World) -> None:
         with pytest.raises(DeliveryError) as failed:
             post_file(
                 world.partner(), Post(message_id="1@acme", payload=b"x", file_name="x.edi"), content=world.content
@@ -91,7 +92,9 @@ class TestSending:
         assert failed.value.retryable
 
 
-def test_an_asynchronous_mdn_settles_the_post_that_waits_for_it(world: Any, gateway: Any, intake: Any) -> None:
+def test_an_asynchronous_mdn_settles_the_post_that_waits_for_it(
+    world: World, gateway: Gateway, intake: MemoryIntake
+) -> None:
     """The gateway plays both ends: GLOBEX's mailbox receives what ACME's posts, and posts its MDN back."""
     ours = world.partner(gateway.url, mdn="async")
     theirs = world.partner(gateway.url, own="globex", other="acme")

@@ -1,0 +1,305 @@
+"""What partners are answered, and what is committed."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from reconciler.protocols.as2 import smime
+from reconciler.protocols.as2.mdn import check_mdn
+from reconciler.protocols.as2.message import build_message, expectation
+from reconciler.protocols.as2.mime import Entity, multipart
+from reconciler.protocols.as2.peer import Peer
+from reconciler.protocols.as2.ports import Answer, MdnOutcome, MdnVerdict, Post, Received
+from reconciler.protocols.as2.reception import Reception, Reply
+from tests.contract.as2.as2_world import MemoryIntake, World
+
+BINARY = b"UNA:+.? '\nUNB+UNOC:3\r\nFTX\rA\x00\xff\xfe--=_\r\n\r\n\n\r"
+POST = Post(message_id="7@globex", payload=BINARY, file_name="ORDERS.edi", content_type="application/edifact")
+LIMIT = 1024 * 1024
+
+Settings = dict[str, object]
+
+
+class Exchange:
+    """GLOBEX posts to ACME, in memory."""
+
+    def __init__(self, world: World, intake: MemoryIntake) -> None:
+        self.world = world
+        self.intake = intake
+        self.reception = Reception(intake, world.content, limit=LIMIT)
+        self.configure()
+
+    def configure(self, **settings: object) -> None:
+        """Set what ACME demands."""
+        self.reception.configure([self.world.partner(**settings)])  # type: ignore[arg-type]
+
+    def message(self, settings: Settings | None = None, post: Post = POST) -> Entity:
+        """Return what GLOBEX posts, with the settings of its own side."""
+        relation = self.world.relation(own="globex", other="acme", settings=settings)
+        return build_message(relation, post, now=datetime.now(UTC), async_mdn_url="https://globex.example/mdn")
+
+    def post(self, entity: Entity, mailbox: str | None = None) -> Reply:
+        """Return what ACME answers."""
+        return self.reception.take(mailbox, entity.headers.items(), entity.body)
+
+    def verdict(self, answer: Answer, settings: Settings | None = None, post: Post = POST) -> MdnVerdict:
+        """Return what the answer proves to GLOBEX."""
+        relation = self.world.relation(own="globex", other="acme", settings=settings)
+        expected = expectation(relation, post)
+        return check_mdn(expected, answer.headers, answer.body, relation.certificates, now=datetime.now(UTC))
+
+    def refusal(self, entity: Entity) -> str:
+        """Return the disposition of the signed MDN that refuses a message; nothing was committed."""
+        verdict = self.verdict(self.post(entity).answer)
+        assert verdict.outcome is MdnOutcome.REJECTED, verdict
+        assert self.intake.received == []
+        return verdict.disposition.partition("; ")[2]
+
+
+@pytest.fixture
+def exchange(world: World, intake: MemoryIntake) -> Exchange:
+    return Exchange(world, intake)
+
+
+def with_header(entity: Entity, name: str, value: str | None) -> Entity:
+    headers = [item for item in entity.headers.items() if item[0] != name]
+    return Entity.of([*headers, (name, value)] if value is not None else headers, entity.body)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"compression": True},
+        {"encryption": "aes128-cbc", "signing": "sha384"},
+        {"encryption": "aes192-cbc", "signing": "sha512", "compression": True},
+        {"encryption": "tripledes-192-cbc", "signing": "sha1"},
+        {"encryption": "none"},
+        {"encryption": "none", "compression": True},
+        {"signing": "none"},
+        {"signing": "none", "compression": True},
+        {"encryption": "none", "signing": "none"},
+        {"encryption": "none", "signing": "none", "compression": True},
+    ],
+)
+def test_every_wrapping_is_taken_off_and_confirmed(exchange: Exchange, settings: Settings) -> None:
+    exchange.configure(**settings)
+    reply = exchange.post(exchange.message(settings))
+    assert exchange.verdict(reply.answer, settings).outcome is MdnOutcome.CONFIRMED
+    (received,) = exchange.intake.received
+    assert received.payload == BINARY
+    assert (received.file_name, received.content_type) == ("ORDERS.edi", "application/edifact")
+    assert received.mdn == reply.answer
+
+
+class TestRefused:
+    @pytest.mark.parametrize("settings", [{"signing": "none"}, {"encryption": "none"}, {"signing": "sha1"}])
+    def test_less_security_than_agreed(self, exchange: Exchange, settings: Settings) -> None:
+        message = exchange.message(settings)
+        options = "signed-receipt-protocol=required, pkcs7-signature"
+        message = with_header(message, "Disposition-Notification-Options", options)
+        assert exchange.refusal(message) == "processed/error: insufficient-message-security"
+
+    def test_a_weak_cipher(self, exchange: Exchange) -> None:
+        message = exchange.message({"encryption": "tripledes-192-cbc"})
+        assert exchange.refusal(message) == "processed/error: insufficient-message-security"
+
+    def test_signed_by_another(self, exchange: Exchange, world: World) -> None:
+        mallory = world.relation(own="mallory").identities[0]
+        entity = smime.sign(Entity.of([("Content-Type", "application/xml")], b"<a/>"), mallory, "sha256")
+        encrypted = smime.encrypt(entity, exchange.world.relation().identities[0].certificate, "aes256-cbc")
+        outer = [item for item in exchange.message().headers.items() if not item[0].startswith("Content-")]
+        forged = Entity.of([*encrypted.headers.items(), *outer], encrypted.body)
+        assert exchange.refusal(forged) == "processed/error: authentication-failed"
+
+    def test_encrypted_for_another(self, exchange: Exchange, world: World) -> None:
+        relation = world.relation(own="globex", other="mallory")
+        message = build_message(relation, POST, now=datetime.now(UTC))
+        message = with_header(message, "AS2-To", "ACME")
+        assert exchange.refusal(message) == "processed/error: decryption-failed"
+
+    @pytest.mark.parametrize("body", [b"", b"garbage", b"\x30\x80\x06\x09*\x86H\x86\xf7\r\x01\x07\x03\xa0\x80"])
+    def test_garbage(self, exchange: Exchange, body: bytes) -> None:
+        message = exchange.message()
+        assert exchange.refusal(Entity.of(message.headers.items(), body)).startswith("processed/error: ")
+
+    def test_changed_on_the_way(self, exchange: Exchange) -> None:
+        exchange.configure(encryption="none")
+        message = exchange.message({"encryption": "none"})
+        changed = Entity.of(message.headers.items(), message.body.replace(b"UNOC", b"UNOA"))
+        assert exchange.refusal(changed) == "processed/error: authentication-failed"
+
+    def test_more_than_the_limit_when_inflated(self, exchange: Exchange) -> None:
+        bomb = replace(POST, payload=bytes(LIMIT + 1))
+        message = exchange.message({"compression": True}, bomb)
+        assert len(message.body) < LIMIT // 10
+        assert exchange.refusal(message) == "processed/error: decompression-failed"
+
+    def test_several_files(self, exchange: Exchange) -> None:
+        exchange.configure(encryption="none", signing="none")
+        inner = multipart("related", [Entity.of([], b"a"), Entity.of([], b"b")])
+        outer = [item for item in exchange.message().headers.items() if not item[0].startswith("Content-")]
+        message = Entity.of([*inner.headers.items(), *outer], inner.body)
+        assert exchange.refusal(message) == "processed/error: unexpected-processing-error"
+
+    def test_without_a_message_id(self, exchange: Exchange) -> None:
+        reply = exchange.post(with_header(exchange.message(), "Message-ID", None))
+        assert b"unexpected-processing-error" in reply.answer.body
+        assert exchange.intake.received == []
+
+    @pytest.mark.parametrize(
+        ("options", "disposition"),
+        [
+            ("signed-receipt-protocol=required, pgp", "failed/failure: unsupported format"),
+            (
+                "signed-receipt-micalg=required, md5, rot13; signed-receipt-protocol=optional, pkcs7-signature",
+                "failed/failure: unsupported MIC-algorithms",
+            ),
+        ],
+    )
+    def test_an_mdn_that_we_cannot_give(self, exchange: Exchange, options: str, disposition: str) -> None:
+        message = with_header(exchange.message(), "Disposition-Notification-Options", options)
+        assert disposition.encode() in exchange.post(message).answer.body
+        assert exchange.intake.received == []
+
+    def test_a_commit_that_fails(self, world: World) -> None:
+        class Broken(MemoryIntake):
+            def receive(self, received: Received) -> Answer:
+                raise OSError(f"the disk is full: {received.file_name}")
+
+        exchange = Exchange(world, Broken())
+        reply = exchange.post(exchange.message())
+        assert exchange.verdict(reply.answer).disposition.endswith("unexpected-processing-error")
+        assert b"disk" not in reply.answer.body
+
+
+class TestTurnedAway:
+    @pytest.mark.parametrize(("header", "name"), [("AS2-From", "INITECH"), ("AS2-To", "INITECH")])
+    def test_strangers_get_403_without_detail(self, exchange: Exchange, header: str, name: str) -> None:
+        assert exchange.post(with_header(exchange.message(), header, name)).answer == Answer(403, {}, b"")
+
+    def test_turned_off_while_the_message_is_opened(self, exchange: Exchange) -> None:
+        class TurnsOff(MemoryIntake):
+            def stored_answer(self, *, as2_from: str, as2_to: str, message_id: str) -> Answer | None:
+                exchange.reception.configure([])
+                return super().stored_answer(as2_from=as2_from, as2_to=as2_to, message_id=message_id)
+
+        intake = TurnsOff()
+        exchange.reception = Reception(intake, exchange.world.content, limit=LIMIT)
+        exchange.configure()
+        assert exchange.post(exchange.message()).answer.status == 403
+        assert intake.received == []
+
+    @pytest.mark.parametrize("name", [None, "", '"', "Ä", "A" * 129])
+    def test_a_message_without_names_gets_an_unsigned_mdn(self, exchange: Exchange, name: str | None) -> None:
+        headers = [item for item in exchange.message().headers.items() if item[0] != "AS2-To"]
+        headers += [("AS2-To", name)] if name is not None else []
+        reply = exchange.reception.take(None, headers, b"")
+        assert (reply.answer.status, b"unexpected-processing-error" in reply.answer.body) == (200, True)
+
+    def test_a_message_without_anything_gets_400(self, exchange: Exchange) -> None:
+        assert exchange.reception.take(None, [], b"").answer.status == 400
+
+
+class TestCopies:
+    def test_a_copy_of_what_was_accepted_gets_the_stored_mdn(self, exchange: Exchange) -> None:
+        first = exchange.post(exchange.message()).answer
+        assert exchange.post(exchange.message()).answer == first
+        assert len(exchange.intake.received) == 1
+
+    def test_a_retry_of_what_was_refused_is_processed(self, exchange: Exchange) -> None:
+        exchange.refusal(exchange.message({"encryption": "none"}))
+        assert exchange.verdict(exchange.post(exchange.message()).answer).outcome is MdnOutcome.CONFIRMED
+
+    def test_the_copy_that_was_committed_first_answers_for_both(self, exchange: Exchange) -> None:
+        earlier = Answer(200, {"X-Earlier": "yes"}, b"")
+
+        class Raced(MemoryIntake):
+            def receive(self, received: Received) -> Answer:
+                del received
+                return earlier
+
+        exchange.reception = Reception(Raced(), exchange.world.content, limit=LIMIT)
+        exchange.configure()
+        assert exchange.post(exchange.message()).answer == earlier
+
+
+class TestMdnWays:
+    def test_none_asked_for(self, exchange: Exchange) -> None:
+        assert exchange.post(exchange.message({"mdn": "none"})).answer == Answer(200, {}, b"")
+        refused = exchange.message({"mdn": "none", "signing": "none"}, replace(POST, message_id="8@globex"))
+        assert exchange.post(refused).answer == Answer(400, {}, b"")
+
+    def test_asynchronous(self, exchange: Exchange) -> None:
+        reply = exchange.post(exchange.message({"mdn": "async"}))
+        assert (reply.answer, reply.url) == (Answer(200, {}, b""), "https://globex.example/mdn")
+        assert reply.mdn is not None
+        assert exchange.verdict(reply.mdn).outcome is MdnOutcome.CONFIRMED
+
+    def test_unsigned(self, exchange: Exchange) -> None:
+        answer = exchange.post(with_header(exchange.message(), "Disposition-Notification-Options", None)).answer
+        assert answer.headers["Content-Type"].startswith("multipart/report")
+
+    def test_an_mdn_that_nobody_waits_for_is_taken_and_forgotten(self, exchange: Exchange, world: World) -> None:
+        reply = exchange.post(exchange.message({"mdn": "async"}))
+        assert reply.mdn is not None
+        theirs = Reception(exchange.intake, world.content, limit=LIMIT)
+        theirs.configure([world.partner(own="globex", other="acme")])
+        assert theirs.take(None, reply.mdn.headers.items(), reply.mdn.body).answer.status == 200
+        assert exchange.intake.settled == []
+
+
+@pytest.mark.parametrize("receive_as", ["newest", "older"])
+def test_every_valid_own_key_decrypts(exchange: Exchange, world: World, receive_as: str) -> None:
+    message = exchange.message()
+    acme, mallory = (world.partner(own=name).credentials["certificate"] for name in ("acme", "mallory"))
+    keys = acme + mallory if receive_as == "newest" else mallory + acme
+    exchange.reception.configure([replace(world.partner(), credentials={"certificate": keys})])
+    exchange.post(message)
+    assert len(exchange.intake.received) == 1
+
+
+def test_a_partner_whose_certificate_expired_is_refused(world: World, intake: MemoryIntake) -> None:
+    later = datetime.now(UTC) + timedelta(days=400)
+    reception = Reception(intake, world.content, limit=LIMIT, clock=lambda: later)
+    reception.configure([world.partner()])
+    message = Exchange(world, intake).message()
+    answer = reception.take(None, message.headers.items(), message.body).answer
+    assert b"authentication-failed" in answer.body
+    assert intake.received == []
+
+
+def test_a_foreign_implementation_takes_our_message_byte_for_byte(world: World, tmp_path: Path) -> None:
+    peer = Peer(
+        name="GLOBEX",
+        key=(world.folder / "globex.key").read_bytes(),
+        certificate=(world.folder / "globex.pem").read_bytes(),
+        gateway="ACME",
+        gateway_certificate=(world.folder / "acme.pem").read_bytes(),
+        folder=tmp_path,
+    )
+    relation = world.relation()
+    headers, body = peer.receive(build_message(relation, POST, now=datetime.now(UTC)).raw)
+    verdict = check_mdn(expectation(relation, POST), headers, body, relation.certificates, now=datetime.now(UTC))
+    assert verdict.outcome is MdnOutcome.CONFIRMED
+    assert (tmp_path / "ORDERS.edi").read_bytes() == BINARY
+
+
+@pytest.mark.parametrize(
+    ("options", "mic"),
+    [
+        ("signed-receipt-protocol=required,pkcs7-signature;signed-receipt-micalg=optional,rsa-sha256", b", rsa-sha256"),
+        (
+            "Signed-Receipt-MICAlg=optional, md5, SHA-256, sha1; SIGNED-RECEIPT-PROTOCOL=optional, PKCS7-Signature",
+            b", SHA-256",
+        ),
+        ("signed-receipt-protocol=optional, pkcs7-signature", b", sha256"),
+    ],
+)
+def test_mdn_options_come_in_any_order_and_case(exchange: Exchange, options: str, mic: bytes) -> None:
+    message = with_header(exchange.message(), "Disposition-Notification-Options", options)
+    answer = exchange.post(message).answer
+    assert exchange.verdict(answer).outcome is MdnOutcome.CONFIRMED
+    assert mic + b"\r\n" in answer.body
