@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from socket import AF_INET, AF_INET6, create_server, socket
+from socket import AF_INET, AF_INET6, SHUT_RDWR, create_server, socket
 from threading import Event, Lock, Thread
 from time import monotonic
 
@@ -82,6 +82,9 @@ class SftpServer:
         self._stopping.set()
         if self._listener is None:
             return
+        with suppress(OSError):
+            # Wakes the acceptor; some systems do that by an error here.
+            self._listener.shutdown(SHUT_RDWR)
         self._acceptor.join()
         self._listener.close()
         deadline = monotonic() + grace
@@ -109,6 +112,8 @@ class SftpServer:
             except TimeoutError:
                 pass
             except OSError:
+                if self._stopping.is_set():
+                    return
                 # Out of descriptors, most likely: others end, and then there is one again.
                 _log.exception("no connection could be accepted")
                 self._stopping.wait(_SWEEP)
