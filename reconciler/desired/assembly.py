@@ -101,7 +101,7 @@ class Assembly:
         for name, template in account.templates.items():
             where = place.below("templates", name)
             self._define(key.template(name), Template(**dict(template)), where)
-            ref = TemplateRef(uuid=template.uuid, version=template.version)
+            ref = template.ref
             self._templates.refs.setdefault((key.name, name), ref)
             self._claim(Code.DUPLICATE_UUID, ref, f"the UUID and version {ref}", where.below("uuid"))
             self._inspection.file(Code.TEMPLATE, template.file, where.below("file"))

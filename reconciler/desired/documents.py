@@ -17,7 +17,7 @@ from reconciler.model import pattern
 from reconciler.model.integration import REASON_LENGTH
 from reconciler.model.key import NAME
 from reconciler.model.noun import Json, Noun
-from reconciler.model.rule import Archive, Direction, SourceFormat
+from reconciler.model.rule import ArchivePart, Direction, SourceFormat
 from reconciler.model.source_file import SourceFile
 from reconciler.model.template import TemplateRef
 
@@ -63,11 +63,21 @@ Regex = Annotated[str, Field(min_length=1), AfterValidator(_compiles)]
 Alias = Annotated[str, AfterValidator(_is_qualified), Field(json_schema_extra={"pattern": _ALIAS.pattern})]
 
 
-class TemplateDocument(Noun):
-    """A template that rules of any account can name."""
+class ReferenceDocument(Noun):
+    """The identity of a template that need not be declared here; its documents are then not checked."""
 
     uuid: UUID = Field(description="The template's UUID.", examples=["1997a1b4-88e3-4f58-88ca-fcd2c6fb5869"])
     version: UUID = Field(description="The version's UUID.", examples=["4a303734-a118-44a2-aedf-67df61612628"])
+
+    @property
+    def ref(self) -> TemplateRef:
+        """The identity that this is."""
+        return TemplateRef(uuid=self.uuid, version=self.version)
+
+
+class TemplateDocument(ReferenceDocument):
+    """A template that rules of any account can name."""
+
     file: SourceFile = Field(description="The template's XML: documents with fields, and roles.")
 
 
@@ -98,6 +108,12 @@ class MatchDocument(Noun):
         return self
 
 
+class ArchiveDocument(Noun):
+    """The completed envelope's zip, without some of its parts."""
+
+    exclude: tuple[ArchivePart, ...] = Field(default=(), description="What is left out of the zip.")
+
+
 class RuleDocument(Noun):
     """A conversion rule. Rules are tried in the order in which they stand here; the first that matches is taken."""
 
@@ -110,7 +126,7 @@ class RuleDocument(Noun):
         default=None, description="out only: the format of the file. Default: told from its name and content."
     )
     template: Annotated[
-        Annotated[str, Field(min_length=1), Tag("name")] | Annotated[TemplateRef, Tag("reference")],
+        Annotated[str, Field(min_length=1), Tag("name")] | Annotated[ReferenceDocument, Tag("reference")],
         Discriminator(_is_mapping("reference", "name")),
     ] = Field(
         description="The template: a name of this account, `account.template`, or {uuid: …, version: …}.",
@@ -119,7 +135,7 @@ class RuleDocument(Noun):
     convert: SourceFile | None = Field(default=None, description="The XSLT stylesheet that converts.")
     archive: (
         Annotated[
-            Annotated[Literal[True], Tag("whole")] | Annotated[Archive, Tag("parts")],
+            Annotated[Literal[True], Tag("whole")] | Annotated[ArchiveDocument, Tag("parts")],
             Discriminator(_is_mapping("parts", "whole")),
         ]
         | None

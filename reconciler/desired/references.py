@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from reconciler.desired.codes import Code
+from reconciler.desired.documents import ReferenceDocument
 from reconciler.desired.mistakes import nearest
 from reconciler.desired.yaml_document import Yaml, YamlDocument
 from reconciler.errors import Position, Problem
@@ -60,9 +61,9 @@ class Templates:
             if isinstance(template, str):
                 self._named.append((account, template, place.below("rules", name, "template")))
 
-    def find(self, named: str | TemplateRef, account: str) -> TemplateRef | None:
+    def find(self, named: str | ReferenceDocument, account: str) -> TemplateRef | None:
         """Return the template that a rule of an account names; None when there is none, or when it is wrong."""
-        return self.refs.get(_key(named, account)) if isinstance(named, str) else named
+        return self.refs.get(_key(named, account)) if isinstance(named, str) else named.ref
 
     def problems(self) -> Iterator[Problem]:
         """Yield a mistake for each name of a template that no account has."""

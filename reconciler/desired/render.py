@@ -23,7 +23,7 @@ def _rendered(problem: Problem, severity: str, *, colour: bool) -> str:
     number = str(problem.position.line)
     bar = f"{blue}{' ' * len(number)} |{plain}"
     message = _visible(problem.message)
-    lines = [f"{bold}{problem.position}:{plain} {red}{severity}{plain}{bold}: {message}{plain}"]
+    lines = [f"{bold}{_visible(str(problem.position))}:{plain} {red}{severity}{plain}{bold}: {message}{plain}"]
     if problem.source:
         start = max(0, problem.position.column - _WIDTH // 2) if len(problem.source) > _WIDTH else 0
         shown = _visible(problem.source[start : start + _WIDTH])
@@ -32,7 +32,7 @@ def _rendered(problem: Problem, severity: str, *, colour: bool) -> str:
     if problem.suggestion:
         lines.append(f"{bar} {_mend(_visible(problem.suggestion))}")
     if problem.also is not None:
-        lines.append(f"{bar} see also {problem.also}")
+        lines.append(f"{bar} see also {_visible(str(problem.also))}")
     return "\n".join(lines)
 
 

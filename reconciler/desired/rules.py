@@ -1,10 +1,10 @@
 """A rule as it is written to a rule as it is run."""
 
 from collections.abc import Iterator
-from typing import assert_never
+from typing import Literal, assert_never
 
 from reconciler.desired.codes import Code
-from reconciler.desired.documents import MatchDocument, RuleDocument
+from reconciler.desired.documents import ArchiveDocument, MatchDocument, RuleDocument
 from reconciler.desired.references import Place
 from reconciler.errors import Problem
 from reconciler.model.rule import Archive, Direction, Match, Rule
@@ -46,12 +46,16 @@ def rule_of(rule: RuleDocument, template: TemplateRef, position: int) -> Rule:
         match=_match(rule.match) if rule.match else None,
         source=rule.source,
         convert=rule.convert,
-        archive=Archive() if rule.archive is True else rule.archive,
+        archive=_archive(rule.archive) if rule.archive else None,
         name_pattern=rule.name_pattern,
         validation=rule.validation,
         multiple_envelopes=rule.multiple_envelopes,
         attributes=rule.attributes,
     )
+
+
+def _archive(archive: ArchiveDocument | Literal[True]) -> Archive:
+    return Archive() if archive is True else Archive(exclude=archive.exclude)
 
 
 def _match(match: MatchDocument) -> Match:

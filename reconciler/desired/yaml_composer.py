@@ -33,13 +33,15 @@ MAX_ALIASED = 1_000_000
 """Values that aliases may stand for, all together, in one file: what a bomb of nested aliases runs into."""
 
 _MAY_BE_TYPED = frozenset("-+.0123456789~ntfNTF")
+_LONGEST_NUMBER = 40
+"""Characters: a longer scalar is text, so that no number takes long to read."""
 _WORDS: Mapping[str, bool | None] = MappingProxyType(
     dict.fromkeys(("", "~", "null", "Null", "NULL"))
     | dict.fromkeys(("true", "True", "TRUE"), True)
     | dict.fromkeys(("false", "False", "FALSE"), False)
 )
-_INTEGER = re.compile(r"[-+]?[0-9]{1,40}")
-_OTHER_BASE = re.compile(r"0o[0-7]{1,40}|0x[0-9a-fA-F]{1,40}")
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_OTHER_BASE = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _SPECIAL_FLOAT = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
@@ -49,7 +51,7 @@ _STRING_TAGS = ("!", "tag:yaml.org,2002:str")
 def scalar(text: str) -> str | int | float | bool | None:
     """Return what a plain scalar means by YAML 1.2's core schema."""
     value: str | int | float | bool | None = text
-    if text and text[0] not in _MAY_BE_TYPED:
+    if (text and text[0] not in _MAY_BE_TYPED) or len(text) > _LONGEST_NUMBER:
         return value
     if text in _WORDS:
         value = _WORDS[text]
