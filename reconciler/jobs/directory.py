@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from reconciler.conversion.dictionary import DictionaryTable, parse_dictionary
+from reconciler.conversion.dictionary import Dictionaries, Table
 from reconciler.envelope.match import ordered
 from reconciler.envelope.pipeline import Exchange
 from reconciler.envelope.template import TemplateDefinition, parse_template
@@ -44,7 +44,7 @@ class Snapshot:
         self._credentials = live_credentials
         self._content = content
         self._templates: dict[TemplateRef, TemplateDefinition] = {}
-        self._tables: dict[str, DictionaryTable] = {}
+        self._dictionaries: dict[str, Dictionaries] = {}
 
     @cached_property
     def keys(self) -> Mapping[UUID, Key]:
@@ -112,15 +112,15 @@ class Snapshot:
     def _declared_templates(self) -> Mapping[TemplateRef, Template]:
         return {template.ref: template for _, template in self.state.of(Template)}
 
-    def dictionary(self, account: str, name: str) -> DictionaryTable | None:
-        """Return a dictionary of an account by its UUID or its key."""
-        for key, dictionary in self.state.of(Dictionary):
-            if key.account == account and name in {str(dictionary.uuid), key.name}:
-                sha256 = dictionary.file.sha256
-                if sha256 not in self._tables:
-                    self._tables[sha256] = parse_dictionary(self._content(sha256))
-                return self._tables[sha256]
-        return None
+    def dictionaries(self, account: str) -> Dictionaries:
+        """Return the dictionaries of an account."""
+        if account not in self._dictionaries:
+            self._dictionaries[account] = Dictionaries(
+                (dictionary.uuid, key.name, Table.parse(self._content(dictionary.file.sha256)))
+                for key, dictionary in self.state.of(Dictionary)
+                if key.account == account
+            )
+        return self._dictionaries[account]
 
     def credential(self, key: Key) -> LiveCredential | None:
         """Return the credential at an address."""

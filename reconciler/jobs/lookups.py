@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from reconciler.conversion.dictionary import DictionaryTable
+from reconciler.conversion.dictionary import Table
 from reconciler.envelope import xml
 from reconciler.errors import ConversionError
 from reconciler.jobs.directory import Snapshot
@@ -26,12 +26,9 @@ class MailboxLookups:
         """Return the UUID of the record that has `value` in `column`."""
         return self._table(dictionary).record(column, value)
 
-    def _table(self, dictionary: str) -> DictionaryTable:
+    def _table(self, dictionary: str) -> Table:
         key = self._snapshot.keys.get(self._mailbox)
-        table = self._snapshot.dictionary(key.account, dictionary) if key and key.account else None
-        if table is None:
-            raise ConversionError("dictionary_unknown", f"the account has no dictionary '{dictionary}'")
-        return table
+        return self._snapshot.dictionaries(key.account if key and key.account else "").table(dictionary)
 
     def mailbox_by_alias(self, alias: str) -> str | None:
         """Return the UUID of the mailbox with this alias. Raises ConversionError `alias_ambiguous`."""

@@ -155,7 +155,7 @@ class Workers:
             handler.give_up(job, error)
         except LeaseLostError:
             raise
-        except Exception as second:
+        except Exception as second:  # noqa: BLE001 - recorded with the job, which is dead
             _log.exception("%s %s could not be given up", job.kind, job.subject)
             with self.store.write() as tx:
                 jobs.fail(tx, job, error=f"{error}; and then: {second}", retry_at=None)

@@ -1,0 +1,68 @@
+"""Connection details: what a partner's admin is told, each value fit to be copied."""
+
+from collections.abc import Mapping
+
+from reconciler.desired.gateway import GatewaySettings
+from reconciler.jobs.directory import Snapshot
+from reconciler.model.credential import Secret
+from reconciler.model.key import SFTP_HOST_KEY, Key
+from reconciler.protocols.as2 import settings as as2
+from reconciler.protocols.sftp import settings as sftp
+from reconciler.service.views import ConnectionDetails
+
+
+def connection_details(snapshot: Snapshot, gateway: GatewaySettings, mailbox: Key) -> ConnectionDetails | None:
+    """Return the connection details of a mailbox, or None when it has no integration."""
+    integration = snapshot.integration(mailbox)
+    if integration is None:
+        return None
+    values: dict[str, str | Secret] = {
+        "protocol": integration.protocol,
+        "enabled": "yes" if integration.enabled else "no",
+    }
+    match integration.protocol:
+        case sftp.NAME:
+            values |= _sftp(snapshot, gateway, mailbox)
+        case as2.NAME:
+            values |= _as2(snapshot, gateway, mailbox, as2.As2Settings.model_validate(integration.settings))
+        case other:
+            raise ValueError(f"nothing is known of the protocol {other}")
+    return ConnectionDetails(mailbox, values)
+
+
+def _sftp(snapshot: Snapshot, gateway: GatewaySettings, mailbox: Key) -> Mapping[str, str | Secret]:
+    password = snapshot.credential(mailbox.integration.credential("password"))
+    host_key = snapshot.credential(SFTP_HOST_KEY)
+    values: dict[str, str | Secret] = {
+        "host": gateway.sftp.public_host or gateway.sftp.listen.host,
+        "port": str(gateway.sftp.listen.port),
+        "login": str(snapshot.uuid(mailbox) or ""),
+    }
+    if password is not None:
+        values["password"] = password.reveal()
+    if host_key is not None:
+        values["host_key"] = host_key.public
+        values["host_key_fingerprint"] = host_key.fingerprint
+    return values
+
+
+def _as2(
+    snapshot: Snapshot, gateway: GatewaySettings, mailbox: Key, settings: as2.As2Settings
+) -> Mapping[str, str | Secret]:
+    certificate = snapshot.credential(mailbox.integration.credential(as2.CERTIFICATE))
+    values: dict[str, str | Secret] = {
+        "self_id": settings.self_id or "",
+        "self_url": f"{gateway.http.public_url or f'http://{gateway.http.listen}'}/as2",
+    }
+    if certificate is not None:
+        values["self_certificate"] = certificate.public
+        values["self_certificate_fingerprint"] = certificate.fingerprint
+        if certificate.expires is not None:
+            values["self_certificate_expires"] = f"{certificate.expires:%Y-%m-%d}"
+    if settings.recipient is not None:
+        values["recipient_id"] = settings.recipient.id
+        values["recipient_url"] = settings.recipient.url
+        values["recipient_certificates"] = ", ".join(file.name for file in settings.recipient.certificates)
+        if settings.recipient.email:
+            values["recipient_email"] = settings.recipient.email
+    return values | {"encryption": settings.encryption, "signing": settings.signing, "mdn": settings.mdn}

@@ -1,0 +1,157 @@
+"""The gateway: SFTP server, HTTP listener and workers around one store, started and stopped in order."""
+
+import logging
+from contextlib import ExitStack
+from functools import partial
+from threading import Event, Thread
+
+from starlette.routing import Mount
+
+from reconciler.conversion.converter import Converter
+from reconciler.errors import ReconcilerError
+from reconciler.jobs.as2_intake import StoreIntake
+from reconciler.jobs.directory import Directory
+from reconciler.jobs.folders import StoreFolders
+from reconciler.jobs.mailing import Mailing
+from reconciler.jobs.posting import Posting
+from reconciler.jobs.receiving import Receiving
+from reconciler.jobs.sending import Sending
+from reconciler.jobs.worker import Bell, Lane, Workers
+from reconciler.model.key import SFTP_HOST_KEY
+from reconciler.notify.smtp import mail_server
+from reconciler.protocols.as2 import settings as as2
+from reconciler.protocols.as2.endpoint import As2Endpoint
+from reconciler.protocols.as2.sender import post_file
+from reconciler.protocols.protocol import Endpoint, LiveCredential
+from reconciler.protocols.sftp import settings as sftp
+from reconciler.protocols.sftp.server import SftpServer
+from reconciler.service.workspace import Workspace
+from reconciler.store import configuration, jobs
+from reconciler.web.app import application
+from reconciler.web.listener import HttpListener
+
+REVISION_INTERVAL = 0.25
+"""Seconds between two looks for a newer revision; applying takes effect within two seconds at the most."""
+
+CONVERSION_WORKERS = 2
+DELIVERY_WORKERS = 4
+
+_log = logging.getLogger(__name__)
+
+
+class Gateway:
+    """Everything that runs while the gateway runs."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._store = workspace.store
+        self._stack = ExitStack()
+        self._stopping = Event()
+        settings = workspace.project.gateway
+        bell = Bell()
+        self._directory = directory = Directory(self._store)
+        converter = self._stack.enter_context(Converter(directory.content, workers=CONVERSION_WORKERS))
+        self.sftp = SftpServer(
+            listen=(settings.sftp.listen.host, settings.sftp.listen.port),
+            folders=StoreFolders(self._store, bell.ring),
+            host_keys=self._host_keys,
+        )
+        self._as2 = As2Endpoint(StoreIntake(self._store, directory, directory.content, bell.ring), directory.content)
+        self.http = HttpListener(
+            application([Mount("", self._as2.app)], self._is_ready),
+            host=settings.http.listen.host,
+            port=settings.http.listen.port,
+        )
+        public_url = settings.http.public_url or f"http://{settings.http.listen}"
+        mailer = mail_server(settings.smtp.url, settings.smtp.sender).send if settings.smtp else None
+        self._workers = Workers(
+            store=self._store,
+            handlers={
+                "receipt": Sending(self._store, directory, converter),
+                "arrival": Receiving(self._store, directory, converter),
+                "post": Posting(
+                    self._store,
+                    directory,
+                    {as2.NAME: partial(post_file, content=directory.content, async_mdn_url=f"{public_url}/as2")},
+                ),
+                "mail": Mailing(self._store, mailer),
+            },
+            lanes=[
+                Lane(("receipt", "arrival"), CONVERSION_WORKERS),
+                Lane(("post",), DELIVERY_WORKERS),
+                Lane(("mail",), 1),
+            ],
+            bell=bell,
+        )
+        self._endpoints: dict[str, Endpoint] = {sftp.NAME: self.sftp, as2.NAME: self._as2}
+        self._follower = Thread(target=self._follow_revisions, name="revisions", daemon=True)
+        self._configured = -1
+
+    def start(self) -> None:
+        """Serve. Raises ReconcilerError when another gateway has this store, and OSError when a port is taken."""
+        if self._store.engine.dialect.name == "sqlite":
+            # Alone with this store, so whatever is still leased was leased by a gateway that is dead.
+            self._stack.enter_context(self._store.locked("gateway", wait=False))
+            with self._store.write() as tx:
+                jobs.release_all(tx)
+        self._configure()
+        for name, start in (("SFTP", self.sftp.start), ("HTTP", self.http.start)):
+            try:
+                start()
+            except OSError as error:
+                raise ReconcilerError(
+                    f"The {name} listener cannot be started: {error.strerror or error}. Another program may have the "
+                    f"port; choose one with gateway.{name.lower()}.listen in reconciler.yaml."
+                ) from error
+        self._workers.start()
+        self._follower.start()
+
+    def stop(self, grace: float) -> None:
+        """Accept nothing more, let what runs end for `grace` seconds, then cut it. What is cut is done again later."""
+        self._stopping.set()
+        steps = (self.sftp.stop, self.http.stop, self._workers.stop)
+        threads = [Thread(target=step, args=(grace,)) for step in steps]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(grace + 2)
+        self._stack.close()
+
+    def _host_keys(self) -> list[LiveCredential]:
+        key = self._directory.current().credential(SFTP_HOST_KEY)
+        return [key] if key is not None else []
+
+    def _configure(self) -> None:
+        """Give the endpoints the partners of the newest revision, if that is not the one they have."""
+        snapshot = self._directory.current()
+        if snapshot.revision == self._configured:
+            return
+        for protocol, endpoint in self._endpoints.items():
+            endpoint.configure(snapshot.partners(protocol))
+        self._configured = snapshot.revision
+        _log.info("serving revision %d", snapshot.revision)
+
+    def _follow_revisions(self) -> None:
+        while not self._stopping.wait(REVISION_INTERVAL):
+            try:
+                self._configure()
+            except Exception:  # noqa: BLE001 - a revision that cannot be read now is read at the next look
+                _log.exception("the newest revision could not be taken up")
+
+    def _is_ready(self) -> bool:
+        """Say whether inputs can be accepted: the store answers and nothing is being stopped."""
+        if self._stopping.is_set():
+            return False
+        try:
+            with self._store.write() as tx:
+                configuration.current_revision(tx)
+        except Exception:  # noqa: BLE001 - whatever the reason, the answer is no
+            _log.exception("the store is out of reach")
+            return False
+        return True
+
+
+def require_applied(workspace: Workspace) -> None:
+    """Raise ReconcilerError when nothing was applied yet: there would be nobody to serve, and no host key."""
+    with workspace.store.read() as connection:
+        if configuration.current_revision(connection) == 0:
+            raise ReconcilerError("Nothing was applied yet, so there is nothing to serve. First: reconciler apply")

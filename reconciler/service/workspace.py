@@ -1,0 +1,216 @@
+"""A configuration with its live side: everything that a command does, in the words of the domain."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Self
+from uuid import UUID
+
+from reconciler.apply.run import Applied, rotate, run
+from reconciler.conversion.compiler import ContentCompiler
+from reconciler.desired.load import Desired, Project, find_root, load, load_project
+from reconciler.errors import NotFoundError
+from reconciler.jobs import closing, reprocessing
+from reconciler.jobs.acceptance import accept
+from reconciler.jobs.directory import Directory, Snapshot
+from reconciler.live.store_live import StoreLive
+from reconciler.model.key import Key, Kind
+from reconciler.model.state import State
+from reconciler.plan.plan import Plan, build
+from reconciler.service.connection import connection_details
+from reconciler.service.views import (
+    ConnectionDetails,
+    EnvelopeView,
+    LiveResource,
+    LogRecord,
+    envelope_view,
+    log_record,
+)
+from reconciler.service.wiring import PROTOCOLS
+from reconciler.store import conversions, envelopes
+from reconciler.store.conversions import ConversionStatus
+from reconciler.store.database import Store
+from reconciler.store.receipts import Receipt
+
+
+class Workspace:
+    """One configuration. The store is opened when something first needs it."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    @classmethod
+    def open(cls, config: Path | None) -> Self:
+        """Return the workspace at `config`, or at the nearest `reconciler.yaml` upward from the working directory.
+
+        Raises NotFoundError when there is none and ConfigurationError when it is wrong.
+        """
+        return cls(load_project(find_root(config or Path.cwd())))
+
+    @cached_property
+    def store(self) -> Store:
+        """The store that `state` names; a folder is made when it is not there."""
+        state, root = self.project.state, self.project.root
+        if "://" in state:
+            return Store(root / ".reconciler", state)
+        return Store(root / state)
+
+    def close(self) -> None:
+        """Close the store, if it was opened."""
+        if "store" in self.__dict__:
+            self.store.close()
+
+    # --- configuration -------------------------------------------------------------------------------------------
+
+    def load(self) -> Desired:
+        """Return what the files ask for. Raises ConfigurationError with every mistake."""
+        with ContentCompiler() as compiler:
+            return load(self.project.root, PROTOCOLS, compiler)
+
+    def plan(self, desired: Desired) -> Plan:
+        """Return the plan that makes the live side what is desired."""
+        if self._is_untouched():
+            return build(State(), 0, desired.state)
+        live = StoreLive(self.store).read()
+        return build(live.state, live.revision, desired.state)
+
+    def _is_untouched(self) -> bool:
+        """Say whether there is no live side yet; planning then writes nothing, not even an empty database."""
+        return "://" not in self.project.state and not (self.project.root / self.project.state / "state.db").exists()
+
+    def apply(self, plan: Plan, desired: Desired, *, actor: str) -> Applied:
+        """Make a plan true. Raises PlanRefusedError when the live side moved since it was made."""
+        return run(self.store, plan, desired.files, actor=actor)
+
+    def show(self, address: str | None) -> list[LiveResource]:
+        """Return what is live at and below an address, or everything. Raises NotFoundError."""
+        snapshot = self._snapshot()
+        found = [
+            LiveResource(key, resource, snapshot.uuid(key))
+            for key, resource in snapshot.state.resources.items()
+            if address is None or f"{key}.".startswith(f"{address}.")
+        ]
+        if address is not None and not found:
+            raise NotFoundError(f"Nothing is live at {address}. See: reconciler show")
+        return found
+
+    # --- credentials ---------------------------------------------------------------------------------------------
+
+    def credentials(self, address: str) -> ConnectionDetails:
+        """Return a mailbox's connection details, secrets included. Raises NotFoundError."""
+        details = connection_details(self._snapshot(), self.project.gateway, self._mailbox(address))
+        if details is None:
+            raise NotFoundError(f"{address} has no integration; write one into its mailbox and apply.")
+        return details
+
+    def rotate(self, address: str, *, actor: str) -> list[Key]:
+        """Replace the credentials at and below an address by new ones, at once; return which."""
+        found = [item.key for item in self.show(address) if item.key.kind is Kind.CREDENTIAL]
+        if not found:
+            raise NotFoundError(f"Nothing was generated for {address}.")
+        for key in found:
+            rotate(self.store, key, actor=actor)
+        return found
+
+    # --- conversion log ------------------------------------------------------------------------------------------
+
+    def log(self, *, mailbox: str | None = None, status: str | None = None, limit: int = 50) -> list[LogRecord]:
+        """Return the newest records of the conversion log."""
+        wanted = None if mailbox is None else self._mailbox_uuid(mailbox)
+        with self.store.read() as connection:
+            found = conversions.newest(
+                connection, limit=limit, mailbox=wanted, status=None if status is None else ConversionStatus(status)
+            )
+        return [log_record(record, self._name) for record in found]
+
+    def log_record(self, uuid: UUID) -> LogRecord:
+        """Return one record of the conversion log. Raises NotFoundError."""
+        with self.store.read() as connection:
+            return log_record(conversions.get(connection, uuid), self._name)
+
+    def log_payload(self, uuid: UUID, part: Literal["input", "output"]) -> bytes:
+        """Return a record's input or output. Raises NotFoundError when it has none."""
+        with self.store.read() as connection:
+            record = conversions.get(connection, uuid)
+            name = record.input if part == "input" else record.output
+            if name is None:
+                raise NotFoundError(f"Record {uuid} has no {part}.")
+            return self.store.blobs.read(connection, name)
+
+    def reprocess(self, uuid: UUID) -> None:
+        """Have a FAILED record run again by the gateway."""
+        reprocessing.reprocess(self.store, uuid)
+
+    # --- envelopes -----------------------------------------------------------------------------------------------
+
+    def envelopes(self, *, mailbox: str | None = None, limit: int = 50) -> list[EnvelopeView]:
+        """Return the newest envelopes."""
+        wanted = None if mailbox is None else self._mailbox_uuid(mailbox)
+        with self.store.read() as connection:
+            return [
+                envelope_view(row, envelopes.arrivals(connection, row.uuid), (), self._name)
+                for row in envelopes.newest(connection, mailbox=wanted, limit=limit)
+            ]
+
+    def envelope(self, uuid: UUID) -> EnvelopeView:
+        """Return one envelope with its history. Raises NotFoundError."""
+        with self.store.read() as connection:
+            row = envelopes.get(connection, uuid)
+            arrivals = envelopes.arrivals(connection, uuid)
+            return envelope_view(row, arrivals, envelopes.events(connection, uuid), self._name)
+
+    def envelope_xml(self, uuid: UUID) -> bytes:
+        """Return an envelope's XML as it is now. Raises NotFoundError."""
+        with self.store.read() as connection:
+            return self.store.blobs.read(connection, envelopes.get(connection, uuid).sha256)
+
+    def send(self, mailbox: str, name: str, content: bytes) -> UUID:
+        """Accept an envelope's XML as if it were uploaded to the mailbox's `outbox/`; return the receipt's UUID."""
+        sealed = self.store.blobs.seal(content)
+        receipt = Receipt(
+            mailbox=self._mailbox_uuid(mailbox),
+            channel="admin",
+            native=True,
+            name=name,
+            sha256=sealed.sha256,
+            size=sealed.size,
+        )
+        with self.store.write() as tx:
+            self.store.blobs.put(tx, sealed)
+            accept(tx, receipt)
+        return receipt.uuid
+
+    def complete(self, uuid: UUID, mailbox: str) -> None:
+        """Complete an envelope as one of its recipients."""
+        closing.complete(self.store, uuid, self._mailbox_uuid(mailbox))
+
+    def reject(self, uuid: UUID, mailbox: str, reason: str) -> None:
+        """Reject an envelope as one of its recipients."""
+        closing.reject(self.store, uuid, self._mailbox_uuid(mailbox), reason)
+
+    # --- names ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _directory(self) -> Directory:
+        return Directory(self.store)
+
+    def _snapshot(self) -> Snapshot:
+        return self._directory.current()
+
+    def _name(self, mailbox: UUID) -> str:
+        return str(self._snapshot().keys.get(mailbox, mailbox))
+
+    def _mailbox(self, address: str) -> Key:
+        """Return the mailbox at or above an address. Raises NotFoundError when it is no live mailbox's."""
+        try:
+            key = Key.parse(address).mailbox_key
+        except ValueError as error:
+            raise NotFoundError(str(error)) from None
+        if key is None or key not in self._snapshot().state:
+            raise NotFoundError(f"{address} is no live mailbox. See: reconciler show")
+        return key
+
+    def _mailbox_uuid(self, address: str) -> UUID:
+        uuid = self._snapshot().uuid(self._mailbox(address))
+        if uuid is None:
+            raise NotFoundError(f"{address} is no live mailbox. See: reconciler show")
+        return uuid
