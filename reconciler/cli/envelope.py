@@ -13,7 +13,7 @@ from reconciler.cli.workspace import opened
 
 @click.group()
 def envelope() -> None:
-    """List, show and send envelopes."""
+    """List, show, send and close envelopes."""
 
 
 @envelope.command("list")
@@ -85,6 +85,27 @@ def send(ctx: click.Context, file: Path, mailbox: str) -> None:
     """Send an envelope XML as if it were uploaded to the mailbox's outbox."""
     receipt = opened(ctx).send(mailbox, file.name, file.read_bytes())
     terminal.write(f"Received as {receipt}. The running gateway sends it; see: reconciler envelope list")
+
+
+@envelope.command()
+@click.argument("envelope_id", metavar="ID", type=UUID)
+@click.option("--mailbox", metavar="ADDRESS", required=True, help="The recipient that completes it.")
+@click.pass_context
+def complete(ctx: click.Context, envelope_id: UUID, mailbox: str) -> None:
+    """Complete an envelope as one of its recipients."""
+    opened(ctx).complete(envelope_id, mailbox)
+    terminal.write(f"Completed {envelope_id}.")
+
+
+@envelope.command()
+@click.argument("envelope_id", metavar="ID", type=UUID)
+@click.option("--mailbox", metavar="ADDRESS", required=True, help="The recipient that rejects it.")
+@click.option("--reason", required=True, help="Why; the sender sees it. 5 to 5000 characters.")
+@click.pass_context
+def reject(ctx: click.Context, envelope_id: UUID, mailbox: str, reason: str) -> None:
+    """Reject an envelope as one of its recipients."""
+    opened(ctx).reject(envelope_id, mailbox, reason)
+    terminal.write(f"Rejected {envelope_id}.")
 
 
 COMMANDS = {"envelope": envelope}

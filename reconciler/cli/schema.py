@@ -15,11 +15,11 @@ def schema(folder: Path) -> None:
     They go into DIR (default: schemas).
     """
     # `--help` shall not wait for the service and the protocols that it knows.
-    from reconciler.desired.json_schema import rendered  # noqa: PLC0415
-    from reconciler.service.workspace import schemas  # noqa: PLC0415
+    from reconciler.desired.json_schema import rendered, schemas  # noqa: PLC0415
+    from reconciler.service.wiring import PROTOCOLS  # noqa: PLC0415
 
     folder.mkdir(parents=True, exist_ok=True)
-    for name, document in schemas().items():
+    for name, document in schemas(PROTOCOLS).items():
         (folder / name).write_text(rendered(document), encoding="utf-8")
         terminal.write(f"Wrote {folder / name}")
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def opened(ctx: click.Context) -> "Workspace":
-    """Return the workspace of the configuration that `--config` or the working directory names.
+    """Return the workspace of the configuration that `--config` or the working directory names, for one command.
 
     Raises NotFoundError when there is none, and ConfigurationError when its `reconciler.yaml` is wrong.
     """
@@ -21,7 +21,9 @@ def opened(ctx: click.Context) -> "Workspace":
     from reconciler.service.workspace import Workspace  # noqa: PLC0415
 
     config: Path | None = ctx.find_root().obj
-    return Workspace.open(config)
+    workspace = Workspace.open(config)
+    ctx.call_on_close(workspace.close)
+    return workspace
 
 
 def actor() -> str:

@@ -4,12 +4,12 @@ import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
 from click.testing import CliRunner, Result
 
+from reconciler.apply.run import Applied
 from reconciler.cli import credentials, envelope, log, plan, show
 from reconciler.cli.main import main
 from reconciler.desired.gateway import GatewaySettings
@@ -22,6 +22,7 @@ from reconciler.model.key import Key
 from reconciler.model.mailbox import Mailbox
 from reconciler.model.state import State
 from reconciler.plan.plan import Plan, build
+from reconciler.service.views import ConnectionDetails, EnvelopeEvent, EnvelopeView, LiveResource, LogRecord
 
 ACME = Key.of_account("acme")
 ORDERS = ACME.mailbox("orders")
@@ -44,20 +45,31 @@ ID = UUID(int=7)
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 
-@dataclass(kw_only=True)
-class LogRecord:
-    uuid: UUID = ID
-    created_at: datetime = NOON
-    changed_at: datetime = NOON
-    status: str = "FAILED"
-    direction: str = "out"
-    mailbox: str = str(ORDERS)
-    rule: str | None = None
-    file_name: str = "ORDERS\x1b[2J.edi"
-    envelopes: tuple[UUID, ...] = ()
-    error_code: str = "edifact_syntax"
-    error: str = "no UNZ"
-    messages: tuple[str, ...] = ("first", "second")
+RECORD = LogRecord(
+    uuid=ID,
+    created_at=NOON,
+    changed_at=NOON,
+    status="FAILED",
+    direction="out",
+    mailbox=str(ORDERS),
+    rule=None,
+    file_name="ORDERS\x1b[2J.edi",
+    error_code="edifact_syntax",
+    error="no UNZ",
+    envelopes=(),
+    messages=("first", "second"),
+)
+ENVELOPE = EnvelopeView(
+    uuid=ID,
+    template="order/1",
+    status="CANCELLED",
+    reason="We take orders only",
+    subject="",
+    sender=str(ORDERS),
+    recipients=("accounts.globex.mailboxes.sales", "accounts.globex.mailboxes.archive"),
+    created_at=NOON,
+    events=(EnvelopeEvent(at=NOON, what="rejected", mailbox="accounts.globex.mailboxes.sales", message=""),),
+)
 
 
 @dataclass
@@ -75,38 +87,53 @@ class FakeWorkspace:
     def plan(self, desired: Desired) -> Plan:
         return build(self.live, self.revision, desired.state)
 
-    def apply(self, made: Plan, desired: Desired, *, actor: str) -> SimpleNamespace:
+    def apply(self, made: Plan, desired: Desired, *, actor: str) -> Applied:
         self.live, self.revision = desired.state, self.revision + 1
         self.done.append(("apply", actor))
-        return SimpleNamespace(revision=self.revision, generated=tuple(key for key, _ in made.generates))
+        return Applied(self.revision, tuple(key for key, _ in made.generates))
 
-    def show(self, address: str | None) -> list[SimpleNamespace]:
+    def show(self, address: str | None) -> list[LiveResource]:
         return [
-            SimpleNamespace(key=key, resource=resource, uuid=ID if key == ORDERS else None)
+            LiveResource(key, resource, ID if key == ORDERS else None)
             for key, resource in self.live.resources.items()
             if address is None or str(key).startswith(address)
         ]
 
-    def credentials(self, address: str) -> SimpleNamespace:
+    def credentials(self, address: str) -> ConnectionDetails:
         if address != str(ORDERS):
             raise NotFoundError(f"There is no mailbox {address}.")
-        return SimpleNamespace(values={"host": "127.0.0.1", "password": Secret("s3cret")})
+        return ConnectionDetails(ORDERS, {"host": "127.0.0.1", "password": Secret("s3cret")})
 
     def rotate(self, address: str, *, actor: str) -> tuple[Key, ...]:
         self.done.append(("rotate", address, actor))
         return (PASSWORD,)
 
     def log(self, *, mailbox: str | None, status: str | None, limit: int) -> list[LogRecord]:
-        return [LogRecord()][:limit] if mailbox in {None, str(ORDERS)} and status in {None, "FAILED"} else []
+        return [RECORD][:limit] if mailbox in {None, str(ORDERS)} and status in {None, "FAILED"} else []
 
     def log_record(self, uuid: UUID) -> LogRecord:
-        return LogRecord(uuid=uuid)
+        return replace(RECORD, uuid=uuid)
 
     def log_payload(self, uuid: UUID, part: str) -> bytes:
         return f"{uuid.int} {part}\r\n\0".encode()
 
     def reprocess(self, uuid: UUID) -> None:
         self.done.append(("reprocess", uuid))
+
+    def envelopes(self, *, mailbox: str | None, limit: int) -> list[EnvelopeView]:
+        return [ENVELOPE][:limit] if mailbox in {None, str(ORDERS)} else []
+
+    def envelope(self, uuid: UUID) -> EnvelopeView:
+        return replace(ENVELOPE, uuid=uuid)
+
+    def envelope_xml(self, uuid: UUID) -> bytes:
+        return f"<envelope>{uuid.int}</envelope>".encode()
+
+    def complete(self, uuid: UUID, mailbox: str) -> None:
+        self.done.append(("complete", uuid, mailbox))
+
+    def reject(self, uuid: UUID, mailbox: str, reason: str) -> None:
+        self.done.append(("reject", uuid, mailbox, reason))
 
     def send(self, mailbox: str, name: str, xml: bytes) -> UUID:
         self.done.append(("send", mailbox, name, xml))
@@ -281,9 +308,32 @@ class TestLog:
         assert workspace.done == [("reprocess", ID)]
 
 
-def test_sending_an_envelope(workspace: FakeWorkspace, tmp_path: Path) -> None:
-    file = tmp_path / "order.xml"
-    file.write_bytes(b"<envelope/>")
-    result = run("envelope", "send", str(file), "--mailbox", str(ORDERS))
-    assert result.exit_code == 0
-    assert workspace.done == [("send", str(ORDERS), "order.xml", b"<envelope/>")]
+class TestEnvelope:
+    def test_listing(self, workspace: FakeWorkspace) -> None:
+        header, row = run("envelope", "list").stdout.splitlines()
+        assert header.split() == ["ID", "TIME", "STATUS", "FROM", "TO", "SUBJECT"]
+        assert row.endswith("accounts.globex.mailboxes.sales, accounts.globex.mailboxes.archive")
+
+    def test_nothing_sent(self, workspace: FakeWorkspace) -> None:
+        result = run("envelope", "list", "--mailbox", "accounts.x.mailboxes.y")
+        assert (result.exit_code, result.stdout) == (0, "")
+
+    def test_one_with_its_history(self, workspace: FakeWorkspace) -> None:
+        shown = run("envelope", "show", str(ID)).stdout
+        assert "status:    CANCELLED: We take orders only\n" in shown
+        assert "history:   2024-05-01 12:00:00Z  rejected  accounts.globex.mailboxes.sales\n" in shown
+        assert json.loads(run("envelope", "show", str(ID), "-o", "json").stdout)["events"][0]["what"] == "rejected"
+
+    def test_the_xml_itself(self, workspace: FakeWorkspace) -> None:
+        assert run("envelope", "show", str(ID), "-o", "xml").stdout == "<envelope>7</envelope>"
+
+    def test_sending(self, workspace: FakeWorkspace, tmp_path: Path) -> None:
+        file = tmp_path / "order.xml"
+        file.write_bytes(b"<envelope/>")
+        assert run("envelope", "send", str(file), "--mailbox", str(ORDERS)).exit_code == 0
+        assert workspace.done == [("send", str(ORDERS), "order.xml", b"<envelope/>")]
+
+    def test_closing(self, workspace: FakeWorkspace) -> None:
+        assert run("envelope", "complete", str(ID), "--mailbox", str(ORDERS)).exit_code == 0
+        assert run("envelope", "reject", str(ID), "--mailbox", str(ORDERS), "--reason", "too late").exit_code == 0
+        assert workspace.done == [("complete", ID, str(ORDERS)), ("reject", ID, str(ORDERS), "too late")]
