@@ -171,6 +171,9 @@ class Connection(ServerInterface):
                     if self._cut.is_set():
                         return
                 channel.sendall(bytes(answers))
+            if not channel.closed:
+                # scp makes it its own exit status.
+                channel.send_exit_status(0)
         except MalformedError as error:
             _log.info("session from %s ended: %s", self.peer, error)
         except (OSError, EOFError) as error:

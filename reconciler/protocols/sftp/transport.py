@@ -50,6 +50,7 @@ def server_transport(connection: socket, host_keys: Iterable[PKey]) -> Transport
     for option, value in ((TCP_KEEPIDLE, 60), (TCP_KEEPINTVL, 15), (TCP_KEEPCNT, 4)):
         connection.setsockopt(IPPROTO_TCP, option, value)
     transport = Transport(connection, packetizer_class=BoundedPacketizer)
+    transport.name = "sftp connection"
     transport.set_log_channel(_LOG_CHANNEL)
     transport.local_version = "SSH-2.0-Reconciler"
     options = transport.get_security_options()

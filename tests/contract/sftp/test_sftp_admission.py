@@ -159,7 +159,7 @@ class TestStop:
 class TestStrangers:
     @pytest.fixture
     def limits(self) -> Limits:
-        return Limits(login_grace=0.3, unauthenticated=5, channels=2)
+        return Limits(login_grace=1.5, unauthenticated=5, channels=2)
 
     @pytest.mark.parametrize("after_key_exchange", [False, True])
     def test_who_does_not_log_in_in_time_is_cut(self, gateway: Gateway, after_key_exchange: bool) -> None:

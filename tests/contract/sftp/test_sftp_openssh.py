@@ -11,7 +11,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from reconciler.errors import Refusal, RefusedError
 from reconciler.protocols.sftp.folders import FOLDERS
+from tests.conftest import require_program
 from tests.contract.sftp.conftest import Gateway
+
+OPTIONS = (
+    "BatchMode=no",
+    "StrictHostKeyChecking=no",
+    "UserKnownHostsFile=/dev/null",
+    "NumberOfPasswordPrompts=1",
+    "IdentityAgent=none",
+)
 
 
 @pytest.fixture
@@ -20,26 +29,32 @@ def sftp(openssh_sftp: str, gateway: Gateway, tmp_path: Path) -> "OpenSsh":
 
 
 class OpenSsh:
-    """Runs sftp's batches; a line that begins with - may fail, any other ends the batch."""
+    """Runs OpenSSH's programs as the first partner, in a folder."""
 
     def __init__(self, program: str, gateway: Gateway, folder: Path) -> None:
         self._program = program
         self._gateway = gateway
         self._folder = folder
 
+    @property
+    def remote(self) -> str:
+        return f"{self._gateway.login}@127.0.0.1"
+
     def __call__(self, *batch: str, secret: str = "first", options: tuple[str, ...] = ()) -> str:
-        """Return all that sftp prints. Raises CalledProcessError when it fails."""
+        """Run a batch of sftp and return all that it prints. Raises CalledProcessError at the first line that fails."""
+        commands = "\n".join(batch) + "\n"
+        return self.run(self._program, "-b", "-", self.remote, commands=commands, secret=secret, options=options)
+
+    def run(
+        self, program: str, *arguments: str, commands: str = "", secret: str = "first", options: tuple[str, ...] = ()
+    ) -> str:
+        """Run sftp or scp and return all that it prints. Raises CalledProcessError when it fails."""
         ask = self._folder / "ask"
         ask.write_text(f"#!/bin/sh\necho '{secret}'\n")
         ask.chmod(0o700)
-        told = ("BatchMode=no", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "NumberOfPasswordPrompts=1")
         ran = subprocess.run(
-            [
-                self._program,
-                *(f"-o{option}" for option in ("IdentityAgent=none", *options, *told)),
-                *("-F", "none", "-P", str(self._gateway.port), "-b", "-", f"{self._gateway.login}@127.0.0.1"),
-            ],
-            input="\n".join(batch) + "\n",
+            [program, *(f"-o{option}" for option in (*options, *OPTIONS)), f"-oPort={self._gateway.port}", *arguments],
+            input=commands,
             env={**os.environ, "SSH_ASKPASS": str(ask), "SSH_ASKPASS_REQUIRE": "force", "HOME": str(self._folder)},
             cwd=self._folder,
             stdout=subprocess.PIPE,
@@ -49,7 +64,7 @@ class OpenSsh:
             timeout=60,
         )
         if ran.returncode:
-            raise subprocess.CalledProcessError(ran.returncode, "sftp", ran.stdout)
+            raise subprocess.CalledProcessError(ran.returncode, program, ran.stdout)
         return ran.stdout
 
 
@@ -62,10 +77,27 @@ def test_a_file_goes_up_and_comes_back(sftp: OpenSsh, gateway: Gateway, tmp_path
     assert "5000000" in printed
 
 
+def test_keys_are_exchanged_anew_amid_a_transfer(sftp: OpenSsh, gateway: Gateway, tmp_path: Path) -> None:
+    content = Random(5).randbytes(5_000_000)
+    (tmp_path / "here").write_bytes(content)
+    sftp("put here coutbox/there", "get coutbox/there back", options=("RekeyLimit=1M",))
+    assert gateway.get("coutbox", "there") == content
+    assert (tmp_path / "back").read_bytes() == content
+
+
 def test_a_file_put_with_its_times_and_modes_arrives(sftp: OpenSsh, gateway: Gateway, tmp_path: Path) -> None:
     (tmp_path / "here").write_bytes(b"abc")
     sftp("put -p here coutbox/there")
     assert gateway.get("coutbox", "there") == b"abc"
+
+
+def test_scp_copies_to_and_fro(sftp: OpenSsh, gateway: Gateway, tmp_path: Path) -> None:
+    scp = require_program("scp", package="openssh-client")
+    (tmp_path / "here").write_bytes(b"abc")
+    sftp.run(scp, "-s", "-p", "here", f"{sftp.remote}:coutbox/")
+    assert gateway.get("coutbox", "here") == b"abc"
+    sftp.run(scp, "-s", f"{sftp.remote}:/coutbox/here", "back")
+    assert (tmp_path / "back").read_bytes() == b"abc"
 
 
 def test_files_are_listed_moved_and_removed(sftp: OpenSsh, gateway: Gateway) -> None:

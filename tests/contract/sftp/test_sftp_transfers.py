@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 from paramiko import SFTPClient, SFTPFile
+from paramiko.packet import Packetizer
 from paramiko.sftp import CMD_CLOSE
 
 from reconciler.errors import Refusal, RefusedError
@@ -56,6 +57,15 @@ class TestTransfers:
         back = BytesIO()
         client.getfo("coutbox/large.bin", back)
         assert sha256(back.getvalue()).digest() == sha256(content).digest()
+
+    def test_keys_are_exchanged_anew_amid_a_transfer(self, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Packetizer, "REKEY_BYTES", 500_000)
+        content = Random(4).randbytes(3_000_000)
+        client = gateway.connect()
+        client.putfo(BytesIO(content), "coutbox/a")
+        back = BytesIO()
+        client.getfo("coutbox/a", back)
+        assert back.getvalue() == content
 
     def test_an_empty_file_is_a_file(self, gateway: Gateway) -> None:
         gateway.connect().putfo(BytesIO(), "coutbox/empty")
