@@ -13,7 +13,6 @@ from reconciler.model.noun import Noun
 _LISTEN = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[^\s:\[\]/]+)):(?P<port>[0-9]{1,5})")
 _PORTS = range(65536)
 _STORES = ("sqlite", "postgresql")
-_MAIL = ("smtp", "smtps")
 
 
 class Listen(Noun):
@@ -41,17 +40,25 @@ class Listen(Noun):
         return {"type": "string", "pattern": ":[0-9]{1,5}$", "description": "host:port; port 0 lets the system choose."}
 
 
+def _is_url(value: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(value)
+        # Reading the port is what checks it.
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0 and not parts.query + parts.fragment
+    except ValueError:
+        # The reason that urllib gives can contain the password.
+        return False
+
+
 def _is_web_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    if not _is_url(value, ("http", "https")):
         raise ValueError("expected an http:// or https:// URL without query and fragment")
     return value.rstrip("/")
 
 
 def _is_mail_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in _MAIL or not parts.hostname:
-        raise ValueError("expected a URL such as smtp://127.0.0.1:25 or smtps://mail.example.com")
+    if not _is_url(value, ("smtp", "smtps")):
+        raise ValueError("expected a URL such as smtp://127.0.0.1:25 or smtps://user:password@mail.example.com")
     return value
 
 

@@ -102,7 +102,9 @@ def load(root: Path, protocols: ProtocolRegistry, compiler: Compiler) -> Desired
     state = State(MappingProxyType(dict(assembly.finish())))
     problems += assembly.problems + inspection.problems
     if problems or project is None:
-        raise ConfigurationError(tuple(problems))
+        # Two files can include the same wrong one.
+        distinct = {(problem.position, problem.code, problem.message): problem for problem in reversed(problems)}
+        raise ConfigurationError(tuple(distinct.values()))
     return Desired(
         project=project,
         state=state,

@@ -1,6 +1,5 @@
 """Reading the files that a configuration names, and the files that those include."""
 
-import os
 import posixpath
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
@@ -11,11 +10,9 @@ from pydantic_core import PydanticCustomError
 
 from reconciler.desired.codes import Code
 from reconciler.desired.excerpt import excerpt
+from reconciler.desired.reading import read_file
 from reconciler.errors import BlobError
 from reconciler.model.source_file import Part, SourceFile, digest
-
-MAX_SIZE = 64 * 2**20
-"""Bytes that a file may have: more is no stylesheet, schema, template or dictionary."""
 
 _XSL = "{http://www.w3.org/1999/XSL/Transform}"
 _XSD = "{http://www.w3.org/2001/XMLSchema}"
@@ -36,7 +33,6 @@ class SourceFiles:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._real_root = os.path.realpath(root)
         self._hashes: dict[str, str] = {}
         self._files: dict[str, SourceFile] = {}
         self._paths: dict[SourceFile, str] = {}
@@ -110,18 +106,12 @@ class SourceFiles:
         known = self._hashes.get(path)
         if known is not None:
             return known
-        real = os.path.realpath(self._root / path)
-        if os.path.commonpath((real, self._real_root)) != self._real_root:
-            raise _mistake(Code.BAD_FILE, f"'{path}' is a link that leads outside the configuration's folder")
         try:
-            with Path(real).open("rb") as stream:
-                content = stream.read(MAX_SIZE + 1)
+            content = read_file(self._root, path)
         except FileNotFoundError:
             raise _mistake(Code.MISSING_FILE, f"there is no file '{path}'", self._nearest(path)) from None
         except OSError as error:
             raise _mistake(Code.BAD_FILE, f"'{path}' cannot be read: {error.strerror}") from None
-        if len(content) > MAX_SIZE:
-            raise _mistake(Code.BAD_FILE, f"'{path}' is larger than {MAX_SIZE // 2**20} MiB")
         sha256 = digest(content)
         self._hashes[path] = sha256
         self.contents.setdefault(sha256, content)

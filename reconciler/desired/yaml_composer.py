@@ -272,8 +272,29 @@ class Composer:
         self, code: Code, message: str, place: int, *, suggestion: str = "", also: Position | None = None
     ) -> None:
         position = self._position(place)
-        source = excerpt(self.text, position.line)
-        self.problems.append(Problem(position, code.value, message, source=source, suggestion=suggestion, also=also))
+        self.problems.append(
+            Problem(
+                position=position,
+                code=code.value,
+                message=message,
+                path=self._address(),
+                source=excerpt(self.text, position.line),
+                suggestion=suggestion,
+                also=also,
+            )
+        )
+
+    def _address(self) -> str:
+        """Return the path to what is being read."""
+        parts = (
+            f"[{len(top.container)}]"
+            if isinstance(top.container, list)
+            else f".{top.key}"
+            if top.key is not None
+            else ""
+            for top in self._stack
+        )
+        return "".join(parts).removeprefix(".")
 
     def _stop(self, code: Code, message: str, place: int) -> NoReturn:
         self._problem(code, message, place)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reconciler.desired.codes import Code
+from reconciler.desired.reading import read_file
 from reconciler.desired.yaml_composer import Composer
 from reconciler.desired.yaml_document import YamlDocument
 from reconciler.errors import NotFoundError, Position, Problem
@@ -44,7 +45,7 @@ def find_files(root: Path) -> Iterator[str]:
 def read_documents(root: Path, file: str) -> tuple[list[YamlDocument], list[Problem]]:
     """Return the documents of a file and what is wrong with it as YAML. `file` is relative to the root."""
     try:
-        content = (root / file).read_bytes()
+        content = read_file(root, file)
     except OSError as error:
         return [], [Problem(Position(file, 1, 1), Code.BAD_FILE.value, f"cannot be read: {error.strerror}")]
     try:

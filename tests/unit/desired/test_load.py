@@ -244,6 +244,19 @@ def test_a_wrong_project_is_an_error(tmp_path: Path, text: str) -> None:
         load_project(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "url", ["smtp://edi:hidden", "smtp://edi:hidden@[mail", "smtp://edi:hid\u2100den@mail", "mail"]
+)
+def test_a_wrong_mail_server_is_refused_without_its_password(tmp_path: Path, url: str) -> None:
+    (tmp_path / "reconciler.yaml").write_text(
+        f'version: 1\ngateway:\n  smtp:\n    from: edi@example.com\n    url: "{url}"\n'
+    )
+    with pytest.raises(ConfigurationError) as raised:
+        load_project(tmp_path)
+    assert str(raised.value).startswith("reconciler.yaml:5:10: expected a URL such as smtp://127.0.0.1:25")
+    assert "hidden" not in str(raised.value)
+
+
 def test_passwords_in_urls_are_in_no_repr(tmp_path: Path) -> None:
     (tmp_path / "reconciler.yaml").write_text(
         "version: 1\nstate: postgresql://edi:hidden@db/edi\n"

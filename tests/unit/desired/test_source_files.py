@@ -1,11 +1,12 @@
 """Files that a configuration names, and what they include."""
 
+import os
 from pathlib import Path
 
 import pytest
 from pydantic_core import PydanticCustomError
 
-from reconciler.desired import source_files
+from reconciler.desired import reading
 from reconciler.desired.source_files import SourceFiles
 from reconciler.errors import BlobError
 from reconciler.model.source_file import digest
@@ -97,11 +98,17 @@ def test_links_that_leave_are_refused(tmp_path: Path) -> None:
     assert sources.content(sources.reader("")("good").sha256) == b"text"
 
 
+def test_a_pipe_is_no_file_and_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(PydanticCustomError, match="'pipe' cannot be read: it is not a file"):
+        SourceFiles(tmp_path).reader("")("pipe")
+
+
 def test_size_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source_files, "MAX_SIZE", 3)
+    monkeypatch.setattr(reading, "MAX_SIZE", 3)
     sources = write(tmp_path, {"three": "abc", "four": "abcd"})
     assert sources.reader("")("three").name == "three"
-    with pytest.raises(PydanticCustomError, match="'four' is larger than"):
+    with pytest.raises(PydanticCustomError, match="'four' cannot be read: it is larger than"):
         sources.reader("")("four")
 
 

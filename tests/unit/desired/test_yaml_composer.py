@@ -143,3 +143,13 @@ def test_nesting_through_aliases_is_bounded_too() -> None:
     composer = Composer("a.yaml", f"n0: &n0 []\n{steps}")
     composer.compose()
     assert [problem.code for problem in composer.problems] == ["too-deep"]
+
+
+def test_a_mistake_in_the_yaml_says_what_it_belongs_to() -> None:
+    composer = Composer("a.yaml", "a:\n  b: [1, {c: null}]\n  b: 2\nd: [\n")
+    composer.compose()
+    assert [(problem.code, problem.path) for problem in composer.problems] == [
+        ("null-value", "a.b[1].c"),
+        ("duplicate-key", "a.b"),
+        ("yaml-syntax", "d[0]"),
+    ]

@@ -55,3 +55,14 @@ def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
     documents, (problem,) = read_documents(tmp_path, "a.yaml")
     assert documents == []
     assert (problem.code, problem.message) == ("bad-file", "cannot be read: No such file or directory")
+
+
+def test_a_link_out_of_the_configuration_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("password: hidden")
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "a.yaml").symlink_to(tmp_path / "secret")
+    documents, (problem,) = read_documents(root, "a.yaml")
+    assert documents == []
+    assert problem.code == "bad-file"
+    assert "hidden" not in str(problem)

@@ -1,0 +1,29 @@
+"""Reading a file of a configuration: regular, of bounded size, and inside the configuration's folder."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+MAX_SIZE = 64 * 2**20
+"""Bytes that a file may have: more is no configuration, stylesheet, schema, template or dictionary."""
+
+
+def read_file(root: Path, path: str) -> bytes:
+    """Return the content of a file by its path relative to the root. Raises OSError, `strerror` saying why.
+
+    Links are followed, but not out of the root: whoever writes a configuration reads nothing else by it.
+    """
+    real_root = os.path.realpath(root)
+    real = os.path.realpath(root / path)
+    if os.path.commonpath((real, real_root)) != real_root:
+        raise OSError(errno.EPERM, "it is a link that leads outside the configuration's folder")
+    # A pipe without a writer would keep an ordinary open waiting.
+    descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is not a file")
+        content = stream.read(MAX_SIZE + 1)
+    if len(content) > MAX_SIZE:
+        raise OSError(errno.EFBIG, f"it is larger than {MAX_SIZE // 2**20} MiB")
+    return content
