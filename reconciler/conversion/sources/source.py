@@ -8,8 +8,9 @@ from typing import assert_never
 from lxml import etree
 
 from reconciler.conversion import xml_input
-from reconciler.conversion.sources.edifact import interchange
-from reconciler.conversion.sources.edifact.directory import parse_directory
+from reconciler.conversion.sources.directory import parse_directory
+from reconciler.conversion.sources.edifact import interchange as edifact
+from reconciler.conversion.sources.x12 import interchange as x12
 from reconciler.errors import ConversionError
 from reconciler.model.rule import SourceFormat
 
@@ -44,7 +45,7 @@ def to_xml(
 ) -> bytes:
     """Return a partner's file as XML in UTF-8.
 
-    `directories` are further EDIFACT tables, in the notation of `edifact.directory`. Raises ConversionError
+    `directories` are further EDIFACT tables, in the notation of `sources.directory`. Raises ConversionError
     `source_unknown`, `source_too_large`, `edifact_directory`, and the codes of the format.
     """
     if len(payload) > MOST_BYTES:
@@ -56,7 +57,9 @@ def to_xml(
                 tables = tuple(parse_directory(text) for text in directories)
             except ValueError as error:
                 raise ConversionError("edifact_directory", str(error)) from None
-            return interchange.to_xml(payload, tables)
+            return edifact.to_xml(payload, tables)
+        case "x12":
+            return x12.to_xml(payload)
         case "xml":
             document = xml_input.parse(payload, what=file_name, code="xml_syntax")
             return etree.tostring(document, encoding="UTF-8", xml_declaration=True)

@@ -1,1 +1,1 @@
-"""UN/EDIFACT and EANCOM (ISO 9735) as XML: `syntax` tokenizes, `directory` nests, `interchange` writes."""
+"""UN/EDIFACT and EANCOM (ISO 9735) as XML: `syntax` tokenizes, `directories` nest, `interchange` writes."""

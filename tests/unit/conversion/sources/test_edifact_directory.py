@@ -3,7 +3,8 @@
 import pytest
 
 from reconciler.conversion.sources import to_xml
-from reconciler.conversion.sources.edifact.directory import Directories, parse_directory
+from reconciler.conversion.sources.directory import parse_directory
+from reconciler.conversion.sources.edifact.directories import Directories
 from reconciler.errors import ConversionError
 
 IFTSTA = """

@@ -1,6 +1,6 @@
 """One segment as XML."""
 
-from reconciler.conversion.sources.edifact.syntax import ServiceCharacters
+from reconciler.conversion.sources.segments import ServiceCharacters
 
 MOST = 99
 """Elements of a segment, and components of an element: positions have two digits."""

@@ -1,0 +1,65 @@
+"""The built-in directories, one text each in the folder `tables`, and what a user adds to them.
+
+A message of a directory that has no table is read with the table of the directory nearest in time.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from importlib import resources
+from types import MappingProxyType
+
+from reconciler.conversion.sources.directory import Directory, parse_directory, time_of
+from reconciler.conversion.sources.message import Message
+
+SERVICE_SEGMENTS: Mapping[str, str] = MappingProxyType(
+    {
+        "UNB": "ccccscsssss",
+        "UNG": "scccsscs",
+        "UNH": "scscccc",
+        "UNT": "ss",
+        "UNE": "ss",
+        "UNZ": "ss",
+        "UNS": "s",
+        "UGH": "s",
+        "UGT": "s",
+    }
+)
+"""The elements of the service segments (ISO 9735), which are the same in all directories."""
+
+
+class Directories:
+    """All directories that are known, of which the given ones go before the built-in ones."""
+
+    def __init__(self, given: Sequence[Directory] = ()) -> None:
+        self._all = (*given, *_built_in())
+
+    def message(self, name: str, kind: str) -> Message | None:
+        """Return the structure of a message type in the directory `name`, or in the nearest that has the type."""
+        return next((found.messages[kind] for found in self._by_distance(name) if kind in found.messages), None)
+
+    def elements(self, name: str, tag: str) -> str:
+        """Return which elements of a segment are composite (`c`) and simple (`s`); empty when no directory knows it."""
+        if tag in SERVICE_SEGMENTS:
+            return SERVICE_SEGMENTS[tag]
+        return next((found.segments[tag] for found in self._by_distance(name) if tag in found.segments), "")
+
+    def kinds(self) -> str:
+        """Return the names of all message types, for a message."""
+        return ", ".join(sorted({kind for directory in self._all for kind in directory.messages}))
+
+    def _by_distance(self, name: str) -> list[Directory]:
+        """Sort by distance in time; of two at the same distance, the later one is nearer."""
+        time = time_of(name)
+        return sorted(self._all, key=lambda known: (known.name != name, abs(known.time - time), -known.time))
+
+
+@lru_cache(maxsize=1)
+def _built_in() -> tuple[Directory, ...]:
+    folder = resources.files(__package__) / "tables"
+    return tuple(parse_directory(text) for text in _texts(folder.iterdir()))
+
+
+def _texts(files: Iterable[resources.abc.Traversable]) -> Iterator[str]:
+    for file in sorted(files, key=lambda file: file.name):
+        if file.name.endswith(".txt"):
+            yield file.read_text()

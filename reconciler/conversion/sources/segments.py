@@ -1,0 +1,113 @@
+"""Text in service characters, split into its segments.
+
+Splitting is what makes the tokenizer fast, so whatever must not split is first put out of the way: a released service
+character and the characters that XML would escape become control characters, which no segment may contain, and
+`Segments.written` puts them back into the finished XML.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import chain, islice
+
+from reconciler.conversion.sources.xml_text import ENTITIES, ILLEGAL, MOST_TEXT
+from reconciler.errors import ConversionError
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceCharacters:
+    """The characters that structure an interchange; empty: this interchange has none of that kind."""
+
+    component: str = ":"
+    element: str = "+"
+    release: str = "?"
+    repetition: str = ""
+    terminator: str = "'"
+
+    @property
+    def all(self) -> str:
+        """All of them in one text."""
+        return self.component + self.element + self.release + self.repetition + self.terminator
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """The segments of an interchange, each still in one piece. `source` has their characters from `start` on."""
+
+    texts: list[str]
+    characters: ServiceCharacters
+    hidden: Mapping[str, str]
+    source: str
+    start: int
+
+    def written(self, xml: str) -> str:
+        """Return the XML with what was hidden from the tokenizer put back."""
+        for placeholder, text in self.hidden.items():
+            xml = xml.replace(placeholder, text)
+        return xml
+
+    def where(self, index: int) -> str:
+        """Return where the segment with this index stands, for a message: its number from 1, line and column."""
+        chars = self.characters
+        escape = f"{re.escape(chars.release)}.|" if chars.release else ""
+        segment = re.compile(f"(?:{escape}[^{re.escape(chars.terminator)}])*{re.escape(chars.terminator)}?", re.DOTALL)
+        matches = segment.finditer(self.source, self.start)
+        offset = next((match.start() for match in islice(matches, index, None)), len(self.source))
+        while offset < len(self.source) and self.source[offset].isspace():
+            offset += 1
+        before = self.source[:offset]
+        tag = re.split(r"\W", self.texts[index][:4])[0] if index < len(self.texts) else "end"
+        line, column = before.count("\n") + 1, offset - before.rfind("\n")
+        return f"segment {index + 1} ({tag}), line {line}, column {column}"
+
+
+def split(source: str, start: int, characters: ServiceCharacters, *, code: str) -> Segments:
+    """Split the source from `start` on.
+
+    Line breaks are dropped wherever they stand, since they only wrap lines; a terminator that is itself a line break is
+    honoured. Raises ConversionError with `code`.
+    """
+    used = characters.all
+    if len(set(used)) < len(used) or any(char.isalnum() or char == " " for char in used):
+        raise ConversionError(code, f"the service characters {used!r} must be different marks")
+    body = source[start:]
+    for line_break in {"\r", "\n"} - {characters.terminator}:
+        body = body.replace(line_break, "")
+    _refuse_control_characters(body, characters, code)
+    body, hidden = _hide(body, characters)
+    texts = [text.lstrip() for text in body.split(characters.terminator)]
+    if texts.pop():
+        raise ConversionError(
+            code,
+            f"the last segment, number {len(texts) + 1}, does not end: {characters.terminator!r} was expected after it",
+        )
+    if characters.terminator in "\r\n":
+        texts = [text for text in texts if text]
+    longest = max(map(len, texts), default=0)
+    if longest > MOST_TEXT:
+        raise ConversionError(code, f"a segment of {longest} characters is longer than {MOST_TEXT}")
+    return Segments(texts, characters, hidden, source, start)
+
+
+def _refuse_control_characters(body: str, characters: ServiceCharacters, code: str) -> None:
+    found = ILLEGAL.search(body.translate(dict.fromkeys(map(ord, characters.all))))
+    if found is not None:
+        number = body.count(characters.terminator, 0, body.find(found[0])) + 1
+        raise ConversionError(code, f"segment {number}: the control character U+{ord(found[0]):04X} is not allowed")
+
+
+def _hide(body: str, characters: ServiceCharacters) -> tuple[str, Mapping[str, str]]:
+    """Return the text with placeholders, and each placeholder's XML."""
+    free = (char for char in map(chr, chain(range(1, 9), range(14, 32))) if char not in characters.all)
+    hidden: dict[str, str] = {}
+    if characters.release in body and characters.release:
+        placeholders = {char: next(free) for char in characters.all}
+        hidden = {placeholder: ENTITIES.get(char, char) for char, placeholder in placeholders.items()}
+        pairs = re.compile(re.escape(characters.release) + "(.?)", re.DOTALL)
+        body = pairs.sub(lambda pair: placeholders.get(pair[1], pair[1]), body)
+    for char, entity in ENTITIES.items():
+        if char in body and char not in characters.all:
+            placeholder = next(free)
+            hidden[placeholder] = entity
+            body = body.replace(char, placeholder)
+    return body, hidden

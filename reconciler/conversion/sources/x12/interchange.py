@@ -1,0 +1,196 @@
+"""An X12 interchange as XML.
+
+    <X12>
+      <ISA><ISA01>00</ISA01>…</ISA>          without the blanks that pad the header to its fixed width
+      <GS>…</GS>
+      <T850>                                 a transaction set, T and its number
+        <ST>…</ST> <BEG>…</BEG>
+        <LOOP_PO1><PO1>…</PO1>               a loop, named by its first segment, one element a repetition
+          <LOOP_PID>…</LOOP_PID></LOOP_PO1>
+        <SE>…</SE>
+      </T850>
+      <GE>…</GE>
+      <IEA>…</IEA>
+    </X12>
+
+Elements are named as in EDIFACT: `PO101`, components `REF0401`. Hierarchical levels (HL) nest as their parents (HL02)
+say: the packs of a shipment are within the shipment's `LOOP_HL`. Empty elements are left out.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib import resources
+
+from reconciler.conversion.sources.directory import Directory, parse_directory
+from reconciler.conversion.sources.message import Message
+from reconciler.conversion.sources.segment_writer import SegmentWriter
+from reconciler.conversion.sources.segments import Segments, ServiceCharacters, split
+from reconciler.errors import ConversionError
+
+_ISA_ELEMENTS = 16
+_NO_COMPONENTS = "\0"  # ISA announces the separators as values; no text contains this one.
+_REPETITION_SINCE = "00402"
+_HIERARCHY = "HL"
+_DEEPEST = 100
+
+
+def to_xml(payload: bytes) -> bytes:
+    """Return an interchange as XML, in UTF-8.
+
+    Raises ConversionError `x12_syntax`, `x12_structure`, `x12_count`, `x12_reference` or `x12_unknown_transaction`; the
+    message says segment, line, column and what was expected.
+    """
+    return _Writer(_segments(payload)).write()
+
+
+@lru_cache(maxsize=1)
+def _transactions() -> Directory:
+    text = (resources.files(__package__) / "transactions.txt").read_text()
+    return parse_directory(text, header="ST", trailer="SE")
+
+
+def _segments(payload: bytes) -> Segments:
+    """Split an interchange at the separators that its ISA announces by using them."""
+    content = payload.removeprefix(b"\xef\xbb\xbf").lstrip().rstrip(b"\x1a\0")
+    try:
+        source = content.decode()
+    except UnicodeDecodeError:
+        source = content.decode("latin-1")
+    element = source[3:4]
+    header = source.split(element, _ISA_ELEMENTS) if source.startswith("ISA") and element else []
+    if len(header) <= _ISA_ELEMENTS or len(header[_ISA_ELEMENTS]) < len(":~"):
+        raise ConversionError("x12_syntax", "an interchange begins with ISA and its 16 elements")
+    component, terminator = header[_ISA_ELEMENTS][0], header[_ISA_ELEMENTS][1]
+    repetition = header[11] if header[12] >= _REPETITION_SINCE and len(header[11]) == 1 else ""
+    characters = ServiceCharacters(component, element, "", "" if repetition.isalnum() else repetition, terminator)
+    return split(source, 0, characters, code="x12_syntax")
+
+
+class _Writer:
+    """Walks through the segments once."""
+
+    def __init__(self, segments: Segments) -> None:
+        self._segments = segments
+        self._writers: dict[str, SegmentWriter] = {}
+        self._out: list[str] = []
+
+    def write(self) -> bytes:
+        """Return the XML."""
+        stream = enumerate(self._segments.texts)
+        _, header = self._next(stream, "ISA")
+        self._out.append(self._header(header))
+        groups = 0
+        while True:
+            index, elements = self._next(stream, "TA1", "GS", "IEA")
+            self._write(index, elements)
+            if elements[0] == "IEA":
+                self._check(index, elements, groups, header[13])
+                break
+            if elements[0] == "GS":
+                self._functional_group(elements, stream)
+                groups += 1
+        if index + 1 < len(self._segments.texts):
+            raise self._error("x12_structure", index + 1, "a file ends with the IEA of its one interchange")
+        xml = self._segments.written("".join(self._out))
+        return f'<?xml version="1.0" encoding="UTF-8"?>\n<X12>{xml}</X12>\n'.encode()
+
+    def _functional_group(self, header: list[str], stream: Iterator[tuple[int, str]]) -> None:
+        sets = 0
+        while True:
+            index, elements = self._next(stream, "ST", "GE")
+            if elements[0] == "GE":
+                self._write(index, elements)
+                self._check(index, elements, sets, _value(header, 6))
+                return
+            self._transaction_set(index, elements, stream)
+            sets += 1
+
+    def _transaction_set(self, start: int, header: list[str], stream: Iterator[tuple[int, str]]) -> None:
+        """Write a transaction set from its ST to its SE."""
+        name = f"T{_value(header, 1)}"
+        message = _transactions().messages.get(name)
+        if message is None:
+            known = ", ".join(kind[1:] for kind in _transactions().messages)
+            reason = f"there is no table for the transaction set {name[1:]!r}; send one of {known}"
+            raise self._error("x12_unknown_transaction", start, reason)
+        self._out.append(f"<{name}>")
+        self._write(start, header)
+        levels: list[str] = []
+        at = 0
+        for index, text in stream:
+            elements = text.split(self._segments.characters.element)
+            at = self._step(index, message, at, elements, levels)
+            self._write(index, elements)
+            if at == len(message.places) - 1:
+                self._check(index, elements, index - start + 1, _value(header, 2))
+                self._out.append(f"</{name}>")
+                return
+        raise self._error("x12_structure", len(self._segments.texts), "SE was expected before the end")
+
+    def _step(self, index: int, message: Message, at: int, elements: list[str], levels: list[str]) -> int:
+        """End and begin the loops before a segment and return its place. `levels` are the open HL, outermost first."""
+        step = message.step(at, elements[0])
+        if step is None:
+            raise self._error("x12_structure", index, f"expected one of {message.expected(at)}")
+        names = message.triggers
+        for number in step.ended:
+            if names[number] != _HIERARCHY:
+                self._out.append(f"</LOOP_{names[number]}>")
+            elif elements[0] != _HIERARCHY:
+                self._out.append(f"</LOOP_{_HIERARCHY}>" * len(levels))
+                levels.clear()
+        for number in step.begun:
+            if names[number] == _HIERARCHY:
+                self._level(index, elements, levels)
+            self._out.append(f"<LOOP_{names[number]}>")
+        return step.place
+
+    def _level(self, index: int, elements: list[str], levels: list[str]) -> None:
+        """End the levels that a new one is not within."""
+        parent = _value(elements, 2)
+        if parent and parent not in levels:
+            reason = f"the parent {parent!r} (HL02) is no open level; expected one of {', '.join(levels) or 'none'}"
+            raise self._error("x12_structure", index, reason)
+        if len(levels) == _DEEPEST:
+            raise self._error("x12_structure", index, f"hierarchical levels nest {_DEEPEST} deep at most")
+        while levels and (not parent or levels[-1] != parent):
+            levels.pop()
+            self._out.append(f"</LOOP_{_HIERARCHY}>")
+        levels.append(_value(elements, 1))
+
+    def _header(self, elements: list[str]) -> str:
+        raw = ServiceCharacters(component=_NO_COMPONENTS)
+        return SegmentWriter("ISA", "", raw).write([element.rstrip(" ") for element in elements])
+
+    def _write(self, index: int, elements: list[str]) -> None:
+        tag = elements[0]
+        writer = self._writers.get(tag)
+        if writer is None:
+            composite = _transactions().segments.get(tag, "")
+            writer = self._writers[tag] = SegmentWriter(tag, composite, self._segments.characters)
+        try:
+            self._out.append(writer.write(elements))
+        except ValueError as error:
+            raise self._error("x12_syntax", index, str(error)) from None
+
+    def _next(self, stream: Iterator[tuple[int, str]], *expected: str) -> tuple[int, list[str]]:
+        index, text = next(stream, (len(self._segments.texts), ""))
+        elements = text.split(self._segments.characters.element)
+        if elements[0] not in expected:
+            raise self._error("x12_structure", index, f"expected {' or '.join(expected)}")
+        return index, elements
+
+    def _check(self, index: int, trailer: list[str], count: int, reference: str) -> None:
+        """Compare a trailer's count and reference with what came before it."""
+        stated, repeated = _value(trailer, 1), _value(trailer, 2)
+        if not (stated.isascii() and stated.isdigit() and stated.lstrip("0") == str(count or "")):
+            raise self._error("x12_count", index, f"the count {stated!r} should be {count}")
+        if repeated.strip() != reference.strip():
+            raise self._error("x12_reference", index, f"the reference {repeated!r} should be {reference!r}")
+
+    def _error(self, code: str, index: int, reason: str) -> ConversionError:
+        return ConversionError(code, f"{self._segments.where(index)}: {reason}")
+
+
+def _value(elements: list[str], position: int) -> str:
+    return elements[position] if position < len(elements) else ""
