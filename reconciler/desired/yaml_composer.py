@@ -8,6 +8,7 @@ import re
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from sys import intern
 from types import MappingProxyType
 from typing import NoReturn
 
@@ -171,7 +172,7 @@ class Composer:
 
     def _key(self, name: str, start: int) -> None:
         top = self._stack[-1]
-        top.key, top.key_start = name, start
+        top.key, top.key_start = intern(name), start  # The same few words stand in every file.
         if name in top.container:
             first = top.places[2 * list(top.container).index(name)]
             also = self._position(first)
