@@ -1,5 +1,6 @@
 """`reconciler credentials`: what a partner's administrator needs to connect."""
 
+import sys
 from typing import Literal
 
 import click
@@ -17,7 +18,7 @@ def credentials() -> None:
 
 @credentials.command()
 @click.argument("address")
-@click.option("--field", help="Print this one value alone, without a line feed: fit for a pipe to the clipboard.")
+@click.option("--field", help="Print this one value alone, fit for a pipe to the clipboard.")
 @terminal.printed_as("text", "json")
 @click.pass_context
 def show(ctx: click.Context, address: str, field: str | None, form: Literal["text", "json"]) -> None:
@@ -27,7 +28,7 @@ def show(ctx: click.Context, address: str, field: str | None, form: Literal["tex
     if field is not None:
         if field not in values:
             raise NotFoundError(f"There is no field {field}; there are: {', '.join(values)}.")
-        click.echo(values[field], nl=False)
+        click.echo(values[field], nl=sys.stdout.isatty())
     elif form == "json":
         terminal.write_json(values)
     else:
