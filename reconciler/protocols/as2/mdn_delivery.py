@@ -1,13 +1,15 @@
 """Posting an asynchronous MDN to the URL that a message names, without being led into the own network.
 
-The URL comes from outside. Its host is either the one that the partner's declaration names, or it resolves to public
-addresses only; the connection then goes to the address that was checked, so that a second resolution cannot differ.
+The URL comes from outside. Its host and port are either those that the partner's declaration names, or the host
+resolves to public addresses only; the connection then goes to the address that was checked, so that a second resolution
+cannot differ.
 """
 
 import ipaddress
 import socket
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import httpx
 
@@ -26,31 +28,42 @@ class Target:
     host_name: str
 
 
-def target(url: str, *, declared: str) -> Target:
+Resolver = Callable[[str, int], Sequence[str]]
+"""Host and port → addresses. Raises DeliveryError when the host is not known."""
+
+
+def resolved(host: str, port: int) -> list[str]:
+    """Return the addresses of a host, as the system knows them."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise DeliveryError("the host of the URL for the MDN is not known", retryable=True) from error
+    return [str(entry[4][0]) for entry in found]
+
+
+def target(url: str, *, declared: str, resolve: Resolver = resolved) -> Target:
     """Return where the MDN may be posted. Raises DeliveryError when it may not be posted there."""
     try:
         parts = urlsplit(url)
-        port = parts.port
+        host, port = parts.hostname, parts.port
     except ValueError as error:
         raise DeliveryError("the URL for the MDN is no URL", retryable=False) from error
-    host = parts.hostname
     if parts.scheme not in {"http", "https"} or not host or parts.username is not None:
         raise DeliveryError("the URL for the MDN is no http or https URL", retryable=False)
-    host_header = f"{host}:{port}" if port else host
-    if host == urlsplit(declared).hostname:
+    host_header = parts.netloc
+    if _origin(parts) == _origin(urlsplit(declared)):
         return Target(url, host_header, host)
-    address = _public_address(host, port or (443 if parts.scheme == "https" else 80))
+    address = _public(resolve(host, _origin(parts)[1]))
     literal = f"[{address}]" if ":" in address else address
     pinned = parts._replace(netloc=f"{literal}:{port}" if port else literal)
     return Target(pinned.geturl(), host_header, host)
 
 
-def _public_address(host: str, port: int) -> str:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise DeliveryError("the host of the URL for the MDN is not known", retryable=True) from error
-    addresses = [str(entry[4][0]) for entry in found]
+def _origin(parts: SplitResult) -> tuple[str | None, int]:
+    return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _public(addresses: Sequence[str]) -> str:
     if not addresses or not all(ipaddress.ip_address(address).is_global for address in addresses):
         raise DeliveryError("the URL for the MDN leads into a private network", retryable=False)
     return addresses[0]

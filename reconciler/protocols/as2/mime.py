@@ -70,12 +70,11 @@ class Entity:
     def file_name(self) -> str | None:
         """The name that the sender gives the content, decoded (RFC 2231, RFC 2047), as it stands there."""
         name = self.headers.get_filename()
-        if name is None or "=?" not in name:
-            return name
-        try:
-            return str(make_header(decode_header(name)))
-        except (MessageError, LookupError, ValueError):
-            return name
+        return None if name is None else _plain_text(name)
+
+    def text(self, header: str) -> str:
+        """Return a header's value, decoded (RFC 2047); empty when there is none."""
+        return _plain_text(str(self.headers.get(header, "")).strip())
 
     def decoded(self) -> bytes:
         """Return the body without its transfer encoding. Raises ValueError when that encoding is unknown or broken."""
@@ -132,6 +131,15 @@ def safe_name(name: str) -> str:
     """Return a name fit for a file: no path, no control characters, no leading dots; possibly empty."""
     base = name.replace("\\", "/").rsplit("/", 1)[-1]
     return _FORBIDDEN_IN_NAMES.sub("", base).strip().lstrip(". ")[:_LONGEST_NAME]
+
+
+def _plain_text(value: str) -> str:
+    if "=?" not in value:
+        return value
+    try:
+        return str(make_header(decode_header(value)))
+    except (MessageError, LookupError, ValueError):
+        return value
 
 
 def _text(raw: bytes) -> str:

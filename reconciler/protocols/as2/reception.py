@@ -105,8 +105,7 @@ class Reception:
             return Reply(FORBIDDEN)
         if is_mdn(entity):
             return self._settle(relation, entity, body)
-        message_id = str(entity.headers.get("Message-ID", "")).strip().strip("<>")
-        message = _Message(relation, entity, MdnRequest.of(entity), message_id[:_LONGEST_MESSAGE_ID])
+        message = _Message(relation, entity, MdnRequest.of(entity), _message_id(entity))
         try:
             return self._accept(mailbox, message)
         except (RefusedMessageError, RefusedError) as error:
@@ -133,7 +132,7 @@ class Reception:
             Disposition.UNEXPECTED,
             as2_from=unquoted(entity.headers.get("AS2-To")) or "unknown",
             as2_to=unquoted(entity.headers.get("AS2-From")) or "unknown",
-            message_id=str(entity.headers.get("Message-ID", "")).strip().strip("<>")[:_LONGEST_MESSAGE_ID],
+            message_id=_message_id(entity),
             opened=None,
             identity=None,
             now=self._clock(),
@@ -154,7 +153,7 @@ class Reception:
         if self._relation(mailbox, as2_from, as2_to) is None:
             # Turned off while the message was being opened.
             return Reply(FORBIDDEN)
-        subject = str(message.entity.headers.get("Subject", ""))
+        subject = message.entity.text("Subject")
         content_type = str(opened.content.headers.get("Content-Type", "application/octet-stream"))
         committed = self._intake.receive(
             Received(
@@ -192,3 +191,7 @@ class Reception:
         _log.info("MDN for %r: %s, %s", message_id, verdict.outcome, verdict.reason)
         self._intake.settle(message_id, verdict)
         return Reply(Answer(200, {}, b""))
+
+
+def _message_id(entity: Entity) -> str:
+    return entity.text("Message-ID").strip("<>")[:_LONGEST_MESSAGE_ID]
