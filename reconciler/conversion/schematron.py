@@ -50,7 +50,7 @@ class _Compilation:
         root = etree.Element(
             f"{{{XSLT}}}stylesheet",
             {"version": self._version, "exclude-result-prefixes": "#all"},
-            nsmap={"xsl": XSLT, **self._namespaces},
+            nsmap={"xsl": XSLT, **self._namespaces, _PREFIX: _R},
         )
         _xsl(root, "output", {"method": "xml", "encoding": "UTF-8"})
         patterns, phase_lets = self._active()
@@ -139,7 +139,6 @@ class _Compilation:
                 "test": _literal(" ".join(test.split())),
                 "location": f"{{{_PREFIX}:location(.)}}",
             },
-            nsmap={_PREFIX: _R},
         )
         self._message(failure, check)
         for name in check.get("diagnostics", "").split():

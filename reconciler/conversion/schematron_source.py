@@ -43,7 +43,7 @@ def read(file: RuleFile) -> etree._Element:
     """
     root = _Inclusion(file).root(file.name, ())
     if root.tag != sch("schema"):
-        raise fault(root, f"the root is {root.tag}, not schema of {SCHEMATRON}")
+        raise fault(root, f"the root element must be schema of the namespace {SCHEMATRON}, not {root.tag}")
     _instantiate_patterns(root)
     _extend_rules(root)
     return root

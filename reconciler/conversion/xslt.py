@@ -171,19 +171,24 @@ class Stylesheet:
         for name, value in parameters.items():
             executable.set_parameter(name, self._processor.make_string_value(value, encoding="utf-8"))
         self._diagnostics()
-        outcome: str | ConversionError
         try:
-            outcome = executable.transform_to_string(xdm_node=source) or ""
+            text = executable.transform_to_string(xdm_node=source) or ""
         except PySaxonApiError as error:
             # A map may fail for want of an answer; so what it asked counts first.
-            outcome = self._failure(error)
-        messages = executable.get_xsl_messages()
-        texts = () if messages is None else (messages.item_at(index).string_value for index in range(messages.size))
-        return outcome, functions.sort_messages(texts)
+            said = self._said()
+            return self._failure(_plain(error), said), said
+        return text, self._said()
 
-    def _failure(self, error: PySaxonApiError) -> ConversionError:
+    def _said(self) -> functions.Said:
+        messages = self._executable.get_xsl_messages()
+        texts = () if messages is None else (messages.item_at(index).string_value for index in range(messages.size))
+        return functions.sort_messages(texts)
+
+    def _failure(self, reason: str, said: functions.Said) -> ConversionError:
         # The exception says what, standard error says where.
-        fault = next(_faults(self._diagnostics(), self._assembled), StylesheetFault(_plain(error), None, None, ""))
+        fault = next(_faults(self._diagnostics(), self._assembled), StylesheetFault(reason, None, None, ""))
+        if "terminated by xsl:message" in reason and said.own:
+            fault = fault._replace(message=f"the map ended itself: {said.own[-1]}")
         return StylesheetError("map_failed", self._name, (fault,))
 
 

@@ -1,0 +1,332 @@
+"""Conversions through worker processes: what they make, and that nothing hostile gets out of one."""
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from reconciler.conversion.converter import Converted, Converter, InConversion, Limits, OutConversion
+from reconciler.errors import ConversionError
+from reconciler.model.source_file import Part, SourceFile, digest
+from reconciler.model.template import TemplateRef
+
+CASES = Path(__file__).parents[2] / "cases" / "conversion"
+SENDER = UUID("11111111-1111-4111-8111-111111111111")
+TEMPLATE = TemplateRef(
+    uuid=UUID("1997a1b4-88e3-4f58-88ca-fcd2c6fb5869"), version=UUID("4a303734-a118-44a2-aedf-67df61612628")
+)
+FUNCTIONS = 'xmlns:wd="java:com.whitedoc.xslt.extensions.WdExtensions"'
+
+
+class Files:
+    """Contents by hash, as the store has them."""
+
+    def __init__(self) -> None:
+        self.contents: dict[str, bytes] = {}
+
+    def __call__(self, sha256: str) -> bytes:
+        return self.contents[sha256]
+
+    def add(self, name: str, content: str | bytes, **parts: str) -> SourceFile:
+        return SourceFile(
+            name=name,
+            sha256=self._put(content),
+            parts=tuple(Part(name=part.replace("__", "."), sha256=self._put(text)) for part, text in parts.items()),
+        )
+
+    def folder(self, folder: Path) -> SourceFile:
+        parts = {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*.xsl")}
+        return self.add("map.xsl", parts.pop("map.xsl"), **parts)
+
+    def stylesheet(self, body: str, declarations: str = "") -> SourceFile:
+        return self.add(
+            "map.xsl",
+            f'<xsl:stylesheet version="3.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform" {FUNCTIONS}'
+            f' exclude-result-prefixes="#all">{declarations}<xsl:template match="/">{body}</xsl:template>'
+            "</xsl:stylesheet>",
+        )
+
+    def _put(self, content: str | bytes) -> str:
+        data = content.encode() if isinstance(content, str) else content
+        self.contents[digest(data)] = data
+        return digest(data)
+
+
+class Gateway:
+    """Answers lookups: one dictionary, one alias, one that is ambiguous, and one at which the gateway itself fails."""
+
+    def dictionary_value(self, dictionary: str, column_of_value: str, value: str, column_to_find: str) -> str | None:
+        return f"{dictionary}/{column_of_value}/{value}/{column_to_find}"
+
+    def dictionary_record(self, dictionary: str, column: str, value: str) -> str | None:
+        return f"{dictionary}/{column}/{value}"
+
+    def mailbox_by_alias(self, alias: str) -> str | None:
+        match alias:
+            case "GLN:1":
+                return "m-1"
+            case "GLN:2":
+                raise ConversionError("alias_ambiguous", "two mailboxes have the alias GLN:2")
+            case "GLN:3":
+                raise RuntimeError("the database is away")
+            case _:
+                return None
+
+    def envelope_by_field(self, template: str, field: str, value: str) -> str | None:
+        return f"{template}/{field}/{value}"
+
+
+@pytest.fixture(scope="module")
+def files() -> Files:
+    return Files()
+
+
+@pytest.fixture(scope="module")
+def converter(files: Files) -> Iterator[Converter]:
+    with Converter(files) as converter:
+        yield converter
+
+
+def out(converter: Converter, stylesheet: SourceFile, payload: bytes = b"<order/>", **more: object) -> Converted:
+    request = OutConversion(
+        payload=payload,
+        file_name="order.xml",
+        stylesheet=stylesheet,
+        sender_mailbox=SENDER,
+        template=TEMPLATE,
+        **more,  # type: ignore[arg-type]
+    )
+    return converter.convert_out(request, Gateway())
+
+
+def into(converter: Converter, stylesheet: SourceFile, envelope: bytes = b"<envelope/>", **more: object) -> Converted:
+    request = InConversion(
+        envelope=envelope,
+        stylesheet=stylesheet,
+        sender_mailbox=SENDER,
+        template=TEMPLATE,
+        **more,  # type: ignore[arg-type]
+    )
+    return converter.convert_in(request, Gateway())
+
+
+def test_out_makes_an_envelope_with_the_gateway_s_answers(converter: Converter, files: Files) -> None:
+    stylesheet = files.stylesheet(
+        "<xsl:message select=\"'converted'\"/><envelope templateUuid='{$TEMPLATE_UUID}' sender='{$SENDER_MAILBOX}'"
+        " mailbox=\"{wd:getMailboxUuidByAlias('GLN:1')}\" none=\"{wd:getMailboxUuidByAlias('GLN:9')}\""
+        " value=\"{wd:getValueFromDictionary('d', 'a', 1, 'b')}\""
+        " record=\"{wd:getRecordUuidByValueFromDictionary('d', 'a', 1)}\""
+        " found=\"{wd:findEnvelopeUuidByField('t', 'f', 'v')}\"/>",
+        "<xsl:param name='TEMPLATE_UUID'/><xsl:param name='SENDER_MAILBOX'/>",
+    )
+    converted = out(converter, stylesheet, attributes={"kind": "order", "to": "/*/@mailbox", "sum": "xpath:1 + 1"})
+    (result,) = converted.results
+    for part in (
+        f'templateUuid="{TEMPLATE.uuid}"',
+        f'sender="{SENDER}"',
+        'mailbox="m-1"',
+        'none=""',
+        'value="d/a/1/b"',
+        'record="d/a/1"',
+        'found="t/f/v"',
+    ):
+        assert part.encode() in result
+    assert converted.messages == ("converted",)
+    assert converted.attributes == {"kind": "order", "to": "m-1", "sum": "2"}
+    assert converted.source_xml is None
+
+
+def test_what_a_map_saw_is_kept_when_it_is_not_the_payload(converter: Converter, files: Files) -> None:
+    payload = b"UNB+UNOC:3+A+B+260101:1200+1'UNH+1+ORDERS:D:96A:UN'BGM+220+4711+9'DTM+137:20260101:102'UNS+S'UNT+5+1'UNZ+1+1'"
+    request = OutConversion(
+        payload=payload,
+        file_name="ORDERS.edi",
+        stylesheet=files.stylesheet("<envelope><xsl:value-of select='//BGM02'/></envelope>"),
+        sender_mailbox=SENDER,
+        template=TEMPLATE,
+    )
+    converted = converter.convert_out(request, Gateway())
+    assert converted.source_xml == converter.to_source_xml(payload, file_name="ORDERS.edi")
+    assert b"<BGM" in (converted.source_xml or b"")
+    assert b"4711" in converted.results[0]
+
+
+def test_several_envelopes_need_the_rule_to_say_so(converter: Converter, files: Files) -> None:
+    siblings = files.stylesheet("<envelope n='1'/><envelope n='2'/>")
+    wrapped = files.stylesheet("<envelopes><envelope n='1'/><envelope n='2'/></envelopes>")
+    for stylesheet in (siblings, wrapped):
+        results = out(converter, stylesheet, multiple_envelopes=True).results
+        assert [b'n="1"' in result for result in results] == [True, False]
+    with pytest.raises(ConversionError, match="multiple_envelopes"):
+        out(converter, siblings)
+
+
+def test_attachments_and_chain_come_with_the_result(converter: Converter, files: Files) -> None:
+    converted = out(
+        converter,
+        files.stylesheet(
+            "<envelope attachment='{wd:createAttachementWithSourceFile()}'>"
+            "<xsl:value-of select=\"wd:chainEnvelope(wd:findEnvelopeUuidByField('t', 'f', 'v'))\"/></envelope>"
+        ),
+    )
+    (attachment,) = converted.attachments
+    assert str(UUID(attachment)) == attachment
+    assert attachment.encode() in converted.results[0]
+    assert converted.chain_envelope == "t/f/v"
+
+
+@pytest.mark.parametrize("case", sorted((CASES / "xslt").iterdir()), ids=lambda case: case.name)
+def test_errors_of_a_map_reach_the_gateway_with_file_and_line(converter: Converter, files: Files, case: Path) -> None:
+    error = case / "error.txt"
+    told = ""
+    try:
+        into(converter, files.folder(case), (case / "source.xml").read_bytes())
+    except ConversionError as failure:
+        told = f"{failure.code}: {failure}"
+    assert told == (error.read_text().strip() if error.exists() else "")
+
+
+def test_in_makes_one_file_in_the_encoding_of_the_map(converter: Converter, files: Files) -> None:
+    stylesheet = files.stylesheet(
+        "Söhne;<xsl:value-of select='//name'/>", "<xsl:output method='text' encoding='cp1252'/>"
+    )
+    converted = into(converter, stylesheet, "<envelope><name>Müller €</name></envelope>".encode())
+    assert converted.results == ("Söhne;Müller €".encode("cp1252"),)
+    with pytest.raises(ConversionError) as caught:
+        into(converter, files.stylesheet("", "<xsl:output method='text'/>"))
+    assert caught.value.code == "result_empty"
+
+
+def test_a_result_that_validation_refuses_is_an_error_and_warnings_are_messages(
+    converter: Converter, files: Files
+) -> None:
+    rules = files.add(
+        "order.sch",
+        '<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2"><pattern><rule context="order">'
+        '<assert test="@number" id="R1">An order has a number.</assert>'
+        '<assert test="@date" flag="warning">An order should have a date.</assert></rule></pattern></schema>',
+    )
+    accepted = into(converter, files.stylesheet("<order number='1'/>"), validation=(rules,))
+    assert accepted.messages == ("order.sch: /order[1]: An order should have a date.",)
+    with pytest.raises(ConversionError) as caught:
+        into(converter, files.stylesheet("<order/>"), validation=(rules,))
+    assert caught.value.code == "validation_failed"
+    assert str(caught.value) == "order.sch: /order[1]: [R1] An order has a number."
+
+
+def test_a_failing_lookup_fails_its_conversion_only(converter: Converter, files: Files) -> None:
+    asking = "<envelope a=\"{{wd:getMailboxUuidByAlias('GLN:{}')}}\"/>"
+    with pytest.raises(ConversionError, match="two mailboxes"):
+        out(converter, files.stylesheet(asking.format(2)))
+    with pytest.raises(RuntimeError, match="the database is away"):
+        out(converter, files.stylesheet(asking.format(3)))
+    assert b"m-1" in out(converter, files.stylesheet(asking.format(1))).results[0]
+
+
+@pytest.mark.parametrize("case", sorted((CASES / "hostile" / "sources").iterdir()), ids=lambda case: case.name)
+def test_a_hostile_source_is_refused(converter: Converter, files: Files, case: Path) -> None:
+    stylesheet = files.stylesheet("<envelope><xsl:value-of select='.'/></envelope>")
+    with pytest.raises(ConversionError) as caught:
+        out(converter, stylesheet, case.read_bytes())
+    assert caught.value.code == "xml_syntax"
+    with pytest.raises(ConversionError) as caught:
+        into(converter, stylesheet, case.read_bytes())
+    assert caught.value.code == "envelope_xml"
+
+
+@pytest.mark.parametrize(
+    "case",
+    sorted((CASES / "hostile").glob("*.xsl")) + sorted((CASES / "hostile/slow").iterdir()),
+    ids=lambda case: case.stem,
+)
+def test_a_hostile_map_reaches_nothing_from_a_worker(
+    converter: Converter, files: Files, case: Path, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret.xml"
+    secret.write_text('<secret x="stolen">stolen</secret>')
+    stylesheet = files.add("map.xsl", case.read_text().replace("SECRET", secret.as_uri()))
+    told = ""
+    try:
+        results = out(converter, stylesheet).results
+    except ConversionError as error:
+        results, told = (), str(error)
+    assert results in {(), (b"<?xml version='1.0' encoding='UTF-8'?>\n<envelope/>",)}
+    assert "stolen" not in told
+
+
+@pytest.mark.parametrize("case", sorted((CASES / "hostile" / "killed").iterdir()), ids=lambda case: case.stem)
+def test_what_exceeds_its_limits_is_ended_and_harms_no_other(files: Files, case: Path) -> None:
+    good = files.stylesheet("<envelope/>")
+    limits = Limits(seconds=3, cpu_seconds=3)
+    with Converter(files, workers=2, limits=limits) as converter:
+        out(converter, good)
+        caught: list[str] = []
+
+        def hostile() -> None:
+            try:
+                out(converter, files.add("map.xsl", case.read_text()))
+            except ConversionError as error:
+                caught.append(error.code)
+
+        thread = threading.Thread(target=hostile)
+        thread.start()
+        others = [out(converter, good).results for _ in range(5)]
+        thread.join()
+        assert caught[0] in {"conversion_timeout", "conversion_killed"}
+        assert len(set(others)) == 1
+        assert out(converter, good).results == others[0]
+
+
+def test_too_large_payloads_and_results_are_refused(files: Files) -> None:
+    with Converter(files, limits=Limits(payload=1000, result=1000)) as converter:
+        with pytest.raises(ConversionError) as caught:
+            out(converter, files.stylesheet("<a/>"), b"<a>" + b" " * 1000 + b"</a>")
+        assert caught.value.code == "payload_too_large"
+        with pytest.raises(ConversionError) as caught:
+            out(converter, files.stylesheet("<a><xsl:for-each select='1 to 1000'><b/></xsl:for-each></a>"))
+        assert caught.value.code == "result_too_large"
+
+
+def test_a_worker_is_replaced_after_its_share_of_conversions(files: Files) -> None:
+    with Converter(files, limits=Limits(conversions=2)) as converter:
+        results = [out(converter, files.stylesheet("<envelope/>")).results for _ in range(5)]
+    assert len(set(results)) == 1
+
+
+def test_many_threads_share_few_workers(converter: Converter, files: Files) -> None:
+    stylesheet = files.stylesheet("<envelope><xsl:value-of select='.'/></envelope>")
+    results: dict[int, bytes] = {}
+
+    def convert(number: int) -> None:
+        results[number] = out(converter, stylesheet, f"<order>{number}</order>".encode()).results[0]
+
+    threads = [threading.Thread(target=convert, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(f">{number}<".encode() in results[number] for number in range(20))
+
+
+def test_after_close_nothing_is_converted(files: Files) -> None:
+    converter = Converter(files)
+    out(converter, files.stylesheet("<envelope/>"))
+    converter.close()
+    with pytest.raises(ConversionError) as caught:
+        out(converter, files.stylesheet("<envelope/>"))
+    assert caught.value.code == "conversion_killed"
+
+
+def test_the_gateway_s_environment_is_not_the_worker_s(
+    files: Files, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RECONCILER_KEY", "stolen")
+    with Converter(files) as converter:
+        out(converter, files.stylesheet("<envelope/>"))
+        children = Path(f"/proc/{os.getpid()}/task/{threading.get_native_id()}/children").read_text().split()
+        environments = [Path(f"/proc/{child}/environ").read_bytes() for child in children]
+    assert environments
+    assert not any(b"stolen" in environment for environment in environments)
