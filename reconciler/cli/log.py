@@ -69,6 +69,7 @@ def show(ctx: click.Context, record_id: UUID, form: Literal["text", "json"]) -> 
         ("changed", terminal.moment(record.changed_at)),
         ("envelopes", "\n".join(map(str, record.envelopes))),
         ("error", f"{record.error} ({record.error_code})" if record.error else ""),
+        ("delivery", record.delivery),
         ("messages", "\n".join(record.messages)),
     ]
     terminal.write(terminal.listing((name, value) for name, value in pairs if value))

@@ -18,6 +18,7 @@ USAGE_ERROR = 64
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
+        "demo": "reconciler.cli.demo",
         "init": "reconciler.cli.init",
         "validate": "reconciler.cli.plan",
         "plan": "reconciler.cli.plan",

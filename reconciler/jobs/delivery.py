@@ -43,7 +43,8 @@ def deliver(tx: Connection, delivery: Delivery) -> str:
             size=delivery.size,
             conversion=None,
         )
-    message_id = f"{uuid4()}@{delivery.mailbox}"
+    # Short, because some products take a Message-ID that a header had to be folded for as another one.
+    message_id = f"{uuid4().hex}@reconciler.invalid"
     posts.add(
         tx,
         StoredPost(

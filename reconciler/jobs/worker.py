@@ -15,7 +15,7 @@ from threading import Condition, Event, Lock, Thread
 from typing import Protocol
 from uuid import uuid4
 
-from reconciler.errors import LeaseLostError
+from reconciler.errors import LeaseLostError, ReconcilerError
 from reconciler.jobs.job import LEASE, FinalError, LaterError, is_poisoned, retry_at
 from reconciler.store import jobs
 from reconciler.store.database import Store
@@ -140,9 +140,9 @@ class Workers:
 
     def _failed(self, job: Job, handler: Handler, error: Exception) -> None:
         due = _due_again(job, error)
-        _log.warning(
-            "%s %s failed: %s", job.kind, job.subject, error, exc_info=not isinstance(error, FinalError | LaterError)
-        )
+        # What a partner or a server does wrong is said in a line; only what nobody foresaw shows where it happened.
+        foreseen = isinstance(error, ReconcilerError | OSError)
+        _log.warning("%s %s failed: %s", job.kind, job.subject, error, exc_info=not foreseen)
         if due is None:
             self._give_up(job, handler, str(error) or type(error).__name__)
             return

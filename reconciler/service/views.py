@@ -11,6 +11,7 @@ from reconciler.model.key import Key
 from reconciler.model.state import Resource
 from reconciler.store.conversions import Conversion
 from reconciler.store.envelopes import Arrival, Event, StoredEnvelope
+from reconciler.store.posts import StoredPost
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class ConnectionDetails:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogRecord:
-    """A record of the conversion log."""
+    """A record of the conversion log; `delivery` says how far the post of its output is, where it is posted."""
 
     uuid: UUID
     created_at: datetime
@@ -46,6 +47,7 @@ class LogRecord:
     error: str
     envelopes: Sequence[UUID]
     messages: Sequence[str]
+    delivery: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,7 @@ class Names(Protocol):
         ...
 
 
-def log_record(record: Conversion, name: Names) -> LogRecord:
+def log_record(record: Conversion, name: Names, post: StoredPost | None = None) -> LogRecord:
     """Return a record as it is shown."""
     return LogRecord(
         uuid=record.uuid,
@@ -96,6 +98,7 @@ def log_record(record: Conversion, name: Names) -> LogRecord:
         error=record.error,
         envelopes=record.envelopes,
         messages=record.messages,
+        delivery=f"{post.state} as {post.message_id}" if post else "",
     )
 
 

@@ -26,7 +26,7 @@ from reconciler.service.views import (
     log_record,
 )
 from reconciler.service.wiring import PROTOCOLS
-from reconciler.store import conversions, envelopes
+from reconciler.store import conversions, envelopes, posts
 from reconciler.store.conversions import ConversionStatus
 from reconciler.store.database import Store
 from reconciler.store.receipts import Receipt
@@ -125,7 +125,8 @@ class Workspace:
     def log_record(self, uuid: UUID) -> LogRecord:
         """Return one record of the conversion log. Raises NotFoundError."""
         with self.store.read() as connection:
-            return log_record(conversions.get(connection, uuid), self._name)
+            post = posts.of_conversion(connection, uuid)
+            return log_record(conversions.get(connection, uuid), self._name, post)
 
     def log_payload(self, uuid: UUID, part: Literal["input", "output"]) -> bytes:
         """Return a record's input or output. Raises NotFoundError when it has none."""

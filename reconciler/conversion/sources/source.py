@@ -8,6 +8,7 @@ from typing import assert_never
 from lxml import etree
 
 from reconciler.conversion import xml_input
+from reconciler.conversion.sources import csv_source, json_source, spreadsheet
 from reconciler.conversion.sources.directory import parse_directory
 from reconciler.conversion.sources.edifact import interchange as edifact
 from reconciler.conversion.sources.x12 import interchange as x12
@@ -21,16 +22,27 @@ CONTENT_TYPES: Mapping[str, SourceFormat] = MappingProxyType(
     {
         "application/edifact": "edifact",
         "application/edi-x12": "x12",
+        "application/x12": "x12",
+        "application/json": "json",
+        "application/vnd.ms-excel": "spreadsheet",
+        "application/vnd.ms-excel.sheet.macroenabled.12": "spreadsheet",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "spreadsheet",
         "application/xml": "xml",
+        "text/csv": "csv",
         "text/xml": "xml",
     }
 )
 
 EXTENSIONS: Mapping[str, SourceFormat] = MappingProxyType(
     {
+        ".csv": "csv",
+        ".edifact": "edifact",
+        ".json": "json",
+        ".xls": "spreadsheet",
+        ".xlsm": "spreadsheet",
+        ".xlsx": "spreadsheet",
         ".xml": "xml",
         ".x12": "x12",
-        ".edifact": "edifact",
     }
 )
 
@@ -60,12 +72,17 @@ def to_xml(
             return edifact.to_xml(payload, tables)
         case "x12":
             return x12.to_xml(payload)
+        case "spreadsheet":
+            return spreadsheet.to_xml(payload)
+        case "csv":
+            return csv_source.to_xml(payload, content_type)
+        case "json":
+            return json_source.to_xml(payload)
         case "xml":
             document = xml_input.parse(payload, what=file_name, code="xml_syntax")
             return etree.tostring(document, encoding="UTF-8", xml_declaration=True)
         case _:
-            raise ConversionError("source_unknown", f"{source} is not read")
-    assert_never(source)
+            assert_never(source)
 
 
 def source_format(payload: bytes, *, file_name: str, content_type: str = "") -> SourceFormat:
@@ -86,6 +103,10 @@ def _sniffed(payload: bytes) -> SourceFormat:
         return "edifact"
     if start.startswith(b"ISA"):
         return "x12"
+    if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        return "spreadsheet"
+    if start.startswith((b"{", b"[")):
+        return "json"
     if start.startswith(b"<"):
         return "xml"
     raise ConversionError("source_unknown", "the format is told by neither content type, extension nor content")

@@ -110,7 +110,9 @@ def serve(peer: Peer, host: str, port: int, announce: Callable[[str], None]) -> 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            headers, content = peer.receive(self.headers.as_bytes() + body)
+            # Not as_bytes(): that would fold a long Message-ID, which the library then takes for another one.
+            head = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
+            headers, content = peer.receive(head.encode() + b"\r\n" + body)
             self.send_response(200)
             for name, value in headers.items():
                 self.send_header(name, " ".join(value.split()))

@@ -66,11 +66,15 @@ class Relation:
 
 
 def _identity(credential: LiveCredential) -> Identity:
-    # The gateway made this key and keeps it authenticated; testing its primes again at each use costs 50 ms.
-    key = load_pem_private_key(credential.reveal().reveal().encode(), None, unsafe_skip_rsa_key_validation=True)
+    secret = credential.reveal().reveal().encode()
+    try:
+        # The gateway made this key and keeps it authenticated; testing its primes again at each use costs 50 ms.
+        key = load_pem_private_key(secret, None, unsafe_skip_rsa_key_validation=True)
+    except (ValueError, TypeError):
+        key = None
     if not isinstance(key, rsa.RSAPrivateKey):
         raise RelationError(f"the own key {credential.fingerprint} is no RSA key")
-    return Identity(_certificate("our certificate", credential.public.encode()), key)
+    return Identity(_certificate("the own certificate", credential.public.encode()), key)
 
 
 def _certificate(name: str, content: bytes) -> x509.Certificate:

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 
 import httpx
 
+from reconciler.errors import ReconcilerError
 from reconciler.model.source_file import ContentReader
 from reconciler.protocols.as2 import message as as2_message
 from reconciler.protocols.as2.mdn import check_mdn
 from reconciler.protocols.as2.ports import DeliveryError, Expectation, Post, Sent
-from reconciler.protocols.as2.relation import Relation, RelationError
+from reconciler.protocols.as2.relation import Relation
 from reconciler.protocols.protocol import Partner
 
 TIMEOUT = 120.0
@@ -25,7 +26,7 @@ def expect(partner: Partner, post: Post, *, content: ContentReader) -> Expectati
     """Return what the MDN of a post has to say, to be stored before the first try. Raises DeliveryError."""
     try:
         return as2_message.expectation(Relation(partner, content), post)
-    except (ValueError, RelationError) as error:
+    except (ValueError, ReconcilerError) as error:
         raise DeliveryError(f"the message cannot be built: {error}", retryable=False) from error
 
 
@@ -49,7 +50,7 @@ def post_file(
         entity = as2_message.build_message(relation, post, now=now, async_mdn_url=async_mdn_url)
         url = relation.recipient.url
         certificates = relation.certificates
-    except (ValueError, RelationError) as error:
+    except (ValueError, ReconcilerError) as error:
         raise DeliveryError(f"the message cannot be built: {error}", retryable=False) from error
     status, headers, body = _exchange(url, list(entity.headers.items()), entity.body, timeout)
     if relation.settings.mdn != "sync":

@@ -30,6 +30,7 @@ class Gateway:
 
     endpoint: As2Endpoint
     url: str
+    stop: Callable[[], None]
 
 
 @pytest.fixture
@@ -43,9 +44,13 @@ def gateway(world: World, intake: MemoryIntake) -> Iterator[Gateway]:
         thread.join(0.01)
         assert thread.is_alive()
     port = server.servers[0].sockets[0].getsockname()[1]
-    yield Gateway(endpoint, f"http://127.0.0.1:{port}/as2")
-    server.should_exit = True
-    thread.join()
+
+    def stop() -> None:
+        server.should_exit = True
+        thread.join()
+
+    yield Gateway(endpoint, f"http://127.0.0.1:{port}/as2", stop)
+    stop()
 
 
 @dataclass

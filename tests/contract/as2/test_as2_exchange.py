@@ -1,12 +1,17 @@
 """The gateway and a partner of other making, over real HTTP."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
-from reconciler.protocols.as2.ports import DeliveryError, MdnOutcome, Post
+from reconciler.protocols.as2.endpoint import As2Endpoint
+from reconciler.protocols.as2.message import build_message
+from reconciler.protocols.as2.ports import DeliveryError, Expectation, MdnOutcome, Post
+from reconciler.protocols.as2.reception import Reception
 from reconciler.protocols.as2.sender import expect, post_file
 from tests.contract.as2.as2_world import MemoryIntake, World
 from tests.contract.as2.conftest import Gateway, RunningPeer, Send
@@ -53,6 +58,30 @@ class TestReceiving:
         with httpx.Client(trust_env=False) as client:
             answer = client.post(gateway.url, content=bytes(4 * 1024 * 1024 + 1))
         assert answer.status_code == 413
+
+    def test_an_asynchronous_mdn_that_cannot_be_recorded_is_to_be_sent_again(
+        self, world: World, intake: MemoryIntake
+    ) -> None:
+        class Broken(MemoryIntake):
+            def expectation(self, message_id: str) -> Expectation | None:
+                raise OSError(message_id)
+
+        reception = Reception(intake, world.content, limit=10**6)
+        reception.configure([world.partner(own="globex", other="acme")])
+        ours = world.relation(settings={"mdn": "async"})
+        post = Post(message_id="7@acme", payload=b"x", file_name="x.edi")
+        message = build_message(ours, post, now=datetime.now(UTC), async_mdn_url="https://acme.example/as2")
+        mdn = reception.take(None, message.headers.items(), message.body).mdn
+        assert mdn is not None
+        endpoint = As2Endpoint(Broken(), world.content)
+        endpoint.configure([world.partner()])
+        transport = httpx.ASGITransport(endpoint.app)
+
+        async def answer() -> int:
+            async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+                return (await client.post("/as2", content=mdn.body, headers=dict(mdn.headers))).status_code
+
+        assert anyio.run(answer) == 503
 
 
 class TestSending:
@@ -107,3 +136,15 @@ def test_an_asynchronous_mdn_settles_the_post_that_waits_for_it(
     ((message_id, verdict),) = intake.settled
     assert (message_id, verdict.outcome) == ("7@acme", MdnOutcome.CONFIRMED)
     assert intake.received[0].payload == BINARY
+
+
+def test_an_asynchronous_mdn_is_not_posted_into_the_own_network(
+    world: World, gateway: Gateway, intake: MemoryIntake, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The URL that the message names has the right host, but not the port that GLOBEX is declared with."""
+    post = Post(message_id="7@globex", payload=BINARY, file_name="a.edi")
+    theirs = world.partner(gateway.url, own="globex", other="acme", mdn="async")
+    sent = post_file(theirs, post, content=world.content, async_mdn_url=gateway.url)
+    gateway.stop()
+    assert (sent.status, len(intake.received), intake.settled) == (200, 1, [])
+    assert "leads into a private network" in caplog.text

@@ -111,3 +111,14 @@ def test_base64_on_the_wire_is_taken(openssl: str, world: World) -> None:
     signed = cms(openssl, world.folder, *SIGN, "-md", "sha256", "-binary", stdin=entity.raw)
     encrypted = cms(openssl, world.folder, "-encrypt", "-binary", "-aes256", "-recip", "acme.pem", stdin=signed)
     assert received(world, Entity.parse(encrypted)).received[0].payload == BINARY
+
+
+def test_a_partner_may_sign_with_an_elliptic_curve(openssl: str, tmp_path: Path) -> None:
+    world = World(tmp_path)
+    new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=curve")
+    files = ("-keyout", "globex.key", "-out", "globex.pem", "-days", "1")
+    subprocess.run([openssl, *new, *files], cwd=tmp_path, check=True, capture_output=True)
+    signed = cms(openssl, tmp_path, *SIGN, "-md", "sha256", "-binary", stdin=b"Content-Type: text/x\r\n\r\nUNB")
+    encrypted = cms(openssl, tmp_path, *ENCRYPT, "-aes256", "-recip", "acme.pem", stdin=signed)
+    message = Entity.of([("Content-Type", "application/x-pkcs7-mime")], encrypted)
+    assert received(world, message).received[0].payload == b"UNB"

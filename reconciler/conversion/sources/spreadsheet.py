@@ -1,0 +1,110 @@
+"""Spreadsheets (.xlsx, .xlsm, .xls) as XML.
+
+    <workbook>
+      <sheet name="Orders" index="1">
+        <row index="2"><cell ref="A2" col="1" type="string">4711</cell><cell ref="B2" col="2" type="number">48</cell></row>
+      </sheet>
+    </workbook>
+
+All indexes count from 1. `type` is string, number, boolean, date, dateTime, time or duration; the last four are written
+as in XML Schema, numbers without an exponent, whole ones without a point. Empty cells and rows are left out. What XML
+cannot hold becomes U+FFFD.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from io import BytesIO
+
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
+
+from reconciler.conversion.sources.spreadsheet_package import check
+from reconciler.conversion.sources.xml_text import ILLEGAL, attribute, content
+from reconciler.errors import ConversionError
+
+MOST_CELLS = 1_000_000
+"""Filled cells in a workbook."""
+
+_ZIP = b"PK\x03\x04"
+_COMPOUND_FILE = b"\xd0\xcf\x11\xe0"
+_WHOLE = 1e15  # From here on a number cannot hold all of its digits.
+
+
+def to_xml(payload: bytes) -> bytes:
+    """Return the sheets as XML, in UTF-8. Raises ConversionError `spreadsheet_syntax` or `spreadsheet_too_large`."""
+    if payload.startswith(_ZIP):
+        check(payload)
+    elif not payload.startswith(_COMPOUND_FILE):
+        raise ConversionError("spreadsheet_syntax", "the file is neither .xlsx, .xlsm nor .xls")
+    out = ['<?xml version="1.0" encoding="UTF-8"?>\n<workbook>\n']
+    try:
+        with CalamineWorkbook.from_filelike(BytesIO(payload)) as workbook:
+            cells = 0
+            for index, name in enumerate(workbook.sheet_names):
+                out.append(f'<sheet name="{attribute(ILLEGAL.sub(chr(0xFFFD), name))}" index="{index + 1}">\n')
+                for row, count in _rows(workbook.get_sheet_by_index(index)):
+                    cells += count
+                    if cells > MOST_CELLS:
+                        raise ConversionError(
+                            "spreadsheet_too_large", f"more than {MOST_CELLS} cells are filled; split it"
+                        )
+                    out.append(row)
+                out.append("</sheet>\n")
+    except (CalamineError, OSError, ValueError) as error:
+        raise ConversionError("spreadsheet_syntax", f"the workbook cannot be read: {error}") from None
+    except BaseException as error:
+        # A panic of the Rust library is no Exception, and its class cannot be imported.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ConversionError("spreadsheet_syntax", f"the workbook cannot be read: {error}") from None
+    out.append("</workbook>\n")
+    return "".join(out).encode()
+
+
+def _rows(sheet: CalamineSheet) -> Iterator[tuple[str, int]]:
+    """Yield each row that has cells, and their number. The library gives all rows, and the columns from the first used."""
+    if sheet.start is None:
+        return
+    first = sheet.start[1]
+    letters = [_letters(first + column) for column in range(sheet.width)]
+    for index, values in enumerate(sheet.iter_rows(), 1):
+        cells = [
+            f'<cell ref="{letters[column]}{index}" col="{first + column + 1}" {_written(value)}</cell>'
+            for column, value in enumerate(values)
+            if value != ""
+        ]
+        if cells:
+            yield f'<row index="{index}">{"".join(cells)}</row>\n', len(cells)
+
+
+def _letters(column: int) -> str:
+    """Return the name of a column, counted from 0: A … Z, AA …"""
+    name = ""
+    column += 1
+    while column:
+        column, letter = divmod(column - 1, 26)
+        name = chr(ord("A") + letter) + name
+    return name
+
+
+def _written(value: str | float | bool | datetime | date | time | timedelta) -> str:  # noqa: FBT001 - a cell's value
+    """Return the type's attribute and the text."""
+    match value:
+        case str():
+            return f'type="string">{content(ILLEGAL.sub(chr(0xFFFD), value))}'
+        case bool():
+            return f'type="boolean">{"true" if value else "false"}'
+        case float() | int():
+            return f'type="number">{int(value) if abs(value) < _WHOLE and value == int(value) else _plain(value)}'
+        case datetime():
+            return f'type="dateTime">{value.isoformat()}'
+        case date():
+            return f'type="date">{value.isoformat()}'
+        case time():
+            return f'type="time">{value.isoformat()}'
+        case timedelta():
+            return f'type="duration">{"-" if value < timedelta() else ""}PT{_plain(abs(value).total_seconds())}S'
+
+
+def _plain(number: float) -> str:
+    return f"{Decimal(repr(number)):f}"

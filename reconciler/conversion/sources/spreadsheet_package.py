@@ -1,0 +1,90 @@
+"""What a spreadsheet's zip would take, measured before anything opens it.
+
+A library allocates a sheet as a rectangle around its filled cells, so that two cells in opposite corners are 17 thousand
+million; and a megabyte of zip can hold gigabytes. Sizes that the zip states are not believed: everything is inflated here
+once, a piece at a time.
+"""
+
+import re
+import zipfile
+import zlib
+from io import BytesIO
+
+from reconciler.errors import ConversionError
+
+MOST_PARTS = 2_000
+MOST_INFLATED = 128 * 1024 * 1024
+MOST_AREA = 4_000_000
+"""Cells in the rectangle of one sheet."""
+
+_LOCAL_HEADER = 30
+_NAME_LENGTH = slice(26, 28)
+_EXTRA_LENGTH = slice(28, 30)
+_REFERENCE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]{0,3})([0-9]{1,10})["']""")
+_CELL = re.compile(rb"<(?:\w+:)?c[\s/>]")
+_ROW = re.compile(rb"<(?:\w+:)?row[\s/>]")
+_COLUMNS = 16_384
+
+
+def check(payload: bytes) -> None:
+    """Raise ConversionError `spreadsheet_syntax` or `spreadsheet_too_large` unless the file is safe to open."""
+    try:
+        parts = zipfile.ZipFile(BytesIO(payload)).infolist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise ConversionError("spreadsheet_syntax", f"the file is no zip: {error}") from None
+    if len(parts) > MOST_PARTS:
+        raise ConversionError("spreadsheet_too_large", f"the zip has more than {MOST_PARTS} parts")
+    left = MOST_INFLATED
+    for part in parts:
+        content = _inflated(payload, part, left)
+        left -= len(content)
+        _check_area(content, part.filename)
+
+
+def _inflated(payload: bytes, part: zipfile.ZipInfo, left: int) -> bytes:
+    header = payload[part.header_offset : part.header_offset + _LOCAL_HEADER]
+    names = int.from_bytes(header[_NAME_LENGTH], "little") + int.from_bytes(header[_EXTRA_LENGTH], "little")
+    start = part.header_offset + _LOCAL_HEADER + names
+    packed = payload[start : start + part.compress_size]
+    if part.flag_bits & 1:
+        raise ConversionError("spreadsheet_syntax", "the workbook is protected by a password; send it without")
+    if part.compress_type == zipfile.ZIP_STORED:
+        content = packed
+    elif part.compress_type == zipfile.ZIP_DEFLATED:
+        try:
+            content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, left + 1)
+        except zlib.error as error:
+            raise ConversionError("spreadsheet_syntax", f"{part.filename} is damaged: {error}") from None
+    else:
+        raise ConversionError("spreadsheet_syntax", f"{part.filename} is compressed in a way that spreadsheets are not")
+    if len(content) > left:
+        raise ConversionError(
+            "spreadsheet_too_large", f"the zip holds more than {MOST_INFLATED} bytes; split the workbook"
+        )
+    return content
+
+
+def _check_area(content: bytes, name: str) -> None:
+    references = _REFERENCE.findall(content)
+    if not references and b"sheetData" not in content:
+        return
+    columns = {_number(letters) for letters, _ in references if letters} or {1}
+    rows = {int(digits) for digits in {digits for _, digits in references}} or {1}
+    width, height = max(columns) - min(columns) + 1, max(rows) - min(rows) + 1
+    cells, row_count = len(_CELL.findall(content)), len(_ROW.findall(content))
+    if len(references) < cells + row_count:
+        # What has no reference stands next to what is before it; how far that leads, the counts bound.
+        width, height = max(width, min(cells, _COLUMNS)), max(height, row_count)
+    if width * height > MOST_AREA:
+        raise ConversionError(
+            "spreadsheet_too_large",
+            f"{name}: the cells span {height} rows and {width} columns, more than {MOST_AREA} cells; "
+            "remove what stands far out",
+        )
+
+
+def _number(letters: bytes) -> int:
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + letter - ord("A") + 1
+    return number
