@@ -40,12 +40,14 @@ def write(stream: BinaryIO, message: Message) -> None:
 def read(stream: BinaryIO) -> Message:
     """Read one message. Raises BrokenConversationError when there is none, or half of one."""
     try:
-        header, count = json.loads(_part(stream))
-    except ValueError:
-        raise BrokenConversationError("the header is not JSON of the expected shape") from None
-    if not isinstance(header, dict) or not isinstance(count, int) or not 0 <= count <= _MAX_FRAMES:
-        raise BrokenConversationError("the header is not JSON of the expected shape")
-    return Message(header, tuple(_part(stream) for _ in range(count)))
+        parsed = json.loads(_part(stream))
+    except (ValueError, RecursionError):
+        raise BrokenConversationError("the header is not JSON") from None
+    match parsed:
+        case [dict(header), int(count)] if 0 <= count <= _MAX_FRAMES:
+            return Message(header, tuple(_part(stream) for _ in range(count)))
+        case _:
+            raise BrokenConversationError("the header is not a mapping and the number of frames")
 
 
 def _part(stream: BinaryIO) -> bytes:

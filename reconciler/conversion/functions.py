@@ -53,13 +53,15 @@ class Question:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a question as the function words it. Raises ConversionError when a map forged it."""
+        refusal = ConversionError("lookup_unknown", f"the map asks what is no question: {text[:200]}")
         try:
-            name, *arguments = json.loads(text)
-            lookup = Lookup(name)
-        except ValueError:
-            raise ConversionError("lookup_unknown", f"the map asks what is no question: {text[:200]}") from None
+            asked = json.loads(text)
+            lookup = Lookup(asked[0])
+        except (ValueError, TypeError, LookupError, RecursionError):
+            raise refusal from None
+        arguments = asked[1:]
         if len(arguments) != len(_ARGUMENTS[lookup]) or not all(isinstance(one, str) for one in arguments):
-            raise ConversionError("lookup_unknown", f"the map asks what is no question: {text[:200]}")
+            raise refusal
         return cls(lookup, tuple(arguments))
 
 

@@ -1,6 +1,7 @@
 """Validation files, compiled: XML Schema by lxml, Schematron by Saxon, both with a rule's own files only."""
 
 import posixpath
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +17,9 @@ from reconciler.conversion.xslt import Saxon, StylesheetError
 from reconciler.errors import ConversionError
 
 # libxml2 resolves `..` against the URL; deep enough, so that no path of a configuration climbs above it.
-_BASE = "part:/" + "d/" * 32
+_SCHEME = "part:/"
+_BASE = _SCHEME + "d/" * 32
+_URL = re.compile(rf"{_SCHEME}[^'\s]+")
 _SHOWN = 20
 
 
@@ -79,19 +82,19 @@ class _Parts(etree.Resolver):
         self.missing: list[str] = []
 
     def resolve(self, url: str, _id: str, context: Any) -> Any:  # type: ignore[override]  # noqa: ANN401 - as lxml has it
-        name = posixpath.relpath(url, _BASE) if url.startswith("part:/") else url
+        name = _name(url)
         content = self._file.contents.get(name)
         if content is None:
             self.missing.append(name)
             # Saying nothing would let libxml2 open the URL itself.
             return self.resolve_string("<missing/>", context, base_url=url)
-        parse(content, what=name, code="schema_invalid")
         return self.resolve_string(content, context, base_url=url)
 
 
 def xml_schema(file: RuleFile) -> Validator:
     """Return the validator of an XML Schema. Raises SchemaError `schema_invalid`."""
-    parse(file.content, what=file.name, code="schema_invalid")
+    for name, content in file.contents.items():
+        parse(content, what=name, code="schema_invalid")
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     parts = _Parts(file)
     parser.resolvers.add(parts)
@@ -118,9 +121,15 @@ def _schema_findings(schema: etree.XMLSchema, document: etree._ElementTree) -> S
     return [Finding(f"line {entry.line}, {entry.path}", entry.message) for entry in entries]
 
 
+def _name(url: str) -> str:
+    return posixpath.relpath(url, _BASE) if url.startswith(_SCHEME) else url
+
+
 def _schema_fault(entry: Any, main: str) -> SchemaFault:  # noqa: ANN401 - lxml names no public class
-    name = posixpath.relpath(entry.filename, _BASE) if (entry.filename or "").startswith("part:/") else main
-    return SchemaFault(entry.message, entry.line or None, None if name == main else name)
+    name = _name(entry.filename or main)
+    return SchemaFault(
+        _URL.sub(lambda url: _name(url.group()), entry.message), entry.line or None, None if name == main else name
+    )
 
 
 def schematron(file: RuleFile, saxon: Saxon) -> Validator:

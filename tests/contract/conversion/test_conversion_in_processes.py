@@ -140,7 +140,9 @@ def test_out_makes_an_envelope_with_the_gateway_s_answers(converter: Converter, 
 
 
 def test_what_a_map_saw_is_kept_when_it_is_not_the_payload(converter: Converter, files: Files) -> None:
-    payload = b"UNB+UNOC:3+A+B+260101:1200+1'UNH+1+ORDERS:D:96A:UN'BGM+220+4711+9'DTM+137:20260101:102'UNS+S'UNT+5+1'UNZ+1+1'"
+    payload = (
+        b"UNB+UNOC:3+A+B+260101:1200+1'UNH+1+ORDERS:D:96A:UN'BGM+220+4711+9'DTM+137:20260101:102'UNS+S'UNT+5+1'UNZ+1+1'"
+    )
     request = OutConversion(
         payload=payload,
         file_name="ORDERS.edi",

@@ -22,7 +22,9 @@ TYPES = f"""<xs:schema {XS} xmlns="urn:order" targetNamespace="urn:order" elemen
   <xs:simpleType name="Number"><xs:restriction base="Digits"><xs:maxLength value="4"/></xs:restriction></xs:simpleType>
 </xs:schema>"""
 NUMBER = f"""<xs:schema {XS}>
-  <xs:simpleType name="Digits"><xs:restriction base="xs:string"><xs:pattern value="[0-9]+"/></xs:restriction></xs:simpleType>
+  <xs:simpleType name="Digits">
+    <xs:restriction base="xs:string"><xs:pattern value="[0-9]+"/></xs:restriction>
+  </xs:simpleType>
 </xs:schema>"""
 
 
@@ -71,7 +73,9 @@ def test_errors_of_a_schema_name_the_file_and_line() -> None:
 
 
 @pytest.mark.parametrize("name", ["order.xsd", "../common/types.xsd"])
-@pytest.mark.parametrize("content", ["<xs:schema", f"<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/hostname'>]><xs:schema {XS}/>"])
+@pytest.mark.parametrize(
+    "content", ["<xs:schema", f"<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/hostname'>]><xs:schema {XS}/>"]
+)
 def test_a_schema_that_is_not_xml_or_has_a_doctype_is_refused(name: str, content: str) -> None:
     with pytest.raises(ConversionError) as caught:
         xml_schema(rule_file(**COMPLETE | {name: content}))
@@ -84,7 +88,9 @@ def test_the_extension_decides_the_language() -> None:
     with pytest.raises(ConversionError) as caught:
         compile_validation(RuleFile("RULES.SCH", {"RULES.SCH": ORDER.encode()}, ()), saxon)
     assert caught.value.code == "schematron_invalid"
-    assert not compile_validation(rule_file(**COMPLETE), saxon)(document('<order xmlns="urn:order"><number>1</number></order>'))
+    assert not compile_validation(rule_file(**COMPLETE), saxon)(
+        document('<order xmlns="urn:order"><number>1</number></order>')
+    )
 
 
 def test_findings_that_refuse_are_told_together_and_warnings_come_back() -> None:

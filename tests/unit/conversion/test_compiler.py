@@ -1,0 +1,88 @@
+"""What the configuration's loader is told of templates, dictionaries, certificates and name patterns."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from reconciler.conversion.compiler import ContentCompiler
+from reconciler.desired.compiler import Compiler, Fault
+from reconciler.model.source_file import SourceFile, digest
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def compiler() -> Iterator[ContentCompiler]:
+    with ContentCompiler(now=lambda: NOW) as compiler:
+        yield compiler
+
+
+def certificate(until: datetime) -> tuple[bytes, bytes]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "GLOBEX")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(until - timedelta(days=30))
+        .not_valid_after(until)
+        .sign(key, hashes.SHA256())
+    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return made.public_bytes(serialization.Encoding.PEM), pem
+
+
+def checked(compiler: Compiler, kind: str, content: bytes) -> list[Fault]:
+    file = SourceFile(name=f"a.{kind}", sha256=digest(content))
+    contents = {file.sha256: content}
+    match kind:
+        case "template":
+            return list(compiler.template(file, contents.__getitem__))
+        case "dictionary":
+            return list(compiler.dictionary(file, contents.__getitem__))
+        case "certificate":
+            return list(compiler.certificate(file, contents.__getitem__))
+        case _:
+            raise AssertionError(kind)
+
+
+def test_a_template_s_fault_has_its_line(compiler: ContentCompiler) -> None:
+    (fault,) = checked(compiler, "template", b"<template>\n<a")
+    assert fault.line == 2
+
+
+def test_a_dictionary_s_faults_have_their_lines(compiler: ContentCompiler) -> None:
+    assert [fault.line for fault in checked(compiler, "dictionary", b"record,a\nx,1\ny,2\n")] == [2, 3]
+    assert not checked(compiler, "dictionary", b"record,a\n00000000-0000-4000-8000-000000000001,1\n")
+
+
+def test_a_certificate_is_readable_valid_and_without_its_key(compiler: ContentCompiler) -> None:
+    valid, key = certificate(NOW + timedelta(days=1))
+    expired, _ = certificate(NOW - timedelta(days=1))
+    assert not checked(compiler, "certificate", valid)
+    (fault,) = checked(compiler, "certificate", valid + expired)
+    assert fault.message == "the certificate of CN=GLOBEX expired on 2026-05-31"
+    (fault,) = checked(compiler, "certificate", valid + key)
+    assert "private key" in fault.message
+    for content in (b"", b"no certificate", valid[:200]):
+        (fault,) = checked(compiler, "certificate", content)
+        assert fault.message.startswith("this is no certificate in PEM")
+
+
+def test_a_name_pattern_is_checked_by_the_words_of_naming(compiler: ContentCompiler) -> None:
+    assert not compiler.name_pattern("ORDER_{envelopeUuid}.xml")
+    (fault,) = compiler.name_pattern("ORDER_{nothing}.xml")
+    assert "nothing" in fault.message
+
+
+def test_the_examples_of_maps_are_no_templates(compiler: ContentCompiler) -> None:
+    cases = Path(__file__).parents[2] / "cases" / "conversion" / "xslt"
+    (fault, *_) = checked(compiler, "template", (cases / "parameters" / "map.xsl").read_bytes())
+    assert fault.message

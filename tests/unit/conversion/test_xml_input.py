@@ -1,0 +1,43 @@
+"""XML from outside."""
+
+import pytest
+
+from reconciler.conversion.xml_input import XmlFaultError, in_utf8, parse, text_of
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"text",
+        b"<a>",
+        b"<a></b>",
+        b"<a>&b;</a>",
+        b"<!DOCTYPE a><a/>",
+        b"<!DOCTYPE a SYSTEM 'file:///etc/hostname'><a/>",
+        b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>",
+        b"<a>" * 300 + b"</a>" * 300,
+        "<?xml version='1.0' encoding='utf-16'?><!DOCTYPE a><a/>".encode("utf-16"),
+        b"<?xml version='1.0' encoding='no-such'?><a/>",
+        b"<a>\xff</a>",
+    ],
+)
+def test_what_cannot_or_must_not_be_read_is_refused_by_name(content: bytes) -> None:
+    for read in (parse, in_utf8):
+        with pytest.raises(XmlFaultError, match=r"^the source") as caught:
+            read(content, what="the source", code="source_xml")
+        assert caught.value.code == "source_xml"
+
+
+def test_a_fault_says_where() -> None:
+    with pytest.raises(XmlFaultError) as caught:
+        parse(b"<a>\n  <b></c>\n</a>", what="order.xml", code="x")
+    assert str(caught.value) == "order.xml, line 2, column 10: Opening and ending tag mismatch: b line 2 and c"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "iso-8859-1", "windows-1252"])
+def test_xml_of_any_encoding_comes_out_in_utf8(encoding: str) -> None:
+    declared = "utf-8" if encoding == "utf-8-sig" else encoding
+    content = f'<?xml version="1.0"\n encoding="{declared}"?>\n<a>Söhne</a>'.encode(encoding)
+    assert b"\n<a>S\xc3\xb6hne</a>" in in_utf8(content, what="a", code="x")
+    assert text_of(content, parse(content, what="a", code="x")) == "\n\n<a>Söhne</a>"
