@@ -2,7 +2,7 @@
 
     <workbook>
       <sheet name="Orders" index="1">
-        <row index="2"><cell ref="A2" col="1" type="string">4711</cell><cell ref="B2" col="2" type="number">48</cell></row>
+        <row index="2"><cell ref="A2" col="1" type="string">4711</cell><cell ref="B2" col="2" …>48</cell></row>
       </sheet>
     </workbook>
 
@@ -11,10 +11,12 @@ as in XML Schema, numbers without an exponent, whole ones without a point. Empty
 cannot hold becomes U+FFFD.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from io import BytesIO
+from types import MappingProxyType
+from typing import Any
 
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
@@ -36,20 +38,9 @@ def to_xml(payload: bytes) -> bytes:
         check(payload)
     elif not payload.startswith(_COMPOUND_FILE):
         raise ConversionError("spreadsheet_syntax", "the file is neither .xlsx, .xlsm nor .xls")
-    out = ['<?xml version="1.0" encoding="UTF-8"?>\n<workbook>\n']
     try:
         with CalamineWorkbook.from_filelike(BytesIO(payload)) as workbook:
-            cells = 0
-            for index, name in enumerate(workbook.sheet_names):
-                out.append(f'<sheet name="{attribute(ILLEGAL.sub(chr(0xFFFD), name))}" index="{index + 1}">\n')
-                for row, count in _rows(workbook.get_sheet_by_index(index)):
-                    cells += count
-                    if cells > MOST_CELLS:
-                        raise ConversionError(
-                            "spreadsheet_too_large", f"more than {MOST_CELLS} cells are filled; split it"
-                        )
-                    out.append(row)
-                out.append("</sheet>\n")
+            body = "".join(_sheets(workbook))
     except (CalamineError, OSError, ValueError) as error:
         raise ConversionError("spreadsheet_syntax", f"the workbook cannot be read: {error}") from None
     except BaseException as error:
@@ -57,20 +48,34 @@ def to_xml(payload: bytes) -> bytes:
         if type(error).__name__ != "PanicException":
             raise
         raise ConversionError("spreadsheet_syntax", f"the workbook cannot be read: {error}") from None
-    out.append("</workbook>\n")
-    return "".join(out).encode()
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<workbook>\n{body}</workbook>\n'.encode()
+
+
+def _sheets(workbook: CalamineWorkbook) -> Iterator[str]:
+    cells = 0
+    for index, name in enumerate(workbook.sheet_names):
+        yield f'<sheet name="{attribute(_legal(name))}" index="{index + 1}">\n'
+        for row, count in _rows(workbook.get_sheet_by_index(index)):
+            cells += count
+            if cells > MOST_CELLS:
+                raise ConversionError("spreadsheet_too_large", f"more than {MOST_CELLS} cells are filled; split it")
+            yield row
+        yield "</sheet>\n"
 
 
 def _rows(sheet: CalamineSheet) -> Iterator[tuple[str, int]]:
-    """Yield each row that has cells, and their number. The library gives all rows, and the columns from the first used."""
+    """Yield each row that has cells, and their number.
+
+    The library gives all rows, but the columns only from the first that is used.
+    """
     if sheet.start is None:
         return
     first = sheet.start[1]
-    letters = [_letters(first + column) for column in range(sheet.width)]
+    columns = [(_letters(column), column + 1) for column in range(first, first + sheet.width)]
     for index, values in enumerate(sheet.iter_rows(), 1):
         cells = [
-            f'<cell ref="{letters[column]}{index}" col="{first + column + 1}" {_written(value)}</cell>'
-            for column, value in enumerate(values)
+            f'<cell ref="{letters}{index}" col="{number}" {_WRITTEN[type(value)](value)}</cell>'
+            for (letters, number), value in zip(columns, values, strict=True)
             if value != ""
         ]
         if cells:
@@ -78,7 +83,7 @@ def _rows(sheet: CalamineSheet) -> Iterator[tuple[str, int]]:
 
 
 def _letters(column: int) -> str:
-    """Return the name of a column, counted from 0: A … Z, AA …"""
+    """Return the name of a column, counted from 0: A to Z, then AA."""
     name = ""
     column += 1
     while column:
@@ -87,24 +92,32 @@ def _letters(column: int) -> str:
     return name
 
 
-def _written(value: str | float | bool | datetime | date | time | timedelta) -> str:  # noqa: FBT001 - a cell's value
-    """Return the type's attribute and the text."""
-    match value:
-        case str():
-            return f'type="string">{content(ILLEGAL.sub(chr(0xFFFD), value))}'
-        case bool():
-            return f'type="boolean">{"true" if value else "false"}'
-        case float() | int():
-            return f'type="number">{int(value) if abs(value) < _WHOLE and value == int(value) else _plain(value)}'
-        case datetime():
-            return f'type="dateTime">{value.isoformat()}'
-        case date():
-            return f'type="date">{value.isoformat()}'
-        case time():
-            return f'type="time">{value.isoformat()}'
-        case timedelta():
-            return f'type="duration">{"-" if value < timedelta() else ""}PT{_plain(abs(value).total_seconds())}S'
+def _legal(text: str) -> str:
+    return ILLEGAL.sub("\ufffd", text)
+
+
+def _number(value: float) -> str:
+    return f'type="number">{int(value) if abs(value) < _WHOLE and value == int(value) else _plain(value)}'
+
+
+def _duration(value: timedelta) -> str:
+    return f'type="duration">{"-" if value < timedelta() else ""}PT{_plain(abs(value).total_seconds())}S'
 
 
 def _plain(number: float) -> str:
     return f"{Decimal(repr(number)):f}"
+
+
+_WRITTEN: Mapping[type, Callable[[Any], str]] = MappingProxyType(
+    {
+        str: lambda value: f'type="string">{content(_legal(value))}',
+        bool: lambda value: f'type="boolean">{"true" if value else "false"}',
+        int: _number,
+        float: _number,
+        datetime: lambda value: f'type="dateTime">{value.isoformat()}',
+        date: lambda value: f'type="date">{value.isoformat()}',
+        time: lambda value: f'type="time">{value.isoformat()}',
+        timedelta: _duration,
+    }
+)
+"""The type of a cell's value → the attribute that says it, and the text."""

@@ -1,8 +1,8 @@
 """What a spreadsheet's zip would take, measured before anything opens it.
 
-A library allocates a sheet as a rectangle around its filled cells, so that two cells in opposite corners are 17 thousand
-million; and a megabyte of zip can hold gigabytes. Sizes that the zip states are not believed: everything is inflated here
-once, a piece at a time.
+A library allocates a sheet as a rectangle around its filled cells, so that two cells in opposite corners are 17
+thousand million; and a megabyte of zip can hold gigabytes. Sizes that the zip states are not believed: everything is
+inflated here once, up to a bound.
 """
 
 import re
@@ -21,9 +21,6 @@ _LOCAL_HEADER = 30
 _NAME_LENGTH = slice(26, 28)
 _EXTRA_LENGTH = slice(28, 30)
 _REFERENCE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]{0,3})([0-9]{1,10})["']""")
-_CELL = re.compile(rb"<(?:\w+:)?c[\s/>]")
-_ROW = re.compile(rb"<(?:\w+:)?row[\s/>]")
-_COLUMNS = 16_384
 
 
 def check(payload: bytes) -> None:
@@ -68,19 +65,25 @@ def _check_area(content: bytes, name: str) -> None:
     references = _REFERENCE.findall(content)
     if not references and b"sheetData" not in content:
         return
-    columns = {_number(letters) for letters, _ in references if letters} or {1}
+    columns = {_number(letters) for letters in {letters for letters, _ in references if letters}} or {1}
     rows = {int(digits) for digits in {digits for _, digits in references}} or {1}
     width, height = max(columns) - min(columns) + 1, max(rows) - min(rows) + 1
-    cells, row_count = len(_CELL.findall(content)), len(_ROW.findall(content))
-    if len(references) < cells + row_count:
+    missing = _elements(content, b"c") - _elements(content, b"co") + _elements(content, b"row") - len(references)
+    if missing > 0:
         # What has no reference stands next to what is before it; how far that leads, the counts bound.
-        width, height = max(width, min(cells, _COLUMNS)), max(height, row_count)
+        width += min(missing, max(_elements(row, b"c") for row in content.split(b"row")))
+        height += min(missing, _elements(content, b"row"))
     if width * height > MOST_AREA:
         raise ConversionError(
             "spreadsheet_too_large",
             f"{name}: the cells span {height} rows and {width} columns, more than {MOST_AREA} cells; "
             "remove what stands far out",
         )
+
+
+def _elements(content: bytes, name: bytes) -> int:
+    """Count the elements whose names begin so, with and without a namespace prefix."""
+    return content.count(b"<" + name) + content.count(b":" + name)
 
 
 def _number(letters: bytes) -> int:

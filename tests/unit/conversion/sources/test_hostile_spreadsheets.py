@@ -1,0 +1,63 @@
+"""Workbooks that would take more memory than a machine has are refused before they are opened."""
+
+import zipfile
+from io import BytesIO
+
+import pytest
+
+from reconciler.conversion.sources import spreadsheet_package, to_xml
+from reconciler.errors import ConversionError
+
+SHEET = (
+    '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{}</sheetData></worksheet>'
+)
+
+
+def _package(sheet: str, *, claimed_size: int | None = None) -> bytes:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", sheet)
+    content = buffer.getvalue()
+    if claimed_size is None:
+        return content
+    return content.replace(len(sheet.encode()).to_bytes(4, "little"), claimed_size.to_bytes(4, "little"))
+
+
+def _code(payload: bytes) -> str:
+    with pytest.raises(ConversionError) as refused:
+        to_xml(payload, file_name="a.xlsx")
+    return refused.value.code
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        '<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row>',
+        "<row r='1'><c r='A1'/></row><row r='1048576'><c r = 'XFD1048576'/></row>",
+        '<x:row r="1"><x:c r="A1"/></x:row><x:row r="1048576"><x:c r="XFD1048576"/></x:row>',
+        "<row><c/></row>" * 3000 + "<row>" + "<c/>" * 3000 + "</row>",
+    ],
+)
+def test_a_sheet_from_corner_to_corner(rows: str) -> None:
+    assert _code(_package(SHEET.format(rows))) == "spreadsheet_too_large"
+
+
+@pytest.mark.parametrize("claimed_size", [None, 100])
+def test_a_bomb_whatever_size_it_states(monkeypatch: pytest.MonkeyPatch, claimed_size: int | None) -> None:
+    monkeypatch.setattr(spreadsheet_package, "MOST_INFLATED", 100_000)
+    assert _code(_package(SHEET.format(" " * 200_000), claimed_size=claimed_size)) == "spreadsheet_too_large"
+
+
+def test_too_many_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spreadsheet_package, "MOST_PARTS", 0)
+    assert _code(_package(SHEET)) == "spreadsheet_too_large"
+
+
+def test_a_damaged_part() -> None:
+    package = bytearray(_package(SHEET.format('<row r="1"><c r="A1"/></row>' * 50)))
+    package[80:120] = b"\xff" * 40
+    assert _code(bytes(package)) == "spreadsheet_syntax"
+
+
+def test_a_zip_that_is_no_workbook() -> None:
+    assert _code(_package(SHEET.format(""))) == "spreadsheet_syntax"
