@@ -20,8 +20,6 @@ import reconciler
 from reconciler.conversion.frames import BrokenConversationError, Message, read, write
 from reconciler.errors import ConversionError
 
-_EXIT_SECONDS = 2
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -89,7 +87,7 @@ class Workers:
         except BaseException:
             # Whatever interrupted the exchange, the worker may still wait in the midst of it.
             if worker is not None:
-                worker.kill()
+                worker.end()
             raise
         finally:
             self._idle.put(self._successor(worker))
@@ -131,9 +129,10 @@ class _Worker:
         self._limits = limits
         self._left = limits.conversions
         self._timed_out = False
-        command = [sys.executable, "-P", "-s", "-m", "reconciler.conversion.worker_process"]
-        # Nothing of the gateway's environment, where its keys may be; only where this package is.
-        environment = {"PYTHONPATH": str(Path(reconciler.__file__).parents[1]), "LC_ALL": "C.UTF-8"}
+        command = [sys.executable, "-P", "-m", "reconciler.conversion.worker_process"]
+        # Nothing of the gateway's environment, where its keys may be; only where its modules are.
+        modules = [*filter(os.path.isabs, sys.path), str(Path(reconciler.__file__).parents[1])]
+        environment = {"PYTHONPATH": os.pathsep.join(modules), "LC_ALL": "C.UTF-8"}
         self._process = subprocess.Popen(  # noqa: S603 - our own module, started by this interpreter
             command,
             stdin=subprocess.PIPE,
@@ -178,21 +177,15 @@ class _Worker:
         finally:
             alarm.cancel()
 
-    def kill(self) -> None:
-        """End the process now."""
+    def end(self) -> None:
+        """End the process now, and free its pipes."""
+        # First the process: a thread that reads from it holds the pipe until then.
         self._process.kill()
         self._process.wait()
-
-    def end(self) -> None:
-        """End the process, gently where it listens, and free its pipes."""
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 with suppress(OSError):
                     stream.close()
-        try:
-            self._process.wait(_EXIT_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
 
     def _time_out(self) -> None:
         self._timed_out = True

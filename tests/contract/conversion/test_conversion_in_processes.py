@@ -1,6 +1,7 @@
 """Conversions through worker processes: what they make, and that nothing hostile gets out of one."""
 
 import os
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -322,13 +323,50 @@ def test_after_close_nothing_is_converted(files: Files) -> None:
     assert caught.value.code == "conversion_killed"
 
 
-def test_the_gateway_s_environment_is_not_the_worker_s(
-    files: Files, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_close_ends_what_still_runs(files: Files) -> None:
+    converter = Converter(files)
+    out(converter, files.stylesheet("<envelope/>"))
+    endless = files.add("map.xsl", (CASES / "hostile" / "killed" / "endless-loop.xsl").read_text())
+    caught: list[str] = []
+
+    def hostile() -> None:
+        try:
+            out(converter, endless)
+        except ConversionError as error:
+            caught.append(error.code)
+
+    thread = threading.Thread(target=hostile)
+    thread.start()
+    while not processor_time(*children()):
+        thread.join(0.01)
+    converter.close()
+    thread.join()
+    assert caught == ["conversion_killed"]
+
+
+def children() -> list[Path]:
+    """Return the processes that this thread started, and those of other threads, as folders of /proc."""
+    tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
+    return [Path("/proc", child) for task in tasks for child in (task / "children").read_text().split()]
+
+
+def processor_time(*processes: Path) -> bool:
+    """Say whether some process has used half a second of processor time, which none does that only starts."""
+    ticks = [sum(map(int, (process / "stat").read_text().rpartition(")")[2].split()[11:13])) for process in processes]
+    return max(ticks, default=0) > os.sysconf("SC_CLK_TCK") / 2
+
+
+def test_a_worker_has_neither_the_gateway_s_environment_nor_its_network(
+    files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RECONCILER_KEY", "stolen")
+    before = set(children())
     with Converter(files) as converter:
         out(converter, files.stylesheet("<envelope/>"))
-        children = Path(f"/proc/{os.getpid()}/task/{threading.get_native_id()}/children").read_text().split()
-        environments = [Path(f"/proc/{child}/environ").read_bytes() for child in children]
-    assert environments
-    assert not any(b"stolen" in environment for environment in environments)
+        (worker,) = set(children()) - before
+        environment = (worker / "environ").read_bytes()
+        networks = [(process / "ns" / "net").readlink() for process in (worker, Path("/proc/self"))]
+    assert environment
+    assert b"stolen" not in environment
+    permitted = subprocess.run(["unshare", "--net", "true"], check=False, capture_output=True).returncode == 0
+    assert (networks[0] != networks[1]) or not permitted
