@@ -8,7 +8,7 @@ default. `fn:xml-to-json` turns the result back.
 import json
 from collections.abc import Iterator
 
-from reconciler.conversion.sources.xml_text import ILLEGAL, MOST_TEXT, attribute, content
+from reconciler.conversion.sources.xml_text import MOST_TEXT, attribute, content
 from reconciler.errors import ConversionError
 
 NAMESPACE = "http://www.w3.org/2005/xpath-functions"
@@ -55,7 +55,7 @@ def _written(value: object, attributes: str, levels: int) -> Iterator[str]:
         case _Map():
             yield f"<map{attributes}>"
             for key, member in value:
-                yield from _written(member, f' key="{attribute(_legal(key))}"', levels - 1)
+                yield from _written(member, f' key="{attribute(_bounded(key))}"', levels - 1)
             yield "</map>"
         case list():
             yield f"<array{attributes}>"
@@ -65,14 +65,14 @@ def _written(value: object, attributes: str, levels: int) -> Iterator[str]:
         case _Number():
             yield f"<number{attributes}>{value}</number>"
         case str():
-            yield f"<string{attributes}>{content(_legal(value))}</string>"
+            yield f"<string{attributes}>{content(_bounded(value))}</string>"
         case bool():
             yield f"<boolean{attributes}>{'true' if value else 'false'}</boolean>"
         case _:
             yield f"<null{attributes}/>"
 
 
-def _legal(text: str) -> str:
+def _bounded(text: str) -> str:
     if len(text) > MOST_TEXT:
         raise ConversionError("json_syntax", f"a text of {len(text)} characters is longer than {MOST_TEXT}")
-    return ILLEGAL.sub("\ufffd", text)
+    return text

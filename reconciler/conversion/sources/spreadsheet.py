@@ -21,7 +21,7 @@ from typing import Any
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from reconciler.conversion.sources.spreadsheet_package import check
-from reconciler.conversion.sources.xml_text import ILLEGAL, attribute, content
+from reconciler.conversion.sources.xml_text import attribute, content
 from reconciler.errors import ConversionError
 
 MOST_CELLS = 1_000_000
@@ -54,7 +54,7 @@ def to_xml(payload: bytes) -> bytes:
 def _sheets(workbook: CalamineWorkbook) -> Iterator[str]:
     cells = 0
     for index, name in enumerate(workbook.sheet_names):
-        yield f'<sheet name="{attribute(_legal(name))}" index="{index + 1}">\n'
+        yield f'<sheet name="{attribute(name)}" index="{index + 1}">\n'
         for row, count in _rows(workbook.get_sheet_by_index(index)):
             cells += count
             if cells > MOST_CELLS:
@@ -71,11 +71,13 @@ def _rows(sheet: CalamineSheet) -> Iterator[tuple[str, int]]:
     if sheet.start is None:
         return
     first = sheet.start[1]
-    columns = [(_letters(column), column + 1) for column in range(first, first + sheet.width)]
+    columns = range(first, first + sheet.width)
+    begins = [f'<cell ref="{_letters(column)}' for column in columns]
+    middles = [f'" col="{column + 1}" ' for column in columns]
     for index, values in enumerate(sheet.iter_rows(), 1):
         cells = [
-            f'<cell ref="{letters}{index}" col="{number}" {_WRITTEN[type(value)](value)}</cell>'
-            for (letters, number), value in zip(columns, values, strict=True)
+            f"{begin}{index}{middle}{_WRITTEN[type(value)](value)}</cell>"
+            for begin, middle, value in zip(begins, middles, values, strict=True)
             if value != ""
         ]
         if cells:
@@ -92,10 +94,6 @@ def _letters(column: int) -> str:
     return name
 
 
-def _legal(text: str) -> str:
-    return ILLEGAL.sub("\ufffd", text)
-
-
 def _number(value: float) -> str:
     return f'type="number">{int(value) if abs(value) < _WHOLE and value == int(value) else _plain(value)}'
 
@@ -110,7 +108,7 @@ def _plain(number: float) -> str:
 
 _WRITTEN: Mapping[type, Callable[[Any], str]] = MappingProxyType(
     {
-        str: lambda value: f'type="string">{content(_legal(value))}',
+        str: lambda value: f'type="string">{content(value)}',
         bool: lambda value: f'type="boolean">{"true" if value else "false"}',
         int: _number,
         float: _number,
