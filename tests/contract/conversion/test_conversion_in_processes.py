@@ -4,6 +4,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -345,9 +346,13 @@ def test_close_ends_what_still_runs(files: Files) -> None:
 
 
 def children() -> list[Path]:
-    """Return the processes that this thread started, and those of other threads, as folders of /proc."""
-    tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
-    return [Path("/proc", child) for task in tasks for child in (task / "children").read_text().split()]
+    """Return the processes that this one started, as folders of /proc."""
+    found: list[Path] = []
+    for task in Path(f"/proc/{os.getpid()}/task").iterdir():
+        # A thread, such as a conversion's alarm, may end meanwhile.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found += (Path("/proc", child) for child in (task / "children").read_text().split())
+    return found
 
 
 def processor_time(*processes: Path) -> bool:
