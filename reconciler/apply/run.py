@@ -1,7 +1,6 @@
 """Making a plan true: one transaction, all or nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import assert_never
 
 from sqlalchemy import Connection
@@ -11,18 +10,10 @@ from reconciler.apply.steps import DropCredential, DropResource, GenerateCredent
 from reconciler.errors import NotFoundError, PlanRefusedError
 from reconciler.model.credential import Credential
 from reconciler.model.key import Key
-from reconciler.plan.plan import Plan
+from reconciler.plan.plan import Applied, Plan
 from reconciler.store import configuration, credentials
 from reconciler.store.credentials import Generated
 from reconciler.store.database import Store
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What applying did: the revision that is live now, and the credentials that were generated."""
-
-    revision: int
-    generated: tuple[Key, ...]
 
 
 def run(store: Store, plan: Plan, files: Mapping[str, bytes], *, actor: str) -> Applied:

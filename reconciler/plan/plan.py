@@ -103,6 +103,14 @@ class Plan:
         return plan
 
 
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What applying did: the revision that is live now, and the credentials that were generated."""
+
+    revision: int
+    generated: tuple[Key, ...]
+
+
 def generated_by(change: Change) -> Credential | None:
     """Return the credential whose secret a change makes: one that is new, of another kind, or asked for again.
 

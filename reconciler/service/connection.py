@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from reconciler.desired.gateway import GatewaySettings
 from reconciler.jobs.directory import Snapshot
+from reconciler.live.views import ConnectionDetails
 from reconciler.model.credential import Secret
 from reconciler.model.key import SFTP_HOST_KEY, Key
 from reconciler.protocols.as2 import settings as as2
 from reconciler.protocols.sftp import settings as sftp
-from reconciler.service.views import ConnectionDetails
 
 
 def connection_details(snapshot: Snapshot, gateway: GatewaySettings, mailbox: Key) -> ConnectionDetails | None:

@@ -1,78 +1,13 @@
-"""What commands and pages show of the live side: addresses instead of UUIDs, nothing secret unless asked for."""
+"""Rows of the store as what commands and pages show."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
-from reconciler.model.credential import Secret
-from reconciler.model.key import Key
-from reconciler.model.state import Resource
+from reconciler.live.views import EnvelopeEvent, EnvelopeView, LogRecord
 from reconciler.store.conversions import Conversion
 from reconciler.store.envelopes import Arrival, Event, StoredEnvelope
 from reconciler.store.posts import StoredPost
-
-
-@dataclass(frozen=True, slots=True)
-class LiveResource:
-    """A live resource; `uuid` is a mailbox's."""
-
-    key: Key
-    resource: Resource
-    uuid: UUID | None
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionDetails:
-    """What a partner's admin needs in order to connect, by name, in the order in which people read it."""
-
-    mailbox: Key
-    values: Mapping[str, str | Secret]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogRecord:
-    """A record of the conversion log; `delivery` says how far the post of its output is, where it is posted."""
-
-    uuid: UUID
-    created_at: datetime
-    changed_at: datetime
-    status: str
-    direction: str
-    mailbox: str
-    rule: str | None
-    file_name: str
-    error_code: str
-    error: str
-    envelopes: Sequence[UUID]
-    messages: Sequence[str]
-    delivery: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvelopeEvent:
-    """Something that happened to an envelope."""
-
-    at: datetime
-    what: str
-    mailbox: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvelopeView:
-    """An envelope as people read it."""
-
-    uuid: UUID
-    template: str
-    status: str
-    reason: str
-    subject: str
-    sender: str
-    recipients: Sequence[str]
-    created_at: datetime
-    events: Sequence[EnvelopeEvent] = ()
 
 
 class Names(Protocol):

@@ -5,26 +5,21 @@ from pathlib import Path
 from typing import Literal, Self
 from uuid import UUID
 
-from reconciler.apply.run import Applied, rotate, run
+from reconciler.apply.run import rotate, run
 from reconciler.conversion.compiler import ContentCompiler
 from reconciler.desired.load import Desired, Project, find_root, load, load_project
 from reconciler.errors import NotFoundError
 from reconciler.jobs import closing, reprocessing
 from reconciler.jobs.acceptance import accept
 from reconciler.jobs.directory import Directory, Snapshot
+from reconciler.live.port import LiveState
 from reconciler.live.store_live import StoreLive
+from reconciler.live.views import ConnectionDetails, EnvelopeView, LiveResource, LogRecord
 from reconciler.model.key import Key, Kind
 from reconciler.model.state import State
-from reconciler.plan.plan import Plan, build
+from reconciler.plan.plan import Applied, Plan, build
 from reconciler.service.connection import connection_details
-from reconciler.service.views import (
-    ConnectionDetails,
-    EnvelopeView,
-    LiveResource,
-    LogRecord,
-    envelope_view,
-    log_record,
-)
+from reconciler.service.views import envelope_view, log_record
 from reconciler.service.wiring import PROTOCOLS
 from reconciler.store import conversions, envelopes, posts
 from reconciler.store.conversions import ConversionStatus
@@ -68,10 +63,12 @@ class Workspace:
 
     def plan(self, desired: Desired) -> Plan:
         """Return the plan that makes the live side what is desired."""
-        if self._is_untouched():
-            return build(State(), 0, desired.state)
-        live = StoreLive(self.store).read()
+        live = self.read()
         return build(live.state, live.revision, desired.state)
+
+    def read(self) -> LiveState:
+        """Return everything that is live, as of one moment."""
+        return LiveState(State(), 0) if self._is_untouched() else StoreLive(self.store).read()
 
     def _is_untouched(self) -> bool:
         """Say whether there is no live side yet; planning then writes nothing, not even an empty database."""

@@ -8,8 +8,8 @@ import paramiko
 
 from reconciler.cli import terminal
 from reconciler.cli.demo.stage import Stage, StepError, await_that
+from reconciler.live.views import EnvelopeView, LogRecord
 from reconciler.plan.render import text
-from reconciler.service.views import EnvelopeView, LogRecord
 
 ACME = "accounts.acme.mailboxes.orders"
 GLOBEX = "accounts.globex.mailboxes"

@@ -9,20 +9,19 @@ from uuid import UUID
 import pytest
 from click.testing import CliRunner, Result
 
-from reconciler.apply.run import Applied
 from reconciler.cli import credentials, envelope, log, plan, show
 from reconciler.cli.main import main
 from reconciler.desired.gateway import GatewaySettings
 from reconciler.desired.load import Desired, Project
 from reconciler.errors import ConfigurationError, NotFoundError, Position, Problem
+from reconciler.live.views import ConnectionDetails, EnvelopeEvent, EnvelopeView, LiveResource, LogRecord
 from reconciler.model.account import Account
 from reconciler.model.credential import Credential, CredentialKind, Secret
 from reconciler.model.integration import Integration
 from reconciler.model.key import Key
 from reconciler.model.mailbox import Mailbox
 from reconciler.model.state import State
-from reconciler.plan.plan import Plan, build
-from reconciler.service.views import ConnectionDetails, EnvelopeEvent, EnvelopeView, LiveResource, LogRecord
+from reconciler.plan.plan import Applied, Plan, build
 
 ACME = Key.of_account("acme")
 ORDERS = ACME.mailbox("orders")
