@@ -102,7 +102,8 @@ class Converter:
     """Runs conversions in worker processes. Thread-safe; as many run at a time as there are workers.
 
     Every method raises ConversionError: with the map's or the file's own fault, or with `conversion_timeout` or
-    `conversion_killed` when the worker had to be ended; the next conversion is not affected.
+    `conversion_killed` when the worker had to be ended; the next conversion is not affected. What `content` and the
+    lookups raise besides comes through.
     """
 
     def __init__(self, content: ContentReader, *, workers: int = 1, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen

@@ -1,5 +1,6 @@
 """A Schematron schema as one tree: includes put in, abstract patterns and rules written out (ISO/IEC 19757-3, 6)."""
 
+import re
 from copy import deepcopy
 
 from lxml import etree
@@ -112,11 +113,10 @@ def _instantiate_patterns(root: etree._Element) -> None:
 
 
 def _put_parameters(element: etree._Element, values: dict[str, str]) -> None:
-    for attribute in _WITH_PARAMETERS & set(map(str, element.keys())):
-        text = element.get(attribute, "")
-        # $codes must not be taken for $code.
-        for name in sorted(values, key=len, reverse=True):
-            text = text.replace(name, values[name])
+    # The longest first: $codes must not be taken for $code. In one pass: a value is not searched for parameters again.
+    names = "|".join(re.escape(name) for name in sorted(values, key=len, reverse=True))
+    for attribute in _WITH_PARAMETERS & set(map(str, element.keys())) if values else ():
+        text = re.sub(names, lambda found: values[found.group()], element.get(attribute, ""))
         element.set(attribute, text)
 
 

@@ -176,6 +176,6 @@ def _schematron_finding(failure: etree._Element) -> Finding:
     text = " ".join("".join(map(str, failure.itertext())).split()) or f"not as the test says: {test}"
     return Finding(
         failure.get("location", ""),
-        f"[{name}] {text}" if name else text,
+        f"[{name}] {text}" if name and name not in text else text,
         severity_is_failure(failure.get("severity", "")),
     )
