@@ -5,6 +5,6 @@
                 exclude-result-prefixes="#all">
 
   <xsl:template match="/">
-    <xsl:result-document href="file:///tmp/x"><a/></xsl:result-document>
+    <xsl:result-document href="other.xml"><a/></xsl:result-document>
   </xsl:template>
 </xsl:stylesheet>
