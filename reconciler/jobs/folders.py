@@ -1,12 +1,15 @@
 """The folders of mailboxes, kept in the store: what the SFTP server sees, each change one transaction."""
 
-from collections.abc import Callable, Generator
+import logging
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 from uuid import UUID
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
-from reconciler.errors import Refusal, RefusedError
+from reconciler.errors import ReconcilerError, Refusal, RefusedError
 from reconciler.jobs import error_folder
 from reconciler.jobs.acceptance import place
 from reconciler.jobs.reprocessing import convert_again
@@ -16,6 +19,8 @@ from reconciler.store import conversions, files, receipts
 from reconciler.store.blobs import Spool
 from reconciler.store.database import Store
 from reconciler.store.files import StoredFile
+
+_log = logging.getLogger(__name__)
 
 
 class StoreFolders:
@@ -29,7 +34,7 @@ class StoreFolders:
         """Yield the files of a folder in the order of their names, a page at a time."""
         after = ""
         while True:
-            with self._store.read() as connection:
+            with _refusing(), self._store.read() as connection:
                 page = files.page(connection, mailbox, folder, after)
             if not page:
                 return
@@ -38,18 +43,18 @@ class StoreFolders:
 
     def find(self, mailbox: UUID, folder: str, name: str) -> Entry | None:
         """Return a file's entry, or None."""
-        with self._store.read() as connection:
+        with _refusing(), self._store.read() as connection:
             found = files.find(connection, mailbox, folder, name)
         return None if found is None else _entry(found)
 
     def open(self, mailbox: UUID, folder: str, name: str) -> BinaryIO:
         """Open a file's bytes."""
-        with self._store.read() as connection:
+        with _refusing(), self._store.read() as connection:
             return self._store.blobs.open(connection, _existing(connection, mailbox, folder, name).sha256)
 
     def upload(self, mailbox: UUID, folder: str, name: str, *, exclusive: bool, keep: bool) -> Upload:
         """Begin a file."""
-        with self._store.read() as connection:
+        with _refusing(), self._store.read() as connection:
             found = files.find(connection, mailbox, folder, name)
             if found is not None and exclusive:
                 raise _taken(name)
@@ -61,7 +66,7 @@ class StoreFolders:
 
     def rename(self, mailbox: UUID, source: tuple[str, str], target: tuple[str, str], *, replace: bool) -> None:
         """Move a file; out of `error/` it runs again, and under its final name an upload begins to count."""
-        with self._store.write() as tx:
+        with _refusing(), self._store.write() as tx:
             file = _existing(tx, mailbox, *source)
             if source == target:
                 return
@@ -76,14 +81,14 @@ class StoreFolders:
 
     def remove(self, mailbox: UUID, folder: str, name: str) -> None:
         """Remove a file; one that has not been processed yet is withdrawn."""
-        with self._store.write() as tx:
+        with _refusing(), self._store.write() as tx:
             _existing(tx, mailbox, folder, name)
             _withdraw_and_remove(tx, mailbox, folder, name)
 
     def commit(self, upload: "_StoreUpload") -> None:
         """Make an upload durable, visible and a job. Raises RefusedError when its name was taken in the meantime."""
         sealed = upload.spool.seal()
-        with self._store.write() as tx:
+        with _refusing(), self._store.write() as tx:
             taken = files.find(tx, upload.mailbox, upload.folder, upload.name)
             if taken is not None and upload.exclusive:
                 raise _taken(upload.name)
@@ -123,6 +128,18 @@ class _StoreUpload:
 
     def abort(self) -> None:
         self.spool.discard()
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Tell a partner in its own words what goes wrong in the store, such as a database that is locked or full."""
+    try:
+        yield
+    except RefusedError:
+        raise
+    except (SQLAlchemyError, ReconcilerError) as error:
+        _log.exception("the store failed")
+        raise RefusedError(Refusal.UNAVAILABLE, "the gateway cannot reach its store now; try again later") from error
 
 
 def _entry(file: StoredFile) -> Entry:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from paramiko import SFTPClient, Transport
 
+from reconciler.jobs.folders import StoreFolders
 from reconciler.model.credential import Secret
 from reconciler.model.key import Key
 from reconciler.model.noun import Json
@@ -22,6 +23,7 @@ from reconciler.protocols.protocol import LiveCredential, Partner
 from reconciler.protocols.sftp.connection import Limits
 from reconciler.protocols.sftp.folders import Entry, Folders, Upload
 from reconciler.protocols.sftp.server import SftpServer
+from reconciler.store.database import Store
 from tests.contract.sftp.memory_folders import MemoryFolders
 
 
@@ -38,7 +40,19 @@ def in_memory(folder: Path) -> Iterator[Shelves]:
     yield Shelves(MemoryFolders(), (uuid4(), uuid4()))
 
 
-IMPLEMENTATIONS: Mapping[str, Callable[[Path], AbstractContextManager[Shelves]]] = {"memory": in_memory}
+@contextmanager
+def in_store(folder: Path) -> Iterator[Shelves]:
+    store = Store(folder / "state")
+    try:
+        yield Shelves(StoreFolders(store, lambda: None), (uuid4(), uuid4()))
+    finally:
+        store.close()
+
+
+IMPLEMENTATIONS: Mapping[str, Callable[[Path], AbstractContextManager[Shelves]]] = {
+    "memory": in_memory,
+    "store": in_store,
+}
 """Whoever keeps the files passes this suite: add it here, given an empty folder of its own."""
 
 

@@ -52,7 +52,7 @@ class MemoryFolders:
     def upload(self, mailbox: UUID, folder: str, name: str, *, exclusive: bool, keep: bool) -> "MemoryUpload":
         place = (mailbox, folder, name)
         if exclusive and place in self.files:
-            raise RefusedError(Refusal.ALREADY_EXISTS, f"{name} is there already")
+            raise RefusedError(Refusal.ALREADY_EXISTS, f"{name} exists already")
         upload = MemoryUpload(self, place, exclusive, self.files[place][0] if keep and place in self.files else b"")
         self.uploads.add(upload)
         return upload
@@ -61,7 +61,7 @@ class MemoryFolders:
         with self._lock:
             self.before_commit()
             if upload.exclusive and upload.place in self.files:
-                raise RefusedError(Refusal.ALREADY_EXISTS, f"{upload.place[2]} is there already")
+                raise RefusedError(Refusal.ALREADY_EXISTS, f"{upload.place[2]} exists already")
             self.put(*upload.place, content)
             self.commits.append(upload.place[1:])
 
@@ -69,7 +69,7 @@ class MemoryFolders:
         with self._lock:
             found = self._there((mailbox, *source))
             if not replace and (mailbox, *target) in self.files:
-                raise RefusedError(Refusal.ALREADY_EXISTS, f"{target[1]} is there already")
+                raise RefusedError(Refusal.ALREADY_EXISTS, f"{target[1]} exists already")
             self.files[mailbox, *target] = found
             del self.files[mailbox, *source]
 
