@@ -168,6 +168,7 @@ def _record(tx: Connection, stored: StoredPost, now: datetime) -> Conversion:
         arrival=arrival.uuid,
         envelopes=[stored.envelope],
         file_name=stored.file_name,
+        subject=stored.subject,
         input=stored.sha256,
         output=stored.sha256,
     )

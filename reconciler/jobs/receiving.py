@@ -64,6 +64,7 @@ class Case:
             arrival=self.arrival.uuid,
             envelopes=[self.row.uuid],
             file_name=file_name,
+            subject=self.row.subject,
             input=self.row.sha256,
         )
 

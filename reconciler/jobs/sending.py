@@ -189,6 +189,7 @@ def _record(receipt: Receipt, outcome: _Outcome, batch: Batch, now: datetime) ->
         receipt=receipt.uuid,
         envelopes=[uuid for uuid, _ in outcome.envelopes],
         file_name=receipt.name,
+        subject="; ".join(envelope.subject for _, envelope in outcome.envelopes),
         error_code=outcome.error.code if outcome.error else "",
         error=str(outcome.error) if outcome.error else "",
         input=receipt.sha256,

@@ -39,6 +39,7 @@ class LogRecord:
     mailbox: str
     rule: str | None
     file_name: str
+    subject: str = ""
     error_code: str
     error: str
     envelopes: Sequence[UUID]

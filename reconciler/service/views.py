@@ -29,6 +29,7 @@ def log_record(record: Conversion, name: Names, post: StoredPost | None = None) 
         mailbox=name(record.mailbox),
         rule=record.rule,
         file_name=record.file_name,
+        subject=record.subject,
         error_code=record.error_code,
         error=record.error,
         envelopes=record.envelopes,

@@ -22,9 +22,9 @@ from reconciler.service.connection import connection_details
 from reconciler.service.views import envelope_view, log_record
 from reconciler.service.wiring import PROTOCOLS
 from reconciler.store import conversions, envelopes, posts
-from reconciler.store.conversions import ConversionStatus
 from reconciler.store.database import Store
 from reconciler.store.receipts import Receipt
+from reconciler.store.search import LogFilter
 
 
 class Workspace:
@@ -110,13 +110,29 @@ class Workspace:
 
     # --- conversion log ------------------------------------------------------------------------------------------
 
-    def log(self, *, mailbox: str | None = None, status: str | None = None, limit: int = 50) -> list[LogRecord]:
-        """Return the newest records of the conversion log."""
-        wanted = None if mailbox is None else self._mailbox_uuid(mailbox)
+    def log(
+        self,
+        *,
+        mailbox: str | None = None,
+        status: str | None = None,
+        account: str | None = None,
+        rule: str | None = None,
+        no_rule: bool = False,
+        keyword: str = "",
+        offset: int = 0,
+        limit: int = 50,
+    ) -> list[LogRecord]:
+        """Return the newest records of the conversion log, those left out that the filters do not want."""
+        wanted = LogFilter(
+            mailboxes=None if mailbox is None else [self._mailbox_uuid(mailbox)],
+            status=status,
+            account=account,
+            rule=rule,
+            no_rule=no_rule,
+            keyword=keyword,
+        )
         with self.store.read() as connection:
-            found = conversions.newest(
-                connection, limit=limit, mailbox=wanted, status=None if status is None else ConversionStatus(status)
-            )
+            found = conversions.newest(connection, wanted, limit=limit, offset=offset)
         return [log_record(record, self._name) for record in found]
 
     def log_record(self, uuid: UUID) -> LogRecord:

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from reconciler.errors import NotFoundError
 from reconciler.model.rule import Direction
-from reconciler.store import tables
+from reconciler.store import search, tables
+from reconciler.store.search import LogFilter
 
 
 class ConversionStatus(StrEnum):
@@ -40,6 +41,7 @@ class Conversion:
     arrival: UUID | None = None
     envelopes: Sequence[UUID] = ()
     file_name: str
+    subject: str = ""
     error_code: str = ""
     error: str = ""
     input: str
@@ -60,6 +62,7 @@ def put(tx: Connection, record: Conversion) -> None:
     found = tx.execute(update(tables.conversion).where(tables.conversion.c.uuid == record.uuid).values(values))
     if found.rowcount == 0:
         tx.execute(insert(tables.conversion).values(values | {"created_at": created}))
+    search.index(tx, record.uuid, f"{record.file_name} {record.subject}", known=found.rowcount > 0)
 
 
 def get(connection: Connection, uuid: UUID) -> Conversion:
@@ -77,16 +80,30 @@ def failed_of_arrival(connection: Connection, arrival: UUID) -> UUID | None:
     return connection.execute(query).scalars().first()
 
 
-def newest(
-    connection: Connection, *, limit: int, mailbox: UUID | None = None, status: ConversionStatus | None = None
-) -> list[Conversion]:
-    """Return up to `limit` records, newest first."""
-    query = select(tables.conversion).order_by(tables.conversion.c.created_at.desc()).limit(limit)
-    if mailbox is not None:
-        query = query.where(tables.conversion.c.mailbox == mailbox)
-    if status is not None:
-        query = query.where(tables.conversion.c.status == status.value)
+def newest(connection: Connection, wanted: LogFilter, *, limit: int, offset: int = 0) -> list[Conversion]:
+    """Return up to `limit` records, newest first, without the `offset` newest."""
+    query = (
+        select(tables.conversion)
+        .where(search.condition(connection, wanted))
+        .order_by(tables.conversion.c.created_at.desc())
+        .limit(limit)
+        .offset(offset)
+    )
     return [_record(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def counts(connection: Connection, mailboxes: Sequence[UUID], since: datetime) -> dict[UUID, dict[str, int]]:
+    """Return how many records each of these mailboxes has in each status since then."""
+    row = tables.conversion.c
+    query = (
+        select(row.mailbox, row.status, func.count())
+        .where(row.mailbox.in_(mailboxes), row.created_at >= since)
+        .group_by(row.mailbox, row.status)
+    )
+    found: dict[UUID, dict[str, int]] = {}
+    for mailbox, status, count in connection.execute(query):
+        found.setdefault(mailbox, {})[status] = count
+    return found
 
 
 def _record(row: dict[str, object]) -> Conversion:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
 
 from reconciler.store.moment import Moment
@@ -40,6 +41,8 @@ revision = Table(
     Column("applied_at", Moment, nullable=False),
     Column("actor", Text, nullable=False),
     Column("plan", JSON, nullable=False),
+    # Why somebody changed this past the configuration; empty for a plan that was applied.
+    Column("by_hand", Text, nullable=False, server_default=""),
 )
 
 resource = Table(
@@ -49,6 +52,8 @@ resource = Table(
     Column("kind", String(20), nullable=False),
     Column("body", JSON, nullable=False),
     Column("revision", _NUMBER, nullable=False),
+    # Where the configuration declares it, as file:line; empty for what stands in no file.
+    Column("origin", String(500), nullable=False, server_default=""),
 )
 
 mailbox = Table(
@@ -91,7 +96,7 @@ file = Table(
     Column("number", _NUMBER, primary_key=True),
     Column("mailbox", Uuid, nullable=False),
     Column("folder", String(10), nullable=False),
-    Column("name", String(255), nullable=False),
+    Column("name", String(300), nullable=False),
     Column("sha256", String(64), ForeignKey("blob.sha256"), nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("modified_at", Moment, nullable=False),
@@ -111,7 +116,7 @@ receipt = Table(
     Column("channel", String(10), nullable=False),
     # True for an envelope XML that is sent as it is; False for a partner file that a rule converts.
     Column("native", Boolean, nullable=False),
-    Column("name", String(255), nullable=False),
+    Column("name", String(300), nullable=False),
     Column("sha256", String(64), ForeignKey("blob.sha256"), nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("content_type", Text, nullable=False),
@@ -153,7 +158,7 @@ attachment = Table(
     metadata,
     Column("uuid", Uuid, primary_key=True),
     Column("envelope", Uuid, ForeignKey("envelope.uuid"), nullable=False, index=True),
-    Column("name", String(255), nullable=False),
+    Column("name", String(300), nullable=False),
     Column("sha256", String(64), ForeignKey("blob.sha256"), nullable=False),
 )
 
@@ -172,22 +177,36 @@ conversion = Table(
     "conversion",
     metadata,
     Column("uuid", Uuid, primary_key=True),
-    Column("created_at", Moment, nullable=False, index=True),
+    Column("created_at", Moment, nullable=False),
     Column("changed_at", Moment, nullable=False),
     Column("status", String(12), nullable=False),
     Column("direction", String(3), nullable=False),
-    Column("mailbox", Uuid, nullable=False, index=True),
+    Column("mailbox", Uuid, nullable=False),
     Column("rule", String(500)),
     Column("receipt", Uuid),
     Column("arrival", Uuid),
     Column("envelopes", JSON, nullable=False),
-    Column("file_name", String(255), nullable=False),
+    Column("file_name", String(300), nullable=False),
+    Column("subject", Text, nullable=False),
     Column("error_code", String(60), nullable=False),
     Column("error", Text, nullable=False),
     Column("input", String(64), ForeignKey("blob.sha256"), nullable=False),
     Column("source", String(64), ForeignKey("blob.sha256")),
     Column("output", String(64), ForeignKey("blob.sha256")),
     Column("messages", JSON, nullable=False),
+    # The log is read newest first, whatever it is filtered by.
+    Index("ix_conversion_created_at_status", "created_at", "status"),
+    Index("ix_conversion_status_created_at", "status", "created_at"),
+    Index("ix_conversion_mailbox_created_at", "mailbox", "created_at", "status"),
+    Index("ix_conversion_rule_created_at", "rule", "created_at"),
+)
+
+# The words of a record's file name and subject, in lower case: a keyword is the beginning of one of them.
+word = Table(
+    "word",
+    metadata,
+    Column("word", String(40), primary_key=True),
+    Column("conversion", Uuid, primary_key=True, index=True),
 )
 
 # --- what leaves the database ----------------------------------------------------------------------------------------
@@ -200,7 +219,7 @@ post = Table(
     Column("envelope", Uuid, nullable=False),
     Column("conversion", Uuid),
     Column("sha256", String(64), ForeignKey("blob.sha256"), nullable=False),
-    Column("file_name", String(255), nullable=False),
+    Column("file_name", String(300), nullable=False),
     Column("content_type", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("state", String(10), nullable=False),
@@ -241,14 +260,54 @@ job = Table(
     Column("number", _NUMBER, primary_key=True),
     Column("kind", String(20), nullable=False),
     Column("subject", String(255), nullable=False),
+    # The destination whose limits hold for this job; empty where nothing but the number of workers limits it.
+    Column("queue", String(100), nullable=False),
+    # Whether it waits for all jobs that were added to its queue before it.
+    Column("ordered", Boolean, nullable=False),
+    # Lower goes first; 0 is usual.
+    Column("priority", Integer, nullable=False),
+    # While a job with this key is pending, no other of its kind is added with it.
+    Column("key", String(255)),
     Column("state", String(10), nullable=False),
     Column("run_at", Moment, nullable=False),
+    # Claims beyond the failures ended with the death of their workers.
     Column("claims", Integer, nullable=False),
     Column("failures", Integer, nullable=False),
-    Column("lease_owner", String(100)),
+    Column("lease_owner", String(150)),
     Column("lease_until", Moment),
     Column("error", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
-    Index("ix_job_state_run_at", "state", "run_at"),
     Index("ix_job_kind_subject", "kind", "subject"),
+)
+
+# Each state has an index of its own that holds the jobs of that state only, in the order in which they are looked for:
+# finding the next one costs the same behind a million others, and what is done costs nothing.
+_PENDING = "state IN ('ready', 'running', 'retrying')"
+for _name, _columns, _where, _unique in (
+    ("ix_job_ready", ("kind", "queue", "priority", "number"), "state = 'ready'", False),
+    ("ix_job_retrying", ("run_at",), "state = 'retrying'", False),
+    ("ix_job_running", ("lease_until",), "state = 'running'", False),
+    ("ix_job_dead", ("number",), "state = 'dead'", False),
+    ("ix_job_held", ("kind", "queue", "state"), "queue <> '' AND state IN ('running', 'retrying')", False),
+    ("uq_job_key", ("kind", "key"), f"key IS NOT NULL AND {_PENDING}", True),
+):
+    Index(
+        _name,
+        *(job.c[name] for name in _columns),
+        unique=_unique,
+        sqlite_where=text(_where),
+        postgresql_where=text(_where),
+    )
+
+# What is known of a destination beyond its jobs: how it answered lately, and when it may be asked again.
+destination = Table(
+    "destination",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    # Failures since the last success.
+    Column("failures", Integer, nullable=False),
+    # Nothing is tried before, because it failed too often in a row.
+    Column("open_until", Moment),
+    # Nothing is tried before, because it is asked so often a minute and no more.
+    Column("next_at", Moment),
 )

@@ -49,23 +49,76 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_credential_address"), ["address"], unique=False)
 
     op.create_table(
+        "destination",
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("open_until", Moment(), nullable=True),
+        sa.Column("next_at", Moment(), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_destination")),
+    )
+    op.create_table(
         "job",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column("queue", sa.String(length=100), nullable=False),
+        sa.Column("ordered", sa.Boolean(), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(length=255), nullable=True),
         sa.Column("state", sa.String(length=10), nullable=False),
         sa.Column("run_at", Moment(), nullable=False),
         sa.Column("claims", sa.Integer(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
-        sa.Column("lease_owner", sa.String(length=100), nullable=True),
+        sa.Column("lease_owner", sa.String(length=150), nullable=True),
         sa.Column("lease_until", Moment(), nullable=True),
         sa.Column("error", sa.Text(), nullable=False),
         sa.Column("created_at", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_job")),
     )
     with op.batch_alter_table("job", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_job_dead",
+            ["number"],
+            unique=False,
+            sqlite_where=sa.text("state = 'dead'"),
+            postgresql_where=sa.text("state = 'dead'"),
+        )
+        batch_op.create_index(
+            "ix_job_held",
+            ["kind", "queue", "state"],
+            unique=False,
+            sqlite_where=sa.text("queue <> '' AND state IN ('running', 'retrying')"),
+            postgresql_where=sa.text("queue <> '' AND state IN ('running', 'retrying')"),
+        )
         batch_op.create_index("ix_job_kind_subject", ["kind", "subject"], unique=False)
-        batch_op.create_index("ix_job_state_run_at", ["state", "run_at"], unique=False)
+        batch_op.create_index(
+            "ix_job_ready",
+            ["kind", "queue", "priority", "number"],
+            unique=False,
+            sqlite_where=sa.text("state = 'ready'"),
+            postgresql_where=sa.text("state = 'ready'"),
+        )
+        batch_op.create_index(
+            "ix_job_retrying",
+            ["run_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'retrying'"),
+            postgresql_where=sa.text("state = 'retrying'"),
+        )
+        batch_op.create_index(
+            "ix_job_running",
+            ["lease_until"],
+            unique=False,
+            sqlite_where=sa.text("state = 'running'"),
+            postgresql_where=sa.text("state = 'running'"),
+        )
+        batch_op.create_index(
+            "uq_job_key",
+            ["kind", "key"],
+            unique=True,
+            sqlite_where=sa.text("key IS NOT NULL AND state IN ('ready', 'running', 'retrying')"),
+            postgresql_where=sa.text("key IS NOT NULL AND state IN ('ready', 'running', 'retrying')"),
+        )
 
     op.create_table(
         "mail",
@@ -91,6 +144,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("body", sa.JSON(), nullable=False),
         sa.Column("revision", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("origin", sa.String(length=500), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("address", name=op.f("pk_resource")),
     )
     op.create_table(
@@ -99,8 +153,18 @@ def upgrade() -> None:
         sa.Column("applied_at", Moment(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("plan", sa.JSON(), nullable=False),
+        sa.Column("by_hand", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_revision")),
     )
+    op.create_table(
+        "word",
+        sa.Column("word", sa.String(length=40), nullable=False),
+        sa.Column("conversion", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("word", "conversion", name=op.f("pk_word")),
+    )
+    with op.batch_alter_table("word", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_word_conversion"), ["conversion"], unique=False)
+
     op.create_table(
         "conversion",
         sa.Column("uuid", sa.Uuid(), nullable=False),
@@ -113,7 +177,8 @@ def upgrade() -> None:
         sa.Column("receipt", sa.Uuid(), nullable=True),
         sa.Column("arrival", sa.Uuid(), nullable=True),
         sa.Column("envelopes", sa.JSON(), nullable=False),
-        sa.Column("file_name", sa.String(length=255), nullable=False),
+        sa.Column("file_name", sa.String(length=300), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("error_code", sa.String(length=60), nullable=False),
         sa.Column("error", sa.Text(), nullable=False),
         sa.Column("input", sa.String(length=64), nullable=False),
@@ -126,8 +191,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("uuid", name=op.f("pk_conversion")),
     )
     with op.batch_alter_table("conversion", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_conversion_created_at"), ["created_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_conversion_mailbox"), ["mailbox"], unique=False)
+        batch_op.create_index("ix_conversion_created_at_status", ["created_at", "status"], unique=False)
+        batch_op.create_index("ix_conversion_mailbox_created_at", ["mailbox", "created_at", "status"], unique=False)
+        batch_op.create_index("ix_conversion_rule_created_at", ["rule", "created_at"], unique=False)
+        batch_op.create_index("ix_conversion_status_created_at", ["status", "created_at"], unique=False)
 
     op.create_table(
         "envelope",
@@ -153,7 +220,7 @@ def upgrade() -> None:
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("mailbox", sa.Uuid(), nullable=False),
         sa.Column("folder", sa.String(length=10), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("name", sa.String(length=300), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("modified_at", Moment(), nullable=False),
@@ -170,7 +237,7 @@ def upgrade() -> None:
         sa.Column("envelope", sa.Uuid(), nullable=False),
         sa.Column("conversion", sa.Uuid(), nullable=True),
         sa.Column("sha256", sa.String(length=64), nullable=False),
-        sa.Column("file_name", sa.String(length=255), nullable=False),
+        sa.Column("file_name", sa.String(length=300), nullable=False),
         sa.Column("content_type", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("state", sa.String(length=10), nullable=False),
@@ -192,7 +259,7 @@ def upgrade() -> None:
         sa.Column("mailbox", sa.Uuid(), nullable=False),
         sa.Column("channel", sa.String(length=10), nullable=False),
         sa.Column("native", sa.Boolean(), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("name", sa.String(length=300), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("content_type", sa.Text(), nullable=False),
@@ -221,7 +288,7 @@ def upgrade() -> None:
         "attachment",
         sa.Column("uuid", sa.Uuid(), nullable=False),
         sa.Column("envelope", sa.Uuid(), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("name", sa.String(length=300), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(["envelope"], ["envelope.uuid"], name=op.f("fk_attachment_envelope")),
         sa.ForeignKeyConstraint(["sha256"], ["blob.sha256"], name=op.f("fk_attachment_sha256")),
