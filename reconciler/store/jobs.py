@@ -116,13 +116,31 @@ def _fenced(tx: Connection, job: Job, **values: object) -> None:
         raise LeaseLostError(f"the lease on job {job.number} went to another worker")
 
 
+SUSPICION = (timedelta(), timedelta(seconds=2), timedelta(seconds=10))
+"""How long a job waits after the first, second and third death of its worker."""
+
+
 def release_all(tx: Connection) -> int:
-    """Make every running job claimable at once, and say how many; for a store that has one gateway only."""
-    return tx.execute(
-        update(tables.job)
-        .where(tables.job.c.state == "running")
-        .values(state="ready", lease_owner=None, lease_until=None)
-    ).rowcount
+    """Make every running job claimable, and say how many; for a store that has one gateway only.
+
+    A job that saw its worker die more than once waits a little: whoever restarts a gateway many times in a row must
+    not find the same jobs at its head each time, and take them for the cause.
+    """
+    job = tables.job.c
+    running = tx.execute(select(job.number, job.claims, job.failures).where(job.state == "running")).all()
+    for row in running:
+        deaths = max(1, min(row.claims - row.failures, len(SUSPICION)))
+        tx.execute(
+            update(tables.job)
+            .where(job.number == row.number)
+            .values(
+                state="ready",
+                lease_owner=None,
+                lease_until=None,
+                run_at=datetime.now(UTC) + SUSPICION[deaths - 1],
+            )
+        )
+    return len(running)
 
 
 def revive(tx: Connection, kind: JobKind, subject: UUID | str) -> bool:
