@@ -43,6 +43,12 @@ revision = Table(
     Column("plan", JSON, nullable=False),
     # Why somebody changed this past the configuration; empty for a plan that was applied.
     Column("by_hand", Text, nullable=False, server_default=""),
+    # The configuration that was applied: its hash, and the commit it was at, where it was in git.
+    Column("config_hash", String(64), nullable=False, server_default=""),
+    Column("commit", String(64), nullable=False, server_default=""),
+    # The digest of the plan, by which a saved one is known again, and what it counted.
+    Column("digest", String(64), nullable=False, server_default=""),
+    Column("summary", JSON, nullable=False, server_default="{}"),
 )
 
 resource = Table(
@@ -54,6 +60,41 @@ resource = Table(
     Column("revision", _NUMBER, nullable=False),
     # Where the configuration declares it, as file:line; empty for what stands in no file.
     Column("origin", String(500), nullable=False, server_default=""),
+    # Whose it is: of a configuration, or of the API, by which it was made by hand.
+    Column("managed_by", String(20), nullable=False, server_default="configuration"),
+)
+
+# Who alone may do something now, by its name: apply, or watch a configuration.
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", String(50), primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("token", String(32), nullable=False),
+    Column("acquired_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+)
+
+# What is held out of reconciling.
+suspension = Table(
+    "suspension",
+    metadata,
+    Column("address", String(500), primary_key=True),
+    Column("until", Moment),
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+)
+
+# What the watcher has to say about an account, or (empty scope) about all of the configuration.
+condition = Table(
+    "condition",
+    metadata,
+    Column("scope", String(100), primary_key=True),
+    Column("type", String(20), primary_key=True),
+    Column("status", Boolean, nullable=False),
+    Column("commit", String(64), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("changed_at", Moment, nullable=False),
 )
 
 mailbox = Table(

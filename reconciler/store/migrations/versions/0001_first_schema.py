@@ -34,6 +34,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("sha256", name=op.f("pk_blob")),
     )
     op.create_table(
+        "condition",
+        sa.Column("scope", sa.String(length=100), nullable=False),
+        sa.Column("type", sa.String(length=20), nullable=False),
+        sa.Column("status", sa.Boolean(), nullable=False),
+        sa.Column("commit", sa.String(length=64), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("changed_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("scope", "type", name=op.f("pk_condition")),
+    )
+    op.create_table(
         "credential",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("address", sa.String(length=500), nullable=False),
@@ -121,6 +131,15 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "lease",
+        sa.Column("name", sa.String(length=50), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("token", sa.String(length=32), nullable=False),
+        sa.Column("acquired_at", Moment(), nullable=False),
+        sa.Column("expires_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_lease")),
+    )
+    op.create_table(
         "mail",
         sa.Column("message_id", sa.String(length=255), nullable=False),
         sa.Column("recipient", sa.Text(), nullable=False),
@@ -145,6 +164,7 @@ def upgrade() -> None:
         sa.Column("body", sa.JSON(), nullable=False),
         sa.Column("revision", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("origin", sa.String(length=500), server_default="", nullable=False),
+        sa.Column("managed_by", sa.String(length=20), server_default="configuration", nullable=False),
         sa.PrimaryKeyConstraint("address", name=op.f("pk_resource")),
     )
     op.create_table(
@@ -154,7 +174,19 @@ def upgrade() -> None:
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("plan", sa.JSON(), nullable=False),
         sa.Column("by_hand", sa.Text(), server_default="", nullable=False),
+        sa.Column("config_hash", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("commit", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("digest", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("summary", sa.JSON(), server_default="{}", nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_revision")),
+    )
+    op.create_table(
+        "suspension",
+        sa.Column("address", sa.String(length=500), nullable=False),
+        sa.Column("until", Moment(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("address", name=op.f("pk_suspension")),
     )
     op.create_table(
         "word",
