@@ -1,6 +1,8 @@
 """A configuration with its live side: everything that a command does, in the words of the domain."""
 
+from collections.abc import Mapping
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Literal, Self
 from uuid import UUID
@@ -14,14 +16,14 @@ from reconciler.jobs.acceptance import accept
 from reconciler.jobs.directory import Directory, Snapshot
 from reconciler.live.port import LiveState
 from reconciler.live.store_live import StoreLive
-from reconciler.live.views import ConnectionDetails, EnvelopeView, LiveResource, LogRecord
+from reconciler.live.views import ConnectionDetails, EnvelopeView, LiveResource, LogRecord, RevisionView
 from reconciler.model.key import Key, Kind
 from reconciler.model.state import State
 from reconciler.plan.plan import Applied, Plan, build
 from reconciler.service.connection import connection_details
 from reconciler.service.views import envelope_view, log_record
 from reconciler.service.wiring import PROTOCOLS
-from reconciler.store import conversions, envelopes, posts
+from reconciler.store import configuration, conversions, envelopes, posts
 from reconciler.store.database import Store
 from reconciler.store.receipts import Receipt
 from reconciler.store.search import LogFilter
@@ -76,7 +78,17 @@ class Workspace:
 
     def apply(self, plan: Plan, desired: Desired, *, actor: str) -> Applied:
         """Make a plan true. Raises PlanRefusedError when the live side moved since it was made."""
-        return run(self.store, plan, desired.files, actor=actor)
+        return self.apply_plan(plan, desired.files, actor=actor)
+
+    def apply_plan(self, plan: Plan, files: Mapping[str, bytes], *, actor: str) -> Applied:
+        """Make a plan true, given the content of every file that it names, by SHA-256."""
+        return run(self.store, plan, files, actor=actor)
+
+    def revisions(self, *, offset: int = 0, limit: int = 50) -> list[RevisionView]:
+        """Return what was applied, newest first."""
+        with self.store.read() as connection:
+            found = list(islice(configuration.revisions(connection), offset, offset + limit))
+        return [RevisionView(row.number, row.applied_at, row.actor, row.by_hand, row.plan) for row in found]
 
     def show(self, address: str | None) -> list[LiveResource]:
         """Return what is live at and below an address, or everything. Raises NotFoundError."""
@@ -156,14 +168,29 @@ class Workspace:
 
     # --- envelopes -----------------------------------------------------------------------------------------------
 
-    def envelopes(self, *, mailbox: str | None = None, limit: int = 50) -> list[EnvelopeView]:
-        """Return the newest envelopes."""
+    def envelopes(
+        self,
+        *,
+        mailbox: str | None = None,
+        account: str | None = None,
+        status: str | None = None,
+        subject: str = "",
+        offset: int = 0,
+        limit: int = 50,
+    ) -> list[EnvelopeView]:
+        """Return the newest envelopes, those left out that the filters do not want."""
         wanted = None if mailbox is None else self._mailbox_uuid(mailbox)
         with self.store.read() as connection:
-            return [
-                envelope_view(row, envelopes.arrivals(connection, row.uuid), (), self._name)
-                for row in envelopes.newest(connection, mailbox=wanted, limit=limit)
-            ]
+            found = envelopes.newest(
+                connection,
+                mailbox=wanted,
+                account=account,
+                status=status,
+                subject=subject,
+                limit=limit,
+                offset=offset,
+            )
+            return [envelope_view(row, envelopes.arrivals(connection, row.uuid), (), self._name) for row in found]
 
     def envelope(self, uuid: UUID) -> EnvelopeView:
         """Return one envelope with its history. Raises NotFoundError."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, insert, select
 
-from reconciler.store import tables
+from reconciler.store import access_tables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +22,12 @@ class Call:
 
 def add(tx: Connection, call: Call) -> None:
     """Record a call."""
-    tx.execute(insert(tables.audit).values(asdict(call)))
+    tx.execute(insert(access_tables.audit).values(asdict(call)))
 
 
 def newest(connection: Connection, limit: int) -> Iterator[Call]:
     """Yield up to `limit` calls, newest first."""
-    row = tables.audit.c
+    row = access_tables.audit.c
     query = select(row.at, row.actor, row.peer, row.what, row.status).order_by(row.number.desc()).limit(limit)
     for found in connection.execute(query):
         yield Call(at=found.at, actor=found.actor, peer=found.peer, what=found.what, status=found.status)

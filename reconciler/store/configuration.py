@@ -16,12 +16,16 @@ from reconciler.store import tables
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One applied plan: its number, when (UTC), by whom, and the plan as JSON."""
+    """One applied plan: its number, when (UTC), by whom, and the plan as JSON.
+
+    `by_hand` says why somebody changed this past the configuration; it is empty for a plan that was applied.
+    """
 
     number: int
     applied_at: datetime
     actor: str
     plan: Mapping[str, Json]
+    by_hand: str = ""
 
 
 def read_state(connection: Connection) -> State:
@@ -38,11 +42,13 @@ def current_revision(connection: Connection) -> int:
     return number
 
 
-def add_revision(tx: Connection, *, actor: str, plan: Mapping[str, Json]) -> int:
-    """Record an applied plan and return its revision number."""
+def add_revision(tx: Connection, *, actor: str, plan: Mapping[str, Json], by_hand: str = "") -> int:
+    """Record an applied plan, or a change by hand for a reason, and return its revision number."""
     number = current_revision(tx) + 1
     tx.execute(
-        insert(tables.revision).values(number=number, applied_at=datetime.now(UTC), actor=actor, plan=dict(plan))
+        insert(tables.revision).values(
+            number=number, applied_at=datetime.now(UTC), actor=actor, plan=dict(plan), by_hand=by_hand
+        )
     )
     return number
 
@@ -50,7 +56,7 @@ def add_revision(tx: Connection, *, actor: str, plan: Mapping[str, Json]) -> int
 def revisions(connection: Connection) -> Iterator[Revision]:
     """Yield the revisions, newest first."""
     for row in connection.execute(select(tables.revision).order_by(tables.revision.c.number.desc())):
-        yield Revision(row.number, row.applied_at, row.actor, row.plan)
+        yield Revision(row.number, row.applied_at, row.actor, row.plan, row.by_hand)
 
 
 def put_resource(tx: Connection, key: Key, resource: Resource, revision: int) -> None:

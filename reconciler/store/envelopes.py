@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, insert, or_, select, update
 
 from reconciler.errors import NotFoundError, ReconcilerError
 from reconciler.model.template import TemplateRef
@@ -88,12 +88,31 @@ def get(connection: Connection, uuid: UUID) -> StoredEnvelope:
     return StoredEnvelope(*row)
 
 
-def newest(connection: Connection, *, mailbox: UUID | None, limit: int) -> list[StoredEnvelope]:
-    """Return up to `limit` envelopes, newest first, of all mailboxes or of one that sent or received them."""
-    query = select(tables.envelope).order_by(tables.envelope.c.created_at.desc()).limit(limit)
+def newest(
+    connection: Connection,
+    *,
+    mailbox: UUID | None = None,
+    account: str | None = None,
+    status: str | None = None,
+    subject: str = "",
+    limit: int,
+    offset: int = 0,
+) -> list[StoredEnvelope]:
+    """Return up to `limit` envelopes, newest first, without the `offset` newest.
+
+    `mailbox` and `account` want those that it sent or received; `subject` is a part of the subject.
+    """
+    row = tables.envelope.c
+    query = select(tables.envelope).order_by(row.created_at.desc()).limit(limit).offset(offset)
     if mailbox is not None:
         query = query.where(_seen_by(mailbox))
-    return [StoredEnvelope(*row) for row in connection.execute(query)]
+    if account is not None:
+        query = query.where(_seen_in(account))
+    if status is not None:
+        query = query.where(row.status == status)
+    if subject:
+        query = query.where(row.subject.icontains(subject, autoescape=True))
+    return [StoredEnvelope(*found) for found in connection.execute(query)]
 
 
 def of_template(connection: Connection, template: UUID, *, mailbox: UUID) -> list[StoredEnvelope]:
@@ -105,6 +124,17 @@ def of_template(connection: Connection, template: UUID, *, mailbox: UUID) -> lis
 def _seen_by(mailbox: UUID) -> ColumnElement[bool]:
     received = select(tables.arrival.c.envelope).where(tables.arrival.c.mailbox == mailbox)
     return or_(tables.envelope.c.sender == mailbox, tables.envelope.c.uuid.in_(received))
+
+
+def _seen_in(account: str) -> ColumnElement[bool]:
+    address = tables.mailbox.c.address
+    # "/" follows "." in ASCII: this is the range of everything below the account.
+    below = and_(address >= f"accounts.{account}.", address < f"accounts.{account}/")
+    sent = exists().where(tables.mailbox.c.uuid == tables.envelope.c.sender, below)
+    arrived = and_(
+        tables.arrival.c.envelope == tables.envelope.c.uuid, tables.mailbox.c.uuid == tables.arrival.c.mailbox
+    )
+    return or_(sent, exists().where(arrived, below))
 
 
 def change_status(tx: Connection, uuid: UUID, *, before: str, status: str, reason: str, sha256: str) -> None:

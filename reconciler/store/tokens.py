@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, insert, or_, select, update
 from reconciler.errors import NotFoundError, ReconcilerError
 from reconciler.model.credential import Secret
 from reconciler.model.source_file import digest
-from reconciler.store import tables
+from reconciler.store import access_tables
 
 PREFIX = "rcl_"
 """How every token begins, so that whoever finds one in a repository knows what it is."""
@@ -60,11 +60,11 @@ def create(
     tx: Connection, name: str, role: Role, *, account: str | None, expires_at: datetime | None, actor: str
 ) -> Secret:
     """Make a token and return it; it cannot be seen again. Raises ReconcilerError when the name is taken."""
-    if tx.execute(select(tables.token.c.name).where(tables.token.c.name == name)).first() is not None:
+    if tx.execute(select(access_tables.token.c.name).where(access_tables.token.c.name == name)).first() is not None:
         raise ReconcilerError(f"There is a token {name} already; choose another name.")
     secret = PREFIX + secrets.token_urlsafe(32)
     tx.execute(
-        insert(tables.token).values(
+        insert(access_tables.token).values(
             name=name,
             # 256 random bits need no slow hash: there is nothing to guess.
             digest=digest(secret.encode()),
@@ -80,18 +80,20 @@ def create(
 
 def revoke(tx: Connection, name: str) -> None:
     """End a token and its sessions. Raises NotFoundError."""
-    row = tables.token.c
+    row = access_tables.token.c
     found = tx.execute(
-        update(tables.token).where(row.name == name, row.revoked_at.is_(None)).values(revoked_at=datetime.now(UTC))
+        update(access_tables.token)
+        .where(row.name == name, row.revoked_at.is_(None))
+        .values(revoked_at=datetime.now(UTC))
     )
     if found.rowcount == 0:
         raise NotFoundError(f"There is no valid token {name}. See: reconciler token list")
-    tx.execute(delete(tables.session).where(tables.session.c.token == name))
+    tx.execute(delete(access_tables.session).where(access_tables.session.c.token == name))
 
 
 def listed(connection: Connection) -> Iterator[Token]:
     """Yield every token, oldest first."""
-    for row in connection.execute(select(tables.token).order_by(tables.token.c.created_at)):
+    for row in connection.execute(select(access_tables.token).order_by(access_tables.token.c.created_at)):
         yield Token(
             row.name,
             Role(row.role),
@@ -106,11 +108,11 @@ def listed(connection: Connection) -> Iterator[Token]:
 
 def identify(connection: Connection, token: Secret) -> tuple[Identity, bool] | None:
     """Return whose token this is and whether its use is to be recorded; None when it is nobody's, or no longer."""
-    row = tables.token.c
+    row = access_tables.token.c
     now = datetime.now(UTC)
     valid = (row.revoked_at.is_(None), or_(row.expires_at.is_(None), row.expires_at > now))
     found = connection.execute(
-        select(tables.token).where(row.digest == digest(token.reveal().encode()), *valid)
+        select(access_tables.token).where(row.digest == digest(token.reveal().encode()), *valid)
     ).first()
     if found is None:
         return None
@@ -120,16 +122,16 @@ def identify(connection: Connection, token: Secret) -> tuple[Identity, bool] | N
 
 def record_use(tx: Connection, name: str) -> None:
     """Say that a token was used now."""
-    tx.execute(update(tables.token).where(tables.token.c.name == name).values(used_at=datetime.now(UTC)))
+    tx.execute(update(access_tables.token).where(access_tables.token.c.name == name).values(used_at=datetime.now(UTC)))
 
 
 def open_session(tx: Connection, identity: Identity, *, token: str, lifetime: timedelta) -> Secret:
     """Open a session for a browser and return its secret. `token` names the token that opened it, if one did."""
     now = datetime.now(UTC)
-    tx.execute(delete(tables.session).where(tables.session.c.expires_at < now))
+    tx.execute(delete(access_tables.session).where(access_tables.session.c.expires_at < now))
     secret = secrets.token_urlsafe(32)
     tx.execute(
-        insert(tables.session).values(
+        insert(access_tables.session).values(
             digest=digest(secret.encode()),
             token=token,
             actor=identity.actor,
@@ -143,11 +145,11 @@ def open_session(tx: Connection, identity: Identity, *, token: str, lifetime: ti
 
 def of_session(connection: Connection, session: Secret) -> Identity | None:
     """Return who is at work in a session, or None when it is over, or its token is."""
-    row, token = tables.session.c, tables.token.c
+    row, token = access_tables.session.c, access_tables.token.c
     now = datetime.now(UTC)
     found = connection.execute(
         select(row.actor, row.role, row.account, row.token, token.revoked_at, token.expires_at.label("token_ends"))
-        .outerjoin(tables.token, token.name == row.token)
+        .outerjoin(access_tables.token, token.name == row.token)
         .where(row.digest == digest(session.reveal().encode()), row.expires_at > now)
     ).first()
     if found is None or found.revoked_at is not None or (found.token_ends is not None and found.token_ends <= now):
@@ -157,4 +159,4 @@ def of_session(connection: Connection, session: Secret) -> Identity | None:
 
 def close_session(tx: Connection, session: Secret) -> None:
     """End a session."""
-    tx.execute(delete(tables.session).where(tables.session.c.digest == digest(session.reveal().encode())))
+    tx.execute(delete(access_tables.session).where(access_tables.session.c.digest == digest(session.reveal().encode())))

@@ -2,7 +2,10 @@
 
 from alembic import context
 
+from reconciler.store import access_tables
 from reconciler.store.tables import metadata
+
+del access_tables  # imported for the tables that it adds to the metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
