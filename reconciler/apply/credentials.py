@@ -8,7 +8,7 @@ from typing import assert_never
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import NameOID
 
@@ -30,7 +30,11 @@ def generate(credential: Credential) -> Generated:
         case CredentialKind.PASSWORD:
             return _password()
         case CredentialKind.SSH_HOST_KEY:
-            return _ssh_host_key()
+            return _ssh_host_key(ed25519.Ed25519PrivateKey.generate())
+        case CredentialKind.SSH_HOST_KEY_RSA:
+            return _ssh_host_key(rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS))
+        case CredentialKind.SSH_HOST_KEY_ECDSA:
+            return _ssh_host_key(ec.generate_private_key(ec.SECP256R1()))
         case CredentialKind.CERTIFICATE:
             return _certificate(credential.subject or "reconciler")
         case _:
@@ -43,9 +47,8 @@ def _password() -> Generated:
     return Generated(Secret(password), f"SHA256:{_base64(verifier)[:16]}", datetime.now(UTC), verifier=verifier)
 
 
-def _ssh_host_key() -> Generated:
-    """Return an Ed25519 key in OpenSSH's format, with the fingerprint that ssh clients show (RFC 8709, RFC 4716)."""
-    key = ed25519.Ed25519PrivateKey.generate()
+def _ssh_host_key(key: ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> Generated:
+    """Return a key in OpenSSH's format, with the fingerprint that ssh clients show (RFC 8709, RFC 4716)."""
     private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
     public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
     fingerprint = _base64(sha256(base64.b64decode(public.split()[1])).digest())

@@ -19,12 +19,13 @@ from reconciler.desired.inspection import Inspection
 from reconciler.desired.integrations import connected
 from reconciler.desired.references import Place, Templates, Unique
 from reconciler.desired.rules import misfits, rule_of
+from reconciler.desired.sftp_gateway import HostKeys
 from reconciler.desired.source_files import SourceFiles
 from reconciler.desired.yaml_document import YamlDocument
 from reconciler.model.account import Account
 from reconciler.model.credential import Credential, CredentialKind
 from reconciler.model.dictionary import Dictionary
-from reconciler.model.key import SFTP_HOST_KEY, Key
+from reconciler.model.key import Key, sftp_host_key
 from reconciler.model.mailbox import Mailbox
 from reconciler.model.protocol import ProtocolRegistry
 from reconciler.model.state import Resource
@@ -46,7 +47,7 @@ class Assembly:
     """Collects the resources of all documents, and what is wrong between them."""
 
     def __init__(self, sources: SourceFiles, protocols: ProtocolRegistry, inspection: Inspection) -> None:
-        self.resources: dict[Key, Resource] = {SFTP_HOST_KEY: Credential(kind=CredentialKind.SSH_HOST_KEY)}
+        self.resources: dict[Key, Resource] = {}
         self.positions: dict[Key, Position] = {}
         self.problems: list[Problem] = []
         self.mailed: Place | None = None
@@ -66,8 +67,20 @@ class Assembly:
 
     def add(self, document: YamlDocument, content: AccountsDocument | RootDocument) -> None:
         """Take over the accounts of a document."""
+        if isinstance(content, RootDocument):
+            self._host_keys(content.gateway.sftp.host_keys)
         for name, account in content.accounts.items():
             self._account(Key.of_account(name), account, Place(document, ("accounts", name)))
+
+    def _host_keys(self, keys: HostKeys) -> None:
+        """Take over the host keys of the SFTP server; by default they are written nowhere."""
+        for name, kind, generations in (
+            ("ed25519", CredentialKind.SSH_HOST_KEY, keys.ed25519),
+            ("rsa", CredentialKind.SSH_HOST_KEY_RSA, keys.rsa),
+            ("ecdsa", CredentialKind.SSH_HOST_KEY_ECDSA, keys.ecdsa),
+        ):
+            for generation in generations:
+                self.resources[sftp_host_key(name, generation)] = Credential(kind=kind)
 
     def finish(self) -> Mapping[Key, Resource]:
         """Return the resources: rules can name templates of documents that came later."""

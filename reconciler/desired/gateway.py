@@ -1,43 +1,17 @@
 """The gateway's own settings: where it listens, how the outside reaches it, and by which server its mail leaves."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, GetJsonSchemaHandler, model_validator
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import AfterValidator, Field
 
+from reconciler.desired.environment_document import VariableValues
+from reconciler.desired.listen import Listen
+from reconciler.desired.sftp_gateway import SftpGateway
 from reconciler.model.noun import Noun
 
-_LISTEN = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[^\s:\[\]/]+)):(?P<port>[0-9]{1,5})")
-_PORTS = range(65536)
 _STORES = ("sqlite", "postgresql")
-
-
-class Listen(Noun):
-    """An address to listen on, written `host:port` or `[::1]:port`. Port 0 lets the system choose."""
-
-    host: str
-    port: int
-
-    @model_validator(mode="before")
-    @classmethod
-    def _parse(cls, value: Any) -> Any:  # noqa: ANN401 - the type is what is being found out
-        if not isinstance(value, str):
-            return value
-        parts = _LISTEN.fullmatch(value)
-        if parts is None or int(parts["port"]) not in _PORTS:
-            raise ValueError(f"expected host:port, such as 127.0.0.1:2222 or [::1]:2222, got '{value}'")
-        return {"host": parts["ipv6"] or parts["host"], "port": int(parts["port"])}
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Describe what an author writes."""
-        return {"type": "string", "pattern": ":[0-9]{1,5}$", "description": "host:port; port 0 lets the system choose."}
 
 
 def _is_url(value: str, schemes: tuple[str, ...]) -> bool:
@@ -78,22 +52,6 @@ def check_mail_address(value: str) -> str:
 
 MailAddress = Annotated[str, AfterValidator(check_mail_address), Field(json_schema_extra={"format": "email"})]
 StateLocation = Annotated[str, Field(min_length=1), AfterValidator(_is_state)]
-
-
-class SftpGateway(Noun):
-    """The SFTP server."""
-
-    listen: Listen = Field(
-        default=Listen(host="127.0.0.1", port=2222),
-        description="Where the SFTP server listens.",
-        examples=["0.0.0.0:2222", "[::]:2222"],
-    )
-    public_host: str | None = Field(
-        default=None,
-        min_length=1,
-        description="The host name that partners are told to connect to. Default: where it listens.",
-        examples=["edi.example.com"],
-    )
 
 
 class HttpGateway(Noun):
@@ -145,3 +103,4 @@ class ProjectDocument(Noun):
         examples=[".reconciler", "postgresql://reconciler@db.example.com/reconciler"],
     )
     gateway: GatewaySettings = Field(default=GatewaySettings(), description="The gateway.")
+    vars: VariableValues = Field(default_factory=dict)

@@ -35,7 +35,7 @@ class Snapshot:
         revision: int,
         state: State,
         uuids: Mapping[Key, UUID],
-        live_credentials: Mapping[Key, LiveCredential],
+        live_credentials: Mapping[Key, tuple[LiveCredential, ...]],
         content: ContentReader,
     ) -> None:
         self.revision = revision
@@ -123,8 +123,8 @@ class Snapshot:
         return self._dictionaries[account]
 
     def credential(self, key: Key) -> LiveCredential | None:
-        """Return the credential at an address."""
-        return self._credentials.get(key)
+        """Return the newest credential at an address."""
+        return next(iter(self._credentials.get(key, ())), None)
 
     def partner(self, mailbox: UUID) -> Partner | None:
         """Return a mailbox as its protocol sees it, or None when no remote connection is possible."""
@@ -137,9 +137,9 @@ class Snapshot:
     @cached_property
     def _valid_credentials(self) -> Mapping[Key, Mapping[str, tuple[LiveCredential, ...]]]:
         found: dict[Key, dict[str, tuple[LiveCredential, ...]]] = defaultdict(dict)
-        for key, credential in self._credentials.items():
+        for key, valid in self._credentials.items():
             if key.owner is not None:
-                found[key.owner][key.name] = (credential,)
+                found[key.owner][key.name] = valid
         return found
 
     def partners(self, protocol: str) -> list[Partner]:
@@ -185,8 +185,11 @@ class Directory:
                 content=self.content,
             )
 
-    def _credentials(self, connection: Connection) -> Mapping[Key, LiveCredential]:
-        return {stored.key: self._live(stored) for stored in credentials.all_of(connection)}
+    def _credentials(self, connection: Connection) -> Mapping[Key, tuple[LiveCredential, ...]]:
+        found: dict[Key, list[LiveCredential]] = defaultdict(list)
+        for stored in credentials.all_of(connection):
+            found[stored.key].append(self._live(stored))
+        return {key: tuple(newest_first) for key, newest_first in found.items()}
 
     def _live(self, stored: StoredCredential) -> LiveCredential:
         return LiveCredential(

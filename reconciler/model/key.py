@@ -124,8 +124,18 @@ class Key:
         """The address of the mailbox at or above this resource; None when there is none."""
         return Key(self.path[:4]) if len(self.path) >= 4 and self.path[2] == "mailboxes" else None  # noqa: PLR2004
 
+    def is_within(self, other: "Key") -> bool:
+        """Say whether this is the address `other` or one below it."""
+        return self.path[: len(other.path)] == other.path
+
+    def moved(self, old: "Key", new: "Key") -> "Key":
+        """Return this address after what is at `old` got the address `new`; itself when it is not within `old`."""
+        return Key((*new.path, *self.path[len(old.path) :])) if self.is_within(old) else self
+
     def __str__(self) -> str:
         return ".".join(self.path)
 
 
-SFTP_HOST_KEY = Key(("gateway", "credentials", "sftp-host-key"))
+def sftp_host_key(kind: str, generation: int) -> Key:
+    """Return the address of one of the SFTP server's host keys: `kind` is ed25519, rsa or ecdsa."""
+    return Key(("gateway", "credentials", f"sftp-host-key-{kind}-{generation}"))

@@ -6,7 +6,7 @@ from reconciler.desired.gateway import GatewaySettings
 from reconciler.jobs.directory import Snapshot
 from reconciler.live.views import ConnectionDetails
 from reconciler.model.credential import Secret
-from reconciler.model.key import SFTP_HOST_KEY, Key
+from reconciler.model.key import Key, sftp_host_key
 from reconciler.protocols.as2 import settings as as2
 from reconciler.protocols.sftp import settings as sftp
 
@@ -32,7 +32,6 @@ def connection_details(snapshot: Snapshot, gateway: GatewaySettings, mailbox: Ke
 
 def _sftp(snapshot: Snapshot, gateway: GatewaySettings, mailbox: Key) -> Mapping[str, str | Secret]:
     password = snapshot.credential(mailbox.integration.credential("password"))
-    host_key = snapshot.credential(SFTP_HOST_KEY)
     values: dict[str, str | Secret] = {
         "host": gateway.sftp.public_host or gateway.sftp.listen.host,
         "port": str(gateway.sftp.listen.port),
@@ -40,9 +39,15 @@ def _sftp(snapshot: Snapshot, gateway: GatewaySettings, mailbox: Key) -> Mapping
     }
     if password is not None:
         values["password"] = password.reveal()
-    if host_key is not None:
-        values["host_key"] = host_key.public
-        values["host_key_fingerprint"] = host_key.fingerprint
+    for field, kind, generations in (
+        ("host_key", "ed25519", gateway.sftp.host_keys.ed25519),
+        ("host_key_rsa", "rsa", gateway.sftp.host_keys.rsa),
+        ("host_key_ecdsa", "ecdsa", gateway.sftp.host_keys.ecdsa),
+    ):
+        host_key = snapshot.credential(sftp_host_key(kind, generations[0])) if generations else None
+        if host_key is not None:
+            values[field] = host_key.public
+            values[f"{field}_fingerprint"] = host_key.fingerprint
     return values
 
 

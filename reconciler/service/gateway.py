@@ -17,7 +17,7 @@ from reconciler.jobs.posting import Posting
 from reconciler.jobs.receiving import Receiving
 from reconciler.jobs.sending import Sending
 from reconciler.jobs.worker import Bell, Lane, Workers
-from reconciler.model.key import SFTP_HOST_KEY
+from reconciler.model.key import sftp_host_key
 from reconciler.notify.smtp import mail_server
 from reconciler.protocols.as2 import settings as as2
 from reconciler.protocols.as2.endpoint import As2Endpoint
@@ -46,7 +46,7 @@ class Gateway:
         self._store = workspace.store
         self._stack = ExitStack()
         self._stopping = Event()
-        settings = workspace.project.gateway
+        self._settings = settings = workspace.project.gateway
         bell = Bell()
         self._directory = directory = Directory(self._store)
         converter = self._stack.enter_context(Converter(directory.content, workers=CONVERSION_WORKERS))
@@ -117,8 +117,16 @@ class Gateway:
         self._stack.close()
 
     def _host_keys(self) -> list[LiveCredential]:
-        key = self._directory.current().credential(SFTP_HOST_KEY)
-        return [key] if key is not None else []
+        """Return the host keys in the order in which they are used and announced."""
+        snapshot = self._directory.current()
+        kinds = self._settings.sftp.host_keys
+        named = (("ed25519", kinds.ed25519), ("rsa", kinds.rsa), ("ecdsa", kinds.ecdsa))
+        keys = [
+            snapshot.credential(sftp_host_key(kind, generation))
+            for kind, generations in named
+            for generation in generations
+        ]
+        return [key for key in keys if key is not None]
 
     def _configure(self) -> None:
         """Give the endpoints the partners of the newest revision, if that is not the one they have."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from reconciler.model.credential import Secret
 from reconciler.model.key import Key
@@ -41,9 +41,20 @@ class StoredCredential:
     expires_at: datetime | None
 
 
-def replace(tx: Connection, keyring: Keyring, key: Key, generated: Generated) -> None:
-    """Make a credential the only valid one at its address."""
-    drop(tx, key)
+def replace(
+    tx: Connection, keyring: Keyring, key: Key, generated: Generated, *, overlap: timedelta = timedelta()
+) -> None:
+    """Make a credential the only valid one at its address, or, for the time of `overlap`, the first beside others."""
+    now = datetime.now(UTC)
+    stored = tables.credential.c
+    here = stored.address == str(key)
+    if overlap:
+        later = now + overlap
+        tx.execute(delete(tables.credential).where(here, stored.expires_at <= now))
+        outlasting = or_(stored.expires_at.is_(None), stored.expires_at > later)
+        tx.execute(update(tables.credential).where(here, outlasting).values(expires_at=later))
+    else:
+        drop(tx, key)
     tx.execute(
         insert(tables.credential).values(
             address=str(key),
@@ -58,13 +69,17 @@ def replace(tx: Connection, keyring: Keyring, key: Key, generated: Generated) ->
 
 
 def drop(tx: Connection, key: Key) -> None:
-    """Forget the credential at an address."""
+    """Forget the credentials at an address."""
     tx.execute(delete(tables.credential).where(tables.credential.c.address == str(key)))
 
 
 def find(connection: Connection, key: Key) -> StoredCredential | None:
-    """Return the credential at an address, or None."""
-    row = connection.execute(select(tables.credential).where(tables.credential.c.address == str(key))).first()
+    """Return the newest credential at an address, or None."""
+    row = connection.execute(
+        select(tables.credential)
+        .where(tables.credential.c.address == str(key))
+        .order_by(tables.credential.c.number.desc())
+    ).first()
     return (
         None
         if row is None
@@ -75,8 +90,8 @@ def find(connection: Connection, key: Key) -> StoredCredential | None:
 
 
 def all_of(connection: Connection) -> Iterator[StoredCredential]:
-    """Yield every credential."""
-    for row in connection.execute(select(tables.credential)):
+    """Yield every credential, newest first."""
+    for row in connection.execute(select(tables.credential).order_by(tables.credential.c.number.desc())):
         yield StoredCredential(
             Key(tuple(row.address.split("."))),
             row.fingerprint,

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from reconciler.desired.compiler import Compiler
-from reconciler.desired.gateway import Listen
+from reconciler.desired.listen import Listen
 from reconciler.desired.load import Desired, load, load_project
 from reconciler.errors import ConfigurationError
 from reconciler.model.credential import Credential, CredentialKind
 from reconciler.model.integration import DefaultRule, Integration
-from reconciler.model.key import SFTP_HOST_KEY, Key
+from reconciler.model.key import Key, sftp_host_key
 from reconciler.model.mailbox import Mailbox
 from reconciler.model.protocol import ProtocolRegistry
 from reconciler.model.rule import Archive, Direction, Match, Rule
@@ -75,6 +75,7 @@ FILES = {
     "invoice-in.xsl": "<in/>",
     "globex.pem": "-----BEGIN CERTIFICATE-----\n",
 }
+HOST_KEYS = (sftp_host_key("ed25519", 1), sftp_host_key("rsa", 1))
 ORDERS = Key.parse("accounts.acme.mailboxes.orders")
 INVOICES = Key.parse("accounts.acme.mailboxes.invoices")
 
@@ -111,7 +112,8 @@ def test_every_object_is_in_the_state_by_its_address(desired: Desired) -> None:
         "accounts.acme.mailboxes.orders.rules.orders-from-edifact",
         "accounts.acme.templates.invoice",
         "accounts.acme.templates.order",
-        "gateway.credentials.sftp-host-key",
+        "gateway.credentials.sftp-host-key-ed25519-1",
+        "gateway.credentials.sftp-host-key-rsa-1",
     ]
     assert desired.warnings == ()
 
@@ -125,7 +127,8 @@ def test_what_is_left_out_has_its_default(desired: Desired) -> None:
 
 
 def test_credentials_are_what_each_protocol_generates(desired: Desired) -> None:
-    assert desired.state.get(SFTP_HOST_KEY) == Credential(kind=CredentialKind.SSH_HOST_KEY)
+    assert desired.state.get(HOST_KEYS[0]) == Credential(kind=CredentialKind.SSH_HOST_KEY)
+    assert desired.state.get(HOST_KEYS[1]) == Credential(kind=CredentialKind.SSH_HOST_KEY_RSA)
     assert desired.state.get(ORDERS.integration.credential("password")) == Credential(kind=CredentialKind.PASSWORD)
     assert desired.state.get(INVOICES.integration.credential("certificate")) == Credential(
         kind=CredentialKind.CERTIFICATE, subject="ACME-INVOICES"
@@ -148,7 +151,7 @@ def test_files_are_the_contents_of_all_that_the_state_names(desired: Desired) ->
 def test_positions_are_those_of_the_objects_names(desired: Desired) -> None:
     assert str(desired.positions[ORDERS]) == "accounts/acme.yaml:13:7"
     assert str(desired.positions[ORDERS.rule("invoices-to-erp")]) == "accounts/acme.yaml:30:11"
-    assert set(desired.positions) == set(desired.state.resources) - {SFTP_HOST_KEY}
+    assert set(desired.positions) == set(desired.state.resources) - set(HOST_KEYS)
 
 
 def test_each_file_is_compiled_once(desired: Desired, compiler: Compiler) -> None:
