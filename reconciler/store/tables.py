@@ -329,7 +329,7 @@ for _name, _columns, _where, _unique in (
     ("ix_job_retrying", ("run_at",), "state = 'retrying'", False),
     ("ix_job_running", ("lease_until",), "state = 'running'", False),
     ("ix_job_dead", ("number",), "state = 'dead'", False),
-    ("ix_job_held", ("kind", "queue", "state"), "queue <> '' AND state IN ('running', 'retrying')", False),
+    ("ix_job_held", ("queue", "state"), "queue <> '' AND state IN ('running', 'retrying')", False),
     ("uq_job_key", ("kind", "key"), f"key IS NOT NULL AND {_PENDING}", True),
 ):
     Index(
@@ -351,4 +351,17 @@ destination = Table(
     Column("open_until", Moment),
     # Nothing is tried before, because it is asked so often a minute and no more.
     Column("next_at", Moment),
+)
+
+# --- who is kept out -------------------------------------------------------------------------------------------------
+
+ban = Table(
+    "ban",
+    metadata,
+    # An address or network with its prefix, or a login: `address 192.0.2.1`, `login 6f1c…`.
+    Column("subject", String(200), primary_key=True),
+    Column("banned_at", Moment, nullable=False),
+    Column("until", Moment, nullable=False),
+    # How many bans in a row: each lasts twice as long as the one before.
+    Column("count", Integer, nullable=False),
 )

@@ -39,6 +39,14 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_audit_at"), ["at"], unique=False)
 
     op.create_table(
+        "ban",
+        sa.Column("subject", sa.String(length=200), nullable=False),
+        sa.Column("banned_at", Moment(), nullable=False),
+        sa.Column("until", Moment(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("subject", name=op.f("pk_ban")),
+    )
+    op.create_table(
         "blob",
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
@@ -108,7 +116,7 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "ix_job_held",
-            ["kind", "queue", "state"],
+            ["queue", "state"],
             unique=False,
             sqlite_where=sa.text("queue <> '' AND state IN ('running', 'retrying')"),
             postgresql_where=sa.text("queue <> '' AND state IN ('running', 'retrying')"),
