@@ -1,50 +1,146 @@
 """Making a plan true: one transaction, all or nothing."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import assert_never
 
 from sqlalchemy import Connection
 
 from reconciler.apply.credentials import generate
-from reconciler.apply.steps import DropCredential, DropResource, GenerateCredential, PutFile, PutResource, steps
+from reconciler.apply.lease import LENGTH, Held
+from reconciler.apply.steps import (
+    AdoptResource,
+    DropCredential,
+    DropResource,
+    GenerateCredential,
+    MoveResource,
+    PutFile,
+    PutResource,
+    RotateCredential,
+    Step,
+    steps,
+)
 from reconciler.errors import NotFoundError, PlanRefusedError
 from reconciler.model.credential import Credential
-from reconciler.model.key import Key
+from reconciler.model.key import Key, Kind
+from reconciler.plan.change import Delete
 from reconciler.plan.plan import Applied, Plan
-from reconciler.store import configuration, credentials
+from reconciler.plan.safety import not_drained
+from reconciler.store import configuration, credentials, leases, undelivered
+from reconciler.store.blobs import Sealed
 from reconciler.store.credentials import Generated
 from reconciler.store.database import Store
 
+Progress = Callable[[int, int], None]
+"""Told how many of how many credentials are generated: what takes long about applying."""
 
-def run(store: Store, plan: Plan, files: Mapping[str, bytes], *, actor: str) -> Applied:
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a plan comes from: the configuration's hash and commit, or why somebody changes something by hand."""
+
+    config_hash: str = ""
+    commit: str = ""
+    by_hand: str = ""
+
+
+def run(
+    store: Store,
+    plan: Plan,
+    files: Mapping[str, bytes],
+    *,
+    actor: str,
+    origin: Origin = Origin(),
+    lease: Held | None = None,
+    progress: Progress = lambda _done, _of: None,
+) -> Applied:
     """Apply a plan. `files` holds the content of every file that the desired state names, by SHA-256.
 
-    Raises PlanRefusedError when the live side moved since the plan was made; nothing is written then.
+    Raises PlanRefusedError when the plan has refusals, when the live side moved since it was made, or when a mailbox
+    that it destroys got an envelope meanwhile; LeaseLostError when the lease is not held any more. Nothing is written
+    then.
     """
+    if plan.refusals:
+        raise PlanRefusedError("\n".join(plan.refusals))
     if plan.is_empty:
         return Applied(plan.base_revision, ())
+    # Refused now rather than after minutes of making keys; what decides is asked again in the transaction.
+    with store.read() as connection:
+        _refuse_if_moved(connection, plan)
     # Keys take long to generate and files long to write; neither needs the transaction.
-    generated = {key: generate(credential) for key, credential in plan.generates}
+    generated = _generated(plan, progress)
     todo = steps(plan, files_known=frozenset())
-    sealed = {step.sha256: store.blobs.seal(files[step.sha256]) for step in todo if isinstance(step, PutFile)}
+    sealed = {step.sha256: store.blobs.seal(_content(store, files, step)) for step in todo if isinstance(step, PutFile)}
     with store.write() as tx:
         _refuse_if_moved(tx, plan)
-        revision = configuration.add_revision(tx, actor=actor, plan=plan.to_json())
+        if lease is not None:
+            leases.renew(tx, lease.name, token=lease.token, length=LENGTH)
+        _refuse_if_not_drained(tx, plan)
+        revision = configuration.add_revision(
+            tx,
+            actor=actor,
+            plan=plan.to_json(),
+            by_hand=origin.by_hand,
+            config_hash=origin.config_hash,
+            commit=origin.commit,
+        )
         for step in todo:
-            match step:
-                case PutFile(sha256):
-                    store.blobs.put(tx, sealed[sha256])
-                case PutResource(key, resource):
-                    configuration.put_resource(tx, key, resource, revision)
-                case GenerateCredential(key, _):
-                    credentials.replace(tx, store.keyring, key, generated[key])
-                case DropCredential(key):
-                    credentials.drop(tx, key)
-                case DropResource(key):
-                    configuration.drop_resource(tx, key)
-                case _:
-                    assert_never(step)
+            _perform(tx, store, step, sealed, generated, revision, "api" if origin.by_hand else "configuration")
     return Applied(revision, tuple(generated))
+
+
+def _perform(
+    tx: Connection,
+    store: Store,
+    step: Step,
+    sealed: Mapping[str, Sealed],
+    generated: Mapping[Key, Generated],
+    revision: int,
+    managed_by: str,
+) -> None:
+    match step:
+        case PutFile(sha256):
+            store.blobs.put(tx, sealed[sha256])
+        case PutResource(key, resource):
+            configuration.put_resource(tx, key, resource, revision, managed_by=managed_by)
+        case GenerateCredential(key, _):
+            credentials.replace(tx, store.keyring, key, generated[key])
+        case RotateCredential(key, credential):
+            lasting = credential.rotation.overlap if credential.rotation else timedelta()
+            credentials.replace(tx, store.keyring, key, generated[key], overlap=lasting)
+        case MoveResource(key, old_key):
+            configuration.move(tx, old_key, key)
+        case AdoptResource(key):
+            configuration.adopt(tx, key)
+        case DropCredential(key):
+            credentials.drop(tx, key)
+        case DropResource(key):
+            configuration.drop_resource(tx, key)
+        case _:
+            assert_never(step)
+
+
+def _generated(plan: Plan, progress: Progress) -> dict[Key, Generated]:
+    """Return new credentials, made on every processor at once: making a key holds no lock of the interpreter."""
+    wanted = plan.generates
+    generated: dict[Key, Generated] = {}
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        made = pool.map(lambda item: generate(item[1]), wanted)
+        for (key, _), credential in zip(wanted, made, strict=True):
+            generated[key] = credential
+            progress(len(generated), len(wanted))
+    return generated
+
+
+def _content(store: Store, files: Mapping[str, bytes], step: PutFile) -> bytes:
+    """Return a file's content; an earlier revision's, to which a plan goes back, is in the store."""
+    if step.sha256 in files:
+        return files[step.sha256]
+    with store.read() as connection:
+        return store.blobs.read(connection, step.sha256)
 
 
 def rotate(store: Store, key: Key, *, actor: str) -> Generated:
@@ -61,12 +157,29 @@ def rotate(store: Store, key: Key, *, actor: str) -> Generated:
     return generated
 
 
-def _refuse_if_moved(tx: Connection, plan: Plan) -> None:
-    current = configuration.current_revision(tx)
+def _refuse_if_moved(connection: Connection, plan: Plan) -> None:
+    current = configuration.current_revision(connection)
     if current == plan.base_revision:
         return
-    newest = next(configuration.revisions(tx))
+    earlier = configuration.applied_as(connection, plan.digest)
+    if earlier is not None:
+        raise PlanRefusedError(
+            f"This plan was applied already, as revision {earlier.number} by {earlier.actor} at "
+            f"{earlier.applied_at:%Y-%m-%d %H:%M:%S} UTC. A plan is applied once."
+        )
+    newest = configuration.headers(connection, limit=1)[0]
     raise PlanRefusedError(
         f"The live side moved since the plan was made: revision {plan.base_revision} is now {current}, applied by "
         f"{newest.actor} at {newest.applied_at:%Y-%m-%d %H:%M:%S} UTC. Plan again."
     )
+
+
+def _refuse_if_not_drained(tx: Connection, plan: Plan) -> None:
+    gone = [change.key for change in plan.changes if isinstance(change, Delete) and change.kind is Kind.MAILBOX]
+    uuids = configuration.mailbox_uuids(tx) if gone else {}
+    for key in gone:
+        # Moves come first in a plan, but not yet in the database.
+        live = next((key.moved(move.key, move.old_key) for move in plan.moves if key.is_within(move.key)), key)
+        number = undelivered.count(tx, uuids[live]) if live in uuids else 0
+        if number:
+            raise PlanRefusedError(not_drained(key, number))

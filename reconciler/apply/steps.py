@@ -7,7 +7,7 @@ from typing import assert_never
 from reconciler.model.credential import Credential
 from reconciler.model.key import Key, Kind
 from reconciler.model.state import Resource, State
-from reconciler.plan.change import Create, Delete, Update
+from reconciler.plan.change import Adopt, Create, Delete, Move, Rotate, Update
 from reconciler.plan.plan import Plan, generated_by
 
 
@@ -35,6 +35,29 @@ class GenerateCredential:
 
 
 @dataclass(frozen=True, slots=True)
+class RotateCredential:
+    """Make a new secret for a credential; the one before stays valid for its rotation's overlap."""
+
+    key: Key
+    credential: Credential
+
+
+@dataclass(frozen=True, slots=True)
+class MoveResource:
+    """Give a resource another address, with everything below it."""
+
+    key: Key
+    old_key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptResource:
+    """Give a resource that was made by hand to the configuration."""
+
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
 class DropCredential:
     """Destroy the secrets of a credential; its record is dropped next."""
 
@@ -48,7 +71,16 @@ class DropResource:
     key: Key
 
 
-Step = PutFile | PutResource | GenerateCredential | DropCredential | DropResource
+Step = (
+    PutFile
+    | PutResource
+    | GenerateCredential
+    | RotateCredential
+    | MoveResource
+    | AdoptResource
+    | DropCredential
+    | DropResource
+)
 
 
 def steps(plan: Plan, files_known: Collection[str]) -> tuple[Step, ...]:
@@ -60,7 +92,7 @@ def steps(plan: Plan, files_known: Collection[str]) -> tuple[Step, ...]:
 
 
 def _files(plan: Plan, files_known: Collection[str]) -> Iterator[PutFile]:
-    named = State({change.key: change.new for change in plan.changes if not isinstance(change, Delete)}).hashes()
+    named = State({change.key: change.new for change in plan.changes if isinstance(change, Create | Update)}).hashes()
     yield from (PutFile(sha256) for sha256 in sorted(named) if sha256 not in files_known)
 
 
@@ -76,5 +108,11 @@ def _changes(plan: Plan) -> Iterator[Step]:
                 if change.kind is Kind.CREDENTIAL:
                     yield DropCredential(change.key)
                 yield DropResource(change.key)
+            case Move():
+                yield MoveResource(change.key, change.old_key)
+            case Adopt():
+                yield AdoptResource(change.key)
+            case Rotate():
+                yield RotateCredential(change.key, change.credential)
             case _:
                 assert_never(change)

@@ -1,7 +1,7 @@
 """The live side as the store has it."""
 
-from reconciler.live.port import LiveState
-from reconciler.store import configuration
+from reconciler.plan.live_side import LiveSide
+from reconciler.store import configuration, credentials, suspensions
 from reconciler.store.database import Store
 
 
@@ -11,7 +11,13 @@ class StoreLive:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def read(self) -> LiveState:
+    def read(self) -> LiveSide:
         """Return everything that is live, as of one moment."""
         with self._store.read() as connection:
-            return LiveState(configuration.read_state(connection), configuration.current_revision(connection))
+            return LiveSide(
+                state=configuration.read_state(connection),
+                revision=configuration.current_revision(connection),
+                by_hand=configuration.made_by_hand(connection),
+                generated_at=credentials.generated_at(connection),
+                suspensions=suspensions.all_of(connection),
+            )

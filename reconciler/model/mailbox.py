@@ -12,3 +12,4 @@ class Mailbox(Noun):
 
     name: str
     aliases: tuple[str, ...] = ()
+    protected: bool = False

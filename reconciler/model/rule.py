@@ -54,6 +54,7 @@ class Rule(Noun):
     validation: tuple[SourceFile, ...] = ()
     multiple_envelopes: bool = False
     attributes: dict[str, str] = Field(default_factory=dict)
+    protected: bool = False
 
     @model_validator(mode="after")
     def _parts_fit_direction(self) -> Self:

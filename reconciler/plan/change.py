@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from reconciler.model.credential import Credential
 from reconciler.model.key import Key, Kind
 from reconciler.model.noun import Json
 from reconciler.model.source_file import digest
@@ -82,7 +83,45 @@ class Delete:
         return _KINDS[type(self.old)]
 
 
-Change = Create | Update | Delete
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A resource that gets another address with everything below it: UUIDs, credentials and envelopes stay."""
+
+    key: Key
+    old_key: Key
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the resource."""
+        return self.key.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """A resource that was made by hand through the API, and that the configuration takes over."""
+
+    key: Key
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the resource."""
+        return self.key.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Rotate:
+    """A credential whose time has come: a new one beside the one before, which stays valid for the overlap."""
+
+    key: Key
+    credential: Credential
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the resource."""
+        return Kind.CREDENTIAL
+
+
+Change = Create | Update | Delete | Move | Adopt | Rotate
 
 
 def differing(name: str, old: Json, new: Json) -> Iterator[FieldChange]:
@@ -140,6 +179,12 @@ def change_to_json(change: Change) -> dict[str, Json]:
             data |= {"action": "update", "old": to_json(change.old), "new": to_json(change.new), "fields": fields}
         case Delete():
             data |= {"action": "delete", "old": to_json(change.old)}
+        case Move():
+            data |= {"action": "move", "old_address": str(change.old_key)}
+        case Adopt():
+            data |= {"action": "adopt"}
+        case Rotate():
+            data |= {"action": "rotate", "credential": to_json(change.credential)}
         case _:
             assert_never(change)
     return data
@@ -157,5 +202,11 @@ def change_from_json(data: Mapping[str, Json]) -> Change:
         case {"action": "delete", "address": str(address), "old": dict(old)}:
             key = Key.parse(address)
             return Delete(key, from_json(key.kind, old))
+        case {"action": "move", "address": str(address), "old_address": str(old_address)}:
+            return Move(Key.parse(address), Key.parse(old_address))
+        case {"action": "adopt", "address": str(address)}:
+            return Adopt(Key.parse(address))
+        case {"action": "rotate", "address": str(address), "credential": dict(credential)}:
+            return Rotate(Key.parse(address), Credential.model_validate(credential))
         case _:
-            raise ValueError("a change has an action (create, update, delete), an address and its resource")
+            raise ValueError("a change has an action, an address and what it does there")

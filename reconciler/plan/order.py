@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from reconciler.model.key import Kind
 from reconciler.model.rule import Rule
-from reconciler.plan.change import Change, Delete
+from reconciler.plan.change import Adopt, Change, Create, Delete, Move, Update
 
 LEVELS: Mapping[Kind, int] = MappingProxyType(
     {
@@ -24,15 +24,22 @@ LEVELS: Mapping[Kind, int] = MappingProxyType(
 def ordered(changes: Iterable[Change]) -> tuple[Change, ...]:
     """Return the changes in the order in which they are made and shown.
 
-    Destroying comes first, so that an alias or a UUID is free before another resource takes it.
+    Moving comes first, because everything else names the new addresses; then destroying, so that an alias or a UUID
+    is free before another resource takes it.
     """
     by_place = sorted(changes, key=_place)
+    moves = [change for change in by_place if isinstance(change, Move)]
     destroyed = [change for change in reversed(by_place) if isinstance(change, Delete)]
-    return (*destroyed, *(change for change in by_place if not isinstance(change, Delete)))
+    return (*moves, *destroyed, *(change for change in by_place if not isinstance(change, Move | Delete)))
 
 
-def _place(change: Change) -> tuple[int, tuple[str, ...], int, str]:
+def _place(change: Change) -> tuple[int, tuple[str, ...], int, str, bool]:
     """Return what a change sorts by: its level, then its address, in which rules stand by their position."""
-    resource = change.old if isinstance(change, Delete) else change.new
-    position = resource.position if isinstance(resource, Rule) else 0
-    return LEVELS[change.kind], change.key.path[:-1], position, change.key.name
+    match change:
+        case Create(new=Rule(position=position)) | Update(new=Rule(position=position)):
+            pass
+        case Delete(old=Rule(position=position)):
+            pass
+        case _:
+            position = 0
+    return LEVELS[change.kind], change.key.path[:-1], position, change.key.name, not isinstance(change, Adopt)

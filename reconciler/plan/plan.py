@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple, Self
 
@@ -12,7 +13,7 @@ from reconciler.model.key import Key, Kind
 from reconciler.model.noun import Json
 from reconciler.model.source_file import digest
 from reconciler.model.state import State
-from reconciler.plan.change import Change, Create, Delete, Update, change_from_json, change_to_json
+from reconciler.plan.change import Adopt, Change, Create, Delete, Move, Rotate, Update, change_from_json, change_to_json
 from reconciler.plan.diff import diff
 
 FORMAT_VERSION = 1
@@ -26,12 +27,29 @@ class Counts(NamedTuple):
     destroy: int
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A suspended address, until when (UTC; None: until it is resumed), why, by whom, and how many changes wait."""
+
+    key: Key
+    until: datetime | None
+    reason: str
+    actor: str
+    changes: int
+
+
 @dataclass(frozen=True)
 class Plan:
-    """The changes that turn the live side, as it was at `base_revision`, into what is desired, in order."""
+    """The changes that turn the live side, as it was at `base_revision`, into what is desired, in order.
+
+    `unmanaged` is live and in no configuration; `refusals` are the reasons for which the plan must not be applied.
+    """
 
     changes: tuple[Change, ...]
     base_revision: int
+    unmanaged: tuple[Key, ...] = ()
+    held: tuple[Held, ...] = ()
+    refusals: tuple[str, ...] = ()
 
     @cached_property
     def digest(self) -> str:
@@ -52,13 +70,26 @@ class Plan:
     def counts(self) -> Counts:
         """The author's objects to add, to change and to destroy."""
         objects = [change for change in self.changes if change.kind is not Kind.CREDENTIAL]
-        add = sum(isinstance(change, Create) for change in objects)
-        destroy = sum(isinstance(change, Delete) for change in objects)
-        return Counts(add, len(objects) - add - destroy, destroy)
+        return Counts(*(sum(isinstance(change, noun) for change in objects) for noun in (Create, Update, Delete)))
+
+    @cached_property
+    def moves(self) -> tuple[Move, ...]:
+        """What gets another address."""
+        return tuple(change for change in self.changes if isinstance(change, Move))
+
+    @cached_property
+    def adopts(self) -> tuple[Key, ...]:
+        """What was made by hand and is taken over."""
+        return tuple(change.key for change in self.changes if isinstance(change, Adopt))
+
+    @cached_property
+    def rotates(self) -> tuple[Key, ...]:
+        """The credentials that get a successor by their age."""
+        return tuple(change.key for change in self.changes if isinstance(change, Rotate))
 
     @cached_property
     def generates(self) -> tuple[tuple[Key, Credential], ...]:
-        """The credentials that applying generates, in order."""
+        """The credentials that applying generates, in order; rotated ones are among them."""
         return tuple(
             (change.key, credential) for change in self.changes if (credential := generated_by(change)) is not None
         )
@@ -80,7 +111,13 @@ class Plan:
                 **self.counts._asdict(),
                 "generate": [str(key) for key, _ in self.generates],
                 "revoke": [str(key) for key in self.revokes],
+                "rotate": [str(key) for key in self.rotates],
+                "move": len(self.moves),
+                "adopt": len(self.adopts),
             },
+            "unmanaged": [str(key) for key in self.unmanaged],
+            "held": [_held_to_json(held) for held in self.held],
+            "refusals": list(self.refusals),
             "changes": [change_to_json(change) for change in self.changes],
         }
 
@@ -90,14 +127,26 @@ class Plan:
         match data:
             case {"format_version": int(version)} if version != FORMAT_VERSION:
                 raise PlanRefusedError(f"the plan has format {version}; this version reads format {FORMAT_VERSION}")
-            case {"format_version": int(), "base_revision": int(revision), "changes": list(items)}:
+            case {
+                "format_version": int(),
+                "base_revision": int(revision),
+                "changes": list(items),
+                "unmanaged": list(unmanaged),
+                "held": list(held),
+                "refusals": list(refusals),
+            }:
                 try:
-                    changes = tuple(change_from_json(item if isinstance(item, dict) else {}) for item in items)
+                    plan = cls(
+                        tuple(change_from_json(item if isinstance(item, dict) else {}) for item in items),
+                        revision,
+                        tuple(Key.parse(str(address)) for address in unmanaged),
+                        tuple(_held_from_json(item if isinstance(item, dict) else {}) for item in held),
+                        tuple(map(str, refusals)),
+                    )
                 except ValueError as error:
                     raise PlanRefusedError(f"the plan cannot be read: {error}") from error
             case _:
-                raise PlanRefusedError("this is no plan; make one with: reconciler plan -o json")
-        plan = cls(changes, revision)
+                raise PlanRefusedError("this is no plan; make one with: reconciler plan --out plan.json")
         if plan.to_json() != data:
             raise PlanRefusedError("the plan was altered since it was made; plan again")
         return plan
@@ -117,7 +166,7 @@ def generated_by(change: Change) -> Credential | None:
     A certificate of which the subject alone changes keeps its key, because partners have pinned it.
     """
     match change:
-        case Create(new=Credential() as new):
+        case Create(new=Credential() as new) | Rotate(credential=new):
             return new
         case Update(old=Credential() as old, new=Credential() as new) if (
             new.generation > old.generation or new.kind is not old.kind
@@ -127,6 +176,26 @@ def generated_by(change: Change) -> Credential | None:
             return None
 
 
+def _held_to_json(held: Held) -> dict[str, Json]:
+    return {
+        "address": str(held.key),
+        "until": None if held.until is None else held.until.isoformat(),
+        "reason": held.reason,
+        "actor": held.actor,
+        "changes": held.changes,
+    }
+
+
+def _held_from_json(data: Mapping[str, Json]) -> Held:
+    match data:
+        case {"address": str(address), "reason": str(reason), "actor": str(actor), "changes": int(changes)}:
+            written = data.get("until")
+            until = datetime.fromisoformat(written) if isinstance(written, str) else None
+            return Held(Key.parse(address), until, reason, actor, changes)
+        case _:
+            raise ValueError("a suspension has an address, until, a reason and an actor")
+
+
 def build(live: State, revision: int, desired: State) -> Plan:
-    """Return the plan that turns `live`, read at `revision`, into `desired`."""
+    """Return the plan that turns `live`, read at `revision`, into `desired`, whatever that takes."""
     return Plan(diff(live, desired), revision)

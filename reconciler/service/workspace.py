@@ -14,11 +14,11 @@ from reconciler.errors import NotFoundError
 from reconciler.jobs import closing, reprocessing
 from reconciler.jobs.acceptance import accept
 from reconciler.jobs.directory import Directory, Snapshot
-from reconciler.live.port import LiveState
 from reconciler.live.store_live import StoreLive
 from reconciler.live.views import ConnectionDetails, EnvelopeView, LiveResource, LogRecord, RevisionView
 from reconciler.model.key import Key, Kind
 from reconciler.model.state import State
+from reconciler.plan.live_side import LiveSide
 from reconciler.plan.plan import Applied, Plan, build
 from reconciler.service.connection import connection_details
 from reconciler.service.views import envelope_view, log_record
@@ -68,9 +68,9 @@ class Workspace:
         live = self.read()
         return build(live.state, live.revision, desired.state)
 
-    def read(self) -> LiveState:
+    def read(self) -> LiveSide:
         """Return everything that is live, as of one moment."""
-        return LiveState(State(), 0) if self._is_untouched() else StoreLive(self.store).read()
+        return LiveSide() if self._is_untouched() else StoreLive(self.store).read()
 
     def _is_untouched(self) -> bool:
         """Say whether there is no live side yet; planning then writes nothing, not even an empty database."""

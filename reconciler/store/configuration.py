@@ -1,13 +1,25 @@
 """The live configuration: resources by address, the identity of mailboxes, and the history of revisions."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    String,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
+from reconciler.errors import NotFoundError
 from reconciler.model.key import Key, Kind
 from reconciler.model.noun import Json
 from reconciler.model.state import Resource, State, from_json, to_json
@@ -19,6 +31,7 @@ class Revision:
     """One applied plan: its number, when (UTC), by whom, and the plan as JSON.
 
     `by_hand` says why somebody changed this past the configuration; it is empty for a plan that was applied.
+    `config_hash` and `commit` are the configuration's, `digest` and `summary` the plan's.
     """
 
     number: int
@@ -26,6 +39,10 @@ class Revision:
     actor: str
     plan: Mapping[str, Json]
     by_hand: str = ""
+    config_hash: str = ""
+    commit: str = ""
+    digest: str = ""
+    summary: Mapping[str, Json] = field(default_factory=dict)
 
 
 def read_state(connection: Connection) -> State:
@@ -42,12 +59,28 @@ def current_revision(connection: Connection) -> int:
     return number
 
 
-def add_revision(tx: Connection, *, actor: str, plan: Mapping[str, Json], by_hand: str = "") -> int:
+def add_revision(
+    tx: Connection,
+    *,
+    actor: str,
+    plan: Mapping[str, Json],
+    by_hand: str = "",
+    config_hash: str = "",
+    commit: str = "",
+) -> int:
     """Record an applied plan, or a change by hand for a reason, and return its revision number."""
     number = current_revision(tx) + 1
     tx.execute(
         insert(tables.revision).values(
-            number=number, applied_at=datetime.now(UTC), actor=actor, plan=dict(plan), by_hand=by_hand
+            number=number,
+            applied_at=datetime.now(UTC),
+            actor=actor,
+            plan=dict(plan),
+            by_hand=by_hand,
+            config_hash=config_hash,
+            commit=commit,
+            digest=str(plan.get("digest", "")),
+            summary=plan.get("summary", {}),
         )
     )
     return number
@@ -56,15 +89,84 @@ def add_revision(tx: Connection, *, actor: str, plan: Mapping[str, Json], by_han
 def revisions(connection: Connection) -> Iterator[Revision]:
     """Yield the revisions, newest first."""
     for row in connection.execute(select(tables.revision).order_by(tables.revision.c.number.desc())):
-        yield Revision(row.number, row.applied_at, row.actor, row.plan, row.by_hand)
+        yield _revision(row)
 
 
-def put_resource(tx: Connection, key: Key, resource: Resource, revision: int) -> None:
-    """Create or replace a resource. A new mailbox gets its UUID here, once."""
+def changes_from(connection: Connection, first: int = 1) -> Iterator[Revision]:
+    """Yield the revisions from a number on, oldest first."""
+    number = tables.revision.c.number
+    for row in connection.execute(select(tables.revision).where(number >= first).order_by(number)):
+        yield _revision(row)
+
+
+def revision(connection: Connection, number: int) -> Revision:
+    """Return one revision. Raises NotFoundError."""
+    row = connection.execute(select(tables.revision).where(tables.revision.c.number == number)).first()
+    if row is None:
+        raise NotFoundError(f"There is no revision {number}. See: reconciler history")
+    return _revision(row)
+
+
+def headers(connection: Connection, *, limit: int, offset: int = 0) -> list[Revision]:
+    """Return the newest revisions without their plans, which can be large."""
+    columns = [column for column in tables.revision.c if column.name != "plan"]
+    query = select(*columns, literal(None).label("plan")).order_by(tables.revision.c.number.desc())
+    return [_revision(row) for row in connection.execute(query.limit(limit).offset(offset)).all()]
+
+
+def applied_as(connection: Connection, digest: str) -> Revision | None:
+    """Return the revision that a plan with this digest made, or None."""
+    query = select(tables.revision).where(tables.revision.c.digest == digest).order_by(tables.revision.c.number.desc())
+    row = connection.execute(query).first()
+    return None if row is None else _revision(row)
+
+
+def _revision(row: Any) -> Revision:  # noqa: ANN401 - a row with these columns
+    plan = row.plan if isinstance(row.plan, dict) else {}
+    return Revision(
+        number=row.number,
+        applied_at=row.applied_at,
+        actor=row.actor,
+        plan=plan,
+        by_hand=row.by_hand,
+        config_hash=row.config_hash,
+        commit=row.commit,
+        digest=row.digest,
+        summary=row.summary,
+    )
+
+
+def made_by_hand(connection: Connection) -> frozenset[Key]:
+    """Return the resources that were made through the API and that no configuration has taken over."""
+    rows = connection.execute(select(tables.resource.c.address).where(tables.resource.c.managed_by == "api")).scalars()
+    return frozenset(Key(tuple(address.split("."))) for address in rows)
+
+
+def adopt(tx: Connection, key: Key) -> None:
+    """Give a resource that was made by hand, with its credentials, to the configuration."""
+    address = tables.resource.c.address
+    tx.execute(
+        update(tables.resource)
+        .where(or_(address == str(key), address.startswith(f"{key}.credentials.", autoescape=True)))
+        .values(managed_by="configuration")
+    )
+
+
+def move(tx: Connection, old: Key, new: Key) -> None:
+    """Give what is at and below an address another one: resources, the identity of mailboxes, credentials."""
+    for table in (tables.resource, tables.mailbox, tables.credential, tables.suspension):
+        address = table.c.address
+        within = or_(address == str(old), address.startswith(f"{old}.", autoescape=True))
+        rest = func.substr(address, len(str(old)) + 1)
+        tx.execute(update(table).where(within).values(address=literal(str(new)).op("||", return_type=String)(rest)))
+
+
+def put_resource(tx: Connection, key: Key, resource: Resource, revision: int, *, managed_by: str) -> None:
+    """Create or replace a resource. A new mailbox gets its UUID here, once; whose a resource is, it stays."""
     values = {"kind": key.kind.value, "body": to_json(resource), "revision": revision}
     found = tx.execute(update(tables.resource).where(tables.resource.c.address == str(key)).values(values))
     if found.rowcount == 0:
-        tx.execute(insert(tables.resource).values(address=str(key), **values))
+        tx.execute(insert(tables.resource).values(address=str(key), managed_by=managed_by, **values))
         if key.kind is Kind.MAILBOX:
             tx.execute(insert(tables.mailbox).values(uuid=uuid4(), address=str(key), created_at=datetime.now(UTC)))
 

@@ -1,10 +1,10 @@
 """Generated credentials: encrypted, with what may be shown of them beside the ciphertext."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from reconciler.model.credential import Secret
 from reconciler.model.key import Key
@@ -101,3 +101,10 @@ def all_of(connection: Connection) -> Iterator[StoredCredential]:
             row.created_at,
             row.expires_at,
         )
+
+
+def generated_at(connection: Connection) -> Mapping[Key, datetime]:
+    """Return when the newest secret at each address was made."""
+    stored = tables.credential.c
+    rows = connection.execute(select(stored.address, func.max(stored.created_at)).group_by(stored.address))
+    return {Key(tuple(address.split("."))): at for address, at in rows}

@@ -3,32 +3,59 @@
 import json
 from typing import assert_never
 
+from reconciler.model.duration import shown_duration
 from reconciler.model.key import Kind
 from reconciler.model.noun import Json
-from reconciler.plan.change import Change, Create, Delete, FieldChange, Update, shown_file
-from reconciler.plan.plan import Plan, generated_by
+from reconciler.plan.change import Adopt, Change, Create, Delete, FieldChange, Move, Rotate, Update, shown_file
+from reconciler.plan.plan import Held, Plan, generated_by
 
 NO_CHANGES = "No changes. Live state matches the configuration."
+HELD_BACK = "No changes but those that are held back."
 
-_RED, _GREEN, _YELLOW, _BOLD, _RESET = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[1m", "\x1b[0m"
+_RED, _GREEN, _YELLOW, _CYAN = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[36m"
+_BOLD, _RESET = "\x1b[1m", "\x1b[0m"
 
 
 def render(plan: Plan, *, colour: bool = False) -> str:
     """Return the plan as text that ends with its summary, without a line feed after it."""
     last = f"{_BOLD}{summary(plan)}{_RESET}" if colour else summary(plan)
-    if plan.is_empty:
-        return last
-    blocks = (change_lines(change, colour=colour) for change in plan.changes)
-    return "\n".join([*(line for block in blocks for line in block), "", last])
+    blocks = [[line for change in plan.changes for line in change_lines(change, colour=colour)], *notes(plan)]
+    return "\n".join([*(f"{line}" for block in blocks if block for line in (*block, "")), last])
+
+
+def notes(plan: Plan) -> tuple[list[str], list[str], list[str]]:
+    """Return what is to be known beside the changes: what is unmanaged, what is suspended, what stands against it."""
+    unmanaged = [f"    {key}" for key in plan.unmanaged]
+    if unmanaged:
+        unmanaged.insert(0, "Unmanaged, live and not in the configuration (--prune destroys what it once had):")
+    return unmanaged, [suspended(held) for held in plan.held], [f"Refused: {_line(text)}" for text in plan.refusals]
+
+
+def suspended(held: Held) -> str:
+    """Return a suspension in one line."""
+    until = "until it is resumed" if held.until is None else f"until {held.until:%Y-%m-%d %H:%M}Z"
+    waiting = f"{held.changes} change{'' if held.changes == 1 else 's'} held back"
+    return f"Suspended: {held.key} {until}, by {_line(held.actor)}: {_line(held.reason)} ({waiting})"
+
+
+def _line(text: str) -> str:
+    """Return a text that stands in a sentence, without what could upset a terminal."""
+    return text if text.isprintable() else _quoted(text)
 
 
 def summary(plan: Plan) -> str:
     """Return the plan in one line."""
     if plan.is_empty:
-        return NO_CHANGES
+        return NO_CHANGES if not any(held.changes for held in plan.held) else HELD_BACK
     add, change, destroy = plan.counts
-    sentences = [f"Plan: {add} to add, {change} to change, {destroy} to destroy."]
-    for number, fate in ((len(plan.generates), "generated"), (len(plan.revokes), "revoked")):
+    further = [f", {len(items)} to {act}" for items, act in ((plan.moves, "rename"), (plan.adopts, "adopt")) if items]
+    sentences = [f"Plan: {add} to add, {change} to change, {destroy} to destroy{''.join(further)}."]
+    rotated = len(plan.rotates)
+    for number, fate in (
+        (len(plan.generates) - rotated, "generated"),
+        (rotated, "rotated"),
+        (len(plan.revokes), "revoked"),
+    ):
         if number:
             sentences.append(f"{number} credential{'' if number == 1 else 's'} will be {fate}.")
     return " ".join(sentences)
@@ -36,16 +63,24 @@ def summary(plan: Plan) -> str:
 
 def change_lines(change: Change, *, colour: bool = False) -> tuple[str, ...]:
     """Return the lines of one change: the address with its sign, then the fields, indented and aligned."""
+    fields: tuple[FieldChange, ...] = ()
+    fate = ""
     match change:
         case Create():
             sign, paint, fields = "+", _GREEN, change.fields
         case Update():
             sign, paint, fields = "~", _YELLOW, change.fields
         case Delete():
-            sign, paint, fields = "-", _RED, ()
+            sign, paint = "-", _RED
+        case Move():
+            sign, paint, fate = ">", _CYAN, f"  renamed from {change.old_key}"
+        case Adopt():
+            sign, paint, fate = "@", _CYAN, "  made by hand, will be taken over"
+        case Rotate():
+            sign, paint, fate = "!", _YELLOW, f"  will be rotated{_overlap(change)}"
         case _:
             assert_never(change)
-    head = f"{sign} {change.key}"
+    head = f"{sign} {change.key}{fate}"
     if change.kind is Kind.CREDENTIAL:
         fate, fields = _fate(change, fields)
         head += fate
@@ -56,13 +91,22 @@ def change_lines(change: Change, *, colour: bool = False) -> tuple[str, ...]:
     )
 
 
+def _overlap(change: Rotate) -> str:
+    rotation = change.credential.rotation
+    return f"; the old one stays valid for {shown_duration(rotation.overlap)}" if rotation else ""
+
+
 def _fate(change: Change, fields: tuple[FieldChange, ...]) -> tuple[str, tuple[FieldChange, ...]]:
     """Say what becomes of a credential, and which of its fields are worth showing."""
-    if isinstance(change, Create):
-        return "  will be generated", ()
-    if isinstance(change, Delete):
-        return "  will be revoked", ()
-    return ("  will be generated anew" if generated_by(change) is not None else ""), fields
+    match change:
+        case Create():
+            return "  will be generated", ()
+        case Delete():
+            return "  will be revoked", ()
+        case Update() if generated_by(change) is not None:
+            return "  will be generated anew", fields
+        case _:
+            return "", fields
 
 
 def _values(change: Change, field: FieldChange) -> str:

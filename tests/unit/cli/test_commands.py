@@ -203,7 +203,7 @@ class TestPlan:
         assert Plan.from_json(json.loads(run("plan", "-o", "json").stdout)) == workspace.plan(DESIRED)
 
     def test_markdown(self, workspace: FakeWorkspace) -> None:
-        assert run("plan", "-o", "markdown").stdout.startswith("### Plan: 3 to add")
+        assert "\n### Plan: 3 to add" in run("plan", "-o", "markdown").stdout
 
     def test_colours_when_forced(self, workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("NO_COLOR")
@@ -251,7 +251,7 @@ class TestShow:
             "address": "accounts.acme",
             "kind": "account",
             "uuid": None,
-            "resource": {"name": "Acme"},
+            "resource": {"name": "Acme", "protected": False},
         }
 
     def test_nothing_yet(self, workspace: FakeWorkspace) -> None:

@@ -17,8 +17,8 @@ from reconciler.model.rule import Archive, Direction, Rule
 from reconciler.model.source_file import Part, SourceFile
 from reconciler.model.state import Resource, State
 from reconciler.model.template import Template, TemplateRef
-from reconciler.plan.change import Change, Create, Delete, Update, change_from_json, change_to_json
-from reconciler.plan.diff import diff
+from reconciler.plan.change import Delete, Update, change_from_json, change_to_json
+from reconciler.plan.diff import applied, diff
 from reconciler.plan.order import LEVELS, ordered
 from reconciler.plan.plan import Plan, build
 from reconciler.plan.render import markdown, text
@@ -64,17 +64,6 @@ resources: dict[Key, st.SearchStrategy[Resource]] = {
 }
 states = st.fixed_dictionaries({}, optional=resources).map(State)
 quick = settings(max_examples=60, deadline=None)
-
-
-def applied(changes: tuple[Change, ...], state: State) -> State:
-    resources = dict(state.resources)
-    for change in changes:
-        match change:
-            case Create() | Update():
-                resources[change.key] = change.new
-            case Delete():
-                del resources[change.key]
-    return State(resources)
 
 
 @quick
@@ -182,8 +171,8 @@ class TestMarkdown:
         document = markdown.render(build(State(), 1, self.state(1000)))
         assert 50_000 < len(document) <= markdown.LIMIT
         shown = document.count("+ accounts.")
-        assert f"{1000 - shown} more changes do not fit here" in document
-        assert document.startswith("### Plan: 1000 to add, 0 to change, 0 to destroy.\n")
+        assert f"{1000 - shown} more entries do not fit here" in document
+        assert document.startswith(f"{markdown.MARK}\n### Plan: 1000 to add, 0 to change, 0 to destroy.\n")
 
     def test_what_is_destroyed_has_room_first(self) -> None:
         document = markdown.render(
