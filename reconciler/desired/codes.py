@@ -30,6 +30,10 @@ class Code(StrEnum):
     )
     DUPLICATE_KEY = "duplicate-key", "The same key stands twice in one mapping; one of the two would be lost."
     DUPLICATE_OBJECT = "duplicate-object", "The same object is defined in two places; each is defined once."
+    UNDEFINED_VARIABLE = (
+        "undefined-variable",
+        "A variable has no value: define it under vars, set it in the process, or write ${name:-default}.",
+    )
     UNKNOWN_KEY = "unknown-key", "The key is not one of those that are possible here; most often it is misspelt."
     MISSING_KEY = "missing-key", "A key that has no default is not there."
     BAD_NAME = "bad-name", "Names have letters, digits, _ and -, begin with a letter or digit, and are at most 63 long."

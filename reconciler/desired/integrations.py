@@ -8,7 +8,8 @@ from pydantic import BaseModel, ValidationError
 from reconciler.desired.codes import Code
 from reconciler.desired.documents import AutorejectDocument, IntegrationDocument
 from reconciler.desired.json_schema import ACCOUNTS_SCHEMA, schemas
-from reconciler.desired.mistakes import nearest, problems_of
+from reconciler.desired.mistakes import problems_of
+from reconciler.desired.nearest import nearest
 from reconciler.desired.references import Place
 from reconciler.desired.validation import ReadFile, parsed
 from reconciler.errors import Problem
@@ -55,6 +56,9 @@ def connected(
         settings=settings.model_dump(mode="json"),
         notify_email=document.notify_email,
         default_rule=_default_rule(document),
+        ordered=document.ordered,
+        concurrency=document.concurrency,
+        per_minute=document.per_minute,
     )
     return Connected(integration, settings.credentials(mailbox), tuple(_files(settings, section))), problems
 

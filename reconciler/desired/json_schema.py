@@ -6,17 +6,19 @@ from functools import lru_cache
 from typing import Any
 
 from reconciler.desired.documents import AccountsDocument, RootDocument
+from reconciler.desired.environment_document import EnvironmentDocument
 from reconciler.model.protocol import ProtocolRegistry, ProtocolSettings
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 ROOT_SCHEMA = "reconciler.json"
 ACCOUNTS_SCHEMA = "accounts.json"
+ENVIRONMENT_SCHEMA = "environment.json"
 
 Schema = dict[str, Any]
 
 
 def schemas(protocols: ProtocolRegistry) -> Mapping[str, Schema]:
-    """Return the schemas by file name: of `reconciler.yaml`, and of every other file."""
+    """Return the schemas by file name: of `reconciler.yaml`, of environments, and of every other file."""
     return _schemas(tuple(sorted(protocols.items())))
 
 
@@ -36,22 +38,24 @@ def _schemas(protocols: tuple[tuple[str, type[ProtocolSettings]], ...]) -> Mappi
         for name, title, document in (
             (ROOT_SCHEMA, "reconciler.yaml", RootDocument),
             (ACCOUNTS_SCHEMA, "A file of accounts", AccountsDocument),
+            (ENVIRONMENT_SCHEMA, "An environment", EnvironmentDocument),
         )
     }
 
 
 def _with_sections(schema: Schema, protocols: tuple[tuple[str, type[ProtocolSettings]], ...]) -> Schema:
     """Return the schema with a section in the integration for each protocol."""
-    definitions: Schema = dict(schema["$defs"])
-    definitions.pop("JsonValue", None)
-    integration: Schema = definitions["IntegrationDocument"]
-    integration["additionalProperties"] = False
-    integration["properties"]["protocol"]["enum"] = [name for name, _ in protocols]
-    for name, settings in protocols:
-        section = settings.model_json_schema()
-        definitions |= section.pop("$defs", {})
-        definitions[settings.__name__] = section
-        integration["properties"][name] = {"$ref": f"#/$defs/{settings.__name__}"}
+    definitions: Schema = dict(schema.get("$defs", {}))
+    if "IntegrationDocument" in definitions:
+        definitions.pop("JsonValue", None)
+        integration: Schema = definitions["IntegrationDocument"]
+        integration["additionalProperties"] = False
+        integration["properties"]["protocol"]["enum"] = [name for name, _ in protocols]
+        for name, settings in protocols:
+            section = settings.model_json_schema()
+            definitions |= section.pop("$defs", {})
+            definitions[settings.__name__] = section
+            integration["properties"][name] = {"$ref": f"#/$defs/{settings.__name__}"}
     tidied: Schema = _tidied({**schema, "$defs": definitions})
     return tidied
 

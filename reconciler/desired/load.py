@@ -13,6 +13,7 @@ from reconciler.desired.assembly import Assembly
 from reconciler.desired.codes import Code
 from reconciler.desired.compiler import Compiler
 from reconciler.desired.documents import AccountsDocument, RootDocument
+from reconciler.desired.environment import read_environment
 from reconciler.desired.gateway import GatewaySettings, ProjectDocument
 from reconciler.desired.inspection import Inspection
 from reconciler.desired.json_schema import ACCOUNTS_SCHEMA, ROOT_SCHEMA, schemas
@@ -54,9 +55,14 @@ class Desired:
     warnings: tuple[Problem, ...] = ()
 
 
-def load_project(root: Path) -> Project:
-    """Return what `reconciler.yaml` says about the gateway; no other file is read. Raises ConfigurationError."""
-    documents, problems = read_documents(root, ROOT_FILE)
+def load_project(root: Path, *, environment: str | None = None, environ: Mapping[str, str] | None = None) -> Project:
+    """Return what `reconciler.yaml` and the environment say about the gateway. Raises ConfigurationError.
+
+    No other file is read. `environ` are the variables that `${env:NAME}` stands for.
+    """
+    chosen = read_environment(root, environment, environ or {})
+    documents, found = read_documents(root, ROOT_FILE, chosen.variables, chosen.patches)
+    problems = [*chosen.problems, *found]
     if not documents and not problems:
         problems.append(_nothing_written())
     if problems:
@@ -70,16 +76,27 @@ def load_project(root: Path) -> Project:
     return Project(root, project.state, project.gateway)
 
 
-def load(root: Path, protocols: ProtocolRegistry, compiler: Compiler) -> Desired:
-    """Return what all files below `root` ask for. Raises ConfigurationError with all problems of all files."""
+def load(
+    root: Path,
+    protocols: ProtocolRegistry,
+    compiler: Compiler,
+    *,
+    environment: str | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Desired:
+    """Return what all files below `root` ask for. Raises ConfigurationError with all problems of all files.
+
+    `environment` is the name of the chosen one; `environ` are the variables that `${env:NAME}` stands for.
+    """
+    chosen = read_environment(root, environment, environ or {})
     sources = SourceFiles(root)
     inspection = Inspection(sources, compiler)
     assembly = Assembly(sources, protocols, inspection)
-    problems: list[Problem] = []
+    problems: list[Problem] = [*chosen.problems]
     project: Project | None = None
     pending: list[tuple[YamlDocument, AccountsDocument | RootDocument]] = []
     for file in find_files(root):
-        documents, found = read_documents(root, file)
+        documents, found = read_documents(root, file, chosen.variables, chosen.patches)
         problems += found
         if file == ROOT_FILE and not documents and not found:
             problems.append(_nothing_written())
@@ -97,6 +114,8 @@ def load(root: Path, protocols: ProtocolRegistry, compiler: Compiler) -> Desired
             problems += found
             if content is not None:
                 pending.append((document, content))
+    if chosen.patches is not None:
+        problems += chosen.patches.problems()
     for document, content in pending:
         assembly.add(document, content)
     state = State(MappingProxyType(dict(assembly.finish())))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from difflib import SequenceMatcher, get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,13 +9,13 @@ from pydantic_core import ErrorDetails
 
 from reconciler.desired.codes import Code
 from reconciler.desired.json_schema import Schema
+from reconciler.desired.nearest import is_like, nearest
 from reconciler.desired.yaml_document import Location, YamlDocument
 from reconciler.errors import Position, Problem
 
 _CODES = {code.value: code for code in Code}
 _KEY_TAG = "[key]"
 _LONG = 60
-_ALIKE = 0.6
 _EXPECTED = {
     "string": "text",
     "boolean": "true or false",
@@ -52,16 +51,10 @@ def problems_of(
             yield _bad_value(document, place, details, schema)
 
 
-def nearest(word: str, words: Iterator[str] | tuple[str, ...] | list[str]) -> str:
-    """Return the one of `words` that is most like a misspelt one; empty when none is."""
-    by_case = {candidate.lower(): candidate for candidate in words}
-    return next((by_case[found] for found in get_close_matches(word.lower(), by_case, n=1, cutoff=_ALIKE)), "")
-
-
 def _means(unknown: Location, missing: Location) -> bool:
     *where, word = unknown
     *there, key = missing
-    return where == there and SequenceMatcher(None, str(word), str(key)).ratio() >= _ALIKE
+    return where == there and is_like(str(word), str(key))
 
 
 def _unknown_key(document: YamlDocument, place: tuple[str | int, ...], schema: Schema, meant: str | None) -> Problem:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from reconciler.desired.codes import Code
 from reconciler.desired.documents import ReferenceDocument
-from reconciler.desired.mistakes import nearest
+from reconciler.desired.nearest import nearest
 from reconciler.desired.yaml_document import Yaml, YamlDocument
 from reconciler.errors import Position, Problem
 from reconciler.model.template import TemplateRef

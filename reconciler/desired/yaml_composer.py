@@ -1,7 +1,8 @@
 """YAML text to documents: the events of libyaml's parser into plain data and a table of positions.
 
 Scalars follow the core schema of YAML 1.2.2, section 10.3: `on`, `no`, `1:30` and `2026-01-01` are text. Keys are
-always text. Merge keys (`<<`) work as in YAML 1.1: what stands in the mapping itself wins.
+always text. Merge keys (`<<`) work as in YAML 1.1: what stands in the mapping itself wins. A variable in a plain
+scalar is read as if its value stood there; in a quoted one it is text.
 """
 
 import re
@@ -26,7 +27,9 @@ from ruamel.yaml.events import (
 
 from reconciler.desired.codes import Code
 from reconciler.desired.excerpt import excerpt
-from reconciler.desired.yaml_document import COLUMN_BITS, Yaml, YamlDocument
+from reconciler.desired.nearest import nearest
+from reconciler.desired.variables import VariableError, Variables, as_text
+from reconciler.desired.yaml_document import COLUMN_BITS, Content, Scalar, Yaml
 from reconciler.errors import Position, Problem
 
 MAX_DEPTH = 64
@@ -49,9 +52,9 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\
 _STRING_TAGS = ("!", "tag:yaml.org,2002:str")
 
 
-def scalar(text: str) -> str | int | float | bool | None:
+def scalar(text: str) -> Scalar:
     """Return what a plain scalar means by YAML 1.2's core schema."""
-    value: str | int | float | bool | None = text
+    value: Scalar = text
     if (text and text[0] not in _MAY_BE_TYPED) or len(text) > _LONGEST_NUMBER:
         return value
     if text in _WORDS:
@@ -89,12 +92,13 @@ class _Anchored:
 
 
 class Composer:
-    """Reads one file's text; `documents` and `problems` hold what came out."""
+    """Reads one file's text; `documents` and `problems` hold what came out. Without variables `${` is text."""
 
-    def __init__(self, file: str, text: str) -> None:
+    def __init__(self, file: str, text: str, variables: Variables | None = None) -> None:
         self.file = file
         self.text = text
-        self.documents: list[YamlDocument] = []
+        self.documents: list[Content] = []
+        self._variables = variables
         self.problems: list[Problem] = []
         self._table = array("Q")
         self._offsets: dict[int, int] = {}
@@ -156,12 +160,32 @@ class Composer:
             return
         value: Yaml = None
         if not misunderstood:
-            value = scalar(event.value) if tag is None and event.implicit[0] else event.value
-            if value is None and stack:
+            text, plain = event.value, tag is None and event.implicit[0]
+            if "${" in text and self._variables is not None:
+                value = self._expanded(text, start, self._variables, plain=plain)
+                misunderstood = value is None
+            else:
+                value = scalar(text) if plain else text
+            if value is None and stack and not misunderstood:
                 self._null(start)
         if event.anchor is not None:
             self._anchors[event.anchor] = _Anchored(value, 1, 0)
         self._put(value, start)
+
+    def _expanded(self, text: str, start: int, variables: Variables, *, plain: bool) -> Scalar:
+        """Return a scalar with its variables replaced; None, which is said already, when one has no value."""
+        try:
+            value, whole = variables.expanded(text)
+        except VariableError as error:
+            mend = nearest(error.name, list(variables.values)) if error.name else ""
+            self._problem(Code.UNDEFINED_VARIABLE, str(error), start, suggestion=mend)
+            return None
+        if not plain:
+            return as_text(value)
+        read = value if whole or not isinstance(value, str) else scalar(value)
+        if read is None:
+            self._problem(Code.NULL_VALUE, f"'{text}' has no value", start)
+        return read
 
     def _null(self, start: int) -> None:
         top = self._stack[-1]
@@ -225,7 +249,8 @@ class Composer:
     def _put(self, value: Yaml, start: int, size: int = 1, height: int = 0) -> None:
         if not self._stack:
             if value is not None:
-                self.documents.append(YamlDocument(self.file, self.text, value, start, self._table, self._offsets))
+                texts = ((self.file, self.text),)
+                self.documents.append(Content(texts, value, start, self._table, self._offsets))
             return
         top = self._stack[-1]
         top.size += size

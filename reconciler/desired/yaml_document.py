@@ -1,56 +1,110 @@
 """A YAML document as plain data, with the position of everything in it beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, MutableSequence, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.desired.codes import Code
 from reconciler.desired.excerpt import excerpt
 from reconciler.errors import Position, Problem
 
-Yaml = dict[str, "Yaml"] | list["Yaml"] | str | int | float | bool | None
+Scalar = str | int | float | bool | None
+Yaml = dict[str, "Yaml"] | list["Yaml"] | Scalar
 Location = Sequence[str | int]
 """The keys and indexes that lead to a value. Parts that the document does not have (a union's tags) are passed over."""
 
-COLUMN_BITS = 32
+COLUMN_BITS = LINE_BITS = 28
+"""A place is packed: which text (0 is the document's own), line and column, from 0 each."""
+
 _FEW = 8
 
 
 @dataclass(frozen=True, slots=True)
-class YamlDocument:
-    """One document of a file.
+class Content:
+    """What stands in a document.
 
-    `table` holds packed positions for the whole file, two for each entry of a container: of its key and of its value
-    (for lists, twice the item's). `offsets` says by the container's identity where its entries begin.
+    `table` holds packed places, two for each entry of a container: of its key and of its value (for lists, twice the
+    item's). `offsets` says by the container's identity where its entries begin. `texts` are the names and texts that
+    places are in: the document's own file, and the environment's where that patches the document.
     """
 
-    file: str
-    text: str
+    texts: tuple[tuple[str, str], ...]
     data: Yaml
     start: int
-    table: Sequence[int]
+    table: MutableSequence[int]
     offsets: dict[int, int]
     _indexes: dict[int, dict[str, int]] = field(default_factory=dict)
 
-    def _index(self, container: dict[str, Yaml], key: str) -> int:
+    def entry(self, container: dict[str, Yaml] | list[Yaml], part: str | int) -> tuple[int, int]:
+        """Return the places of the key and the value of an entry that the container has."""
+        number = part if isinstance(part, int) else self._index(container, part)
+        offset = self.offsets[id(container)] + 2 * number
+        return self.table[offset], self.table[offset + 1]
+
+    def _index(self, container: dict[str, Yaml] | list[Yaml], key: str) -> int:
         if len(container) <= _FEW:
             return list(container).index(key)
         index = self._indexes.get(id(container))
         if index is None:
-            index = self._indexes[id(container)] = {name: number for number, name in enumerate(container)}
+            index = self._indexes[id(container)] = {str(name): number for number, name in enumerate(container)}
         return index[key]
 
+    def position(self, place: int) -> Position:
+        """Return a packed place as a position."""
+        line, column = divmod(place, 1 << COLUMN_BITS)
+        text, line = divmod(line, 1 << LINE_BITS)
+        return Position(self.texts[text][0], line + 1, column + 1)
+
+    def excerpt(self, place: int) -> str:
+        """Return the line that a packed place is in."""
+        text = self.texts[place >> (LINE_BITS + COLUMN_BITS)][1]
+        return excerpt(text, self.position(place).line)
+
+
+class YamlDocument:
+    """One document of a file.
+
+    What stands in it can be released; it is then read once more by `again` when a mistake asks for a position, so that
+    a large configuration is never in memory as a whole.
+    """
+
+    __slots__ = ("_again", "_content", "file")
+
+    def __init__(self, content: Content, again: Callable[[], Content] | None = None) -> None:
+        self.file = content.texts[0][0]
+        self._content: Content | None = content
+        self._again = again
+
+    def release(self) -> None:
+        """Let go of what stands in the document, if it can be read again."""
+        if self._again is not None:
+            self._content = None
+
+    @property
+    def content(self) -> Content:
+        """What stands in the document."""
+        if self._content is None and self._again is not None:
+            self._content = self._again()
+        if self._content is None:
+            raise ValueError(f"{self.file} was released and cannot be read again")
+        return self._content
+
+    @property
+    def data(self) -> Yaml:
+        """What stands in the document, as plain data."""
+        return self.content.data
+
     def _walk(self, location: Location) -> tuple[list[str | int], Yaml, int, int]:
+        content = self.content
         path: list[str | int] = []
-        node, key, value = self.data, self.start, self.start
+        node, key, value = content.data, content.start, content.start
         for part in location:
-            if isinstance(node, dict) and isinstance(part, str) and part in node:
-                entry, child = self._index(node, part), node[part]
-            elif isinstance(node, list) and isinstance(part, int) and part < len(node):
-                entry, child = part, node[part]
-            else:
-                continue
-            offset = self.offsets[id(node)] + 2 * entry
-            key, value, node = self.table[offset], self.table[offset + 1], child
+            match node, part:
+                case dict(), str() if part in node:
+                    (key, value), node = content.entry(node, part), node[part]
+                case list(), int() if part < len(node):
+                    (key, value), node = content.entry(node, part), node[part]
+                case _:
+                    continue
             path.append(part)
         return path, node, key, value
 
@@ -70,8 +124,7 @@ class YamlDocument:
     def position(self, location: Location, *, of_key: bool = False) -> Position:
         """Return where the value at a location stands, or its key; the nearest one above when it is not there."""
         _, _, key, value = self._walk(location)
-        line, column = divmod(key if of_key else value, 1 << COLUMN_BITS)
-        return Position(self.file, line + 1, column + 1)
+        return self.content.position(key if of_key else value)
 
     def problem(
         self,
@@ -84,13 +137,14 @@ class YamlDocument:
         also: Position | None = None,
     ) -> Problem:
         """Return a mistake at a location of this document."""
-        position = self.position(location, of_key=of_key)
+        _, _, key, value = self._walk(location)
+        place = key if of_key else value
         return Problem(
-            position=position,
+            position=self.content.position(place),
             code=code.value,
             message=message,
             path=self.address(location),
-            source=excerpt(self.text, position.line),
+            source=self.content.excerpt(place),
             suggestion=suggestion,
             also=also,
         )

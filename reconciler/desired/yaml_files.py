@@ -1,15 +1,20 @@
 """The files of a configuration: which ones there are, and what stands in them."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from reconciler.desired.codes import Code
+from reconciler.desired.patches import Patches
 from reconciler.desired.reading import read_file
+from reconciler.desired.variables import Variables
 from reconciler.desired.yaml_composer import Composer
-from reconciler.desired.yaml_document import YamlDocument
+from reconciler.desired.yaml_document import Content, YamlDocument
 from reconciler.errors import NotFoundError, Position, Problem
 
 ROOT_FILE = "reconciler.yaml"
+ENVIRONMENTS = "environments"
+"""The folder beside `reconciler.yaml` that has a file for each environment."""
 _HIDDEN = (".", "_")
 
 
@@ -25,7 +30,8 @@ def find_root(start: Path) -> Path:
 def find_files(root: Path) -> Iterator[str]:
     """Yield `reconciler.yaml` and then every other YAML file below the root, sorted, by its path relative to the root.
 
-    Folders and files whose names start with `.` or `_` are left out, and links to folders are not followed.
+    Folders and files whose names start with `.` or `_` are left out, environments too, and links to folders are not
+    followed.
     """
     yield ROOT_FILE
     found: list[str] = []
@@ -35,14 +41,16 @@ def find_files(root: Path) -> Iterator[str]:
             if entry.name.startswith(_HIDDEN):
                 continue
             if entry.is_dir():
-                if not entry.is_symlink():
+                if not entry.is_symlink() and entry != root / ENVIRONMENTS:
                     folders.append(entry)
             elif entry.suffix in {".yaml", ".yml"}:
                 found.append(entry.relative_to(root).as_posix())
     yield from sorted(name for name in found if name != ROOT_FILE)
 
 
-def read_documents(root: Path, file: str) -> tuple[list[YamlDocument], list[Problem]]:
+def read_documents(
+    root: Path, file: str, variables: Variables | None = None, patches: Patches | None = None
+) -> tuple[list[YamlDocument], list[Problem]]:
     """Return the documents of a file and what is wrong with it as YAML. `file` is relative to the root."""
     try:
         content = read_file(root, file)
@@ -55,6 +63,20 @@ def read_documents(root: Path, file: str) -> tuple[list[YamlDocument], list[Prob
         line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
         message = f"byte 0x{content[error.start]:02X} is not UTF-8"
         return [], [Problem(Position(file, line, column), Code.NOT_UTF8.value, message)]
-    composer = Composer(file, text)
-    composer.compose()
-    return composer.documents, composer.problems
+
+    def composed() -> tuple[list[Content], list[Problem]]:
+        composer = Composer(file, text, variables)
+        composer.compose()
+        documents = composer.documents
+        if patches is not None:
+            documents = [
+                patches.merged(document, (file, number), is_root=file == ROOT_FILE and number == 0)
+                for number, document in enumerate(documents)
+            ]
+        return documents, composer.problems
+
+    def again(number: int) -> Content:
+        return composed()[0][number]
+
+    documents, problems = composed()
+    return [YamlDocument(document, partial(again, number)) for number, document in enumerate(documents)], problems

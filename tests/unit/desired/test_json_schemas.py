@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from reconciler.desired.json_schema import ACCOUNTS_SCHEMA, ROOT_SCHEMA, rendered, schemas
+from reconciler.desired.json_schema import ACCOUNTS_SCHEMA, ENVIRONMENT_SCHEMA, ROOT_SCHEMA, rendered, schemas
 from reconciler.desired.yaml_composer import Composer
 from reconciler.model.protocol import ProtocolRegistry, ProtocolSettings
 
@@ -30,14 +30,14 @@ def errors(schema: dict[str, Any], text: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", [ROOT_SCHEMA, ACCOUNTS_SCHEMA])
+@pytest.mark.parametrize("name", [ROOT_SCHEMA, ACCOUNTS_SCHEMA, ENVIRONMENT_SCHEMA])
 def test_schemas_on_disk_are_current(name: str, protocols: ProtocolRegistry) -> None:
     assert (ROOT / "schemas" / name).read_text() == rendered(schemas(protocols)[name]), (
         "they are written by `reconciler schema`"
     )
 
 
-@pytest.mark.parametrize("name", [ROOT_SCHEMA, ACCOUNTS_SCHEMA])
+@pytest.mark.parametrize("name", [ROOT_SCHEMA, ACCOUNTS_SCHEMA, ENVIRONMENT_SCHEMA])
 def test_schemas_are_schemas(name: str, protocols: ProtocolRegistry) -> None:
     schema = schemas(protocols)[name]
     Draft202012Validator.check_schema(schema)
