@@ -50,6 +50,9 @@ class Assembly:
         self.resources: dict[Key, Resource] = {}
         self.positions: dict[Key, Position] = {}
         self.problems: list[Problem] = []
+        self.renames: dict[Key, Key] = {}
+        self.sections: set[tuple[str, ...]] = set()
+        """The paths of the sections that are written: what is live in one of them and not in the YAML is left over."""
         self.mailed: Place | None = None
         """The first place where somebody is named whom mail is to be sent to."""
         self._sources = sources
@@ -60,6 +63,7 @@ class Assembly:
         self._rules: list[_WrittenRule] = []
         self._rule_count: Counter[Key] = Counter()
         self._named: dict[Key, Place] = {}
+        self._former: dict[Key, Place] = {}
 
     def declare(self, document: YamlDocument) -> None:
         """Note what a document names, before anything is known to be right."""
@@ -67,6 +71,8 @@ class Assembly:
 
     def add(self, document: YamlDocument, content: AccountsDocument | RootDocument) -> None:
         """Take over the accounts of a document."""
+        if "accounts" in content.model_fields_set:
+            self.sections.add(("accounts",))
         if isinstance(content, RootDocument):
             self._host_keys(content.gateway.sftp.host_keys)
         for name, account in content.accounts.items():
@@ -87,6 +93,7 @@ class Assembly:
         for written in self._rules:
             self._rule(written)
         self.problems += self._templates.problems()
+        self._check_renames()
         return self.resources
 
     def _define(self, key: Key, resource: Resource, place: Place) -> None:
@@ -101,7 +108,11 @@ class Assembly:
 
     def _account(self, key: Key, account: AccountDocument, place: Place) -> None:
         self.positions.setdefault(key, place.position(of_key=True))
-        self.resources.setdefault(key, Account(name=key.name))
+        earlier = self.resources.setdefault(key, Account(name=key.name))
+        protected = account.protected or (isinstance(earlier, Account) and earlier.protected)
+        self.resources[key] = earlier.model_copy(update={"protected": protected})
+        self._note_sections(key, account, "templates", "dictionaries", "rules", "mailboxes")
+        self._rename(key, account.renamed_from, place)
         if account.name is not None:
             named = self._named.setdefault(key, place)
             if named is not place:
@@ -110,7 +121,7 @@ class Assembly:
                 self.problems.append(
                     place.below("name").problem(Code.DUPLICATE_OBJECT, message, of_key=True, also=also)
                 )
-            self.resources[key] = Account(name=account.name)
+            self.resources[key] = Account(name=account.name, protected=protected)
         for name, template in account.templates.items():
             where = place.below("templates", name)
             self._define(key.template(name), Template(**dict(template)), where)
@@ -131,7 +142,10 @@ class Assembly:
         self.problems += self._unique.claim(code, value, what, place)
 
     def _mailbox(self, key: Key, mailbox: MailboxDocument, place: Place) -> None:
-        self._define(key, Mailbox(name=mailbox.name or key.name, aliases=tuple(sorted(mailbox.aliases))), place)
+        aliases = tuple(sorted(mailbox.aliases))
+        self._define(key, Mailbox(name=mailbox.name or key.name, aliases=aliases, protected=mailbox.protected), place)
+        self._note_sections(key, mailbox, "rules", "integration")
+        self._rename(key, mailbox.renamed_from, place)
         for index, alias in enumerate(mailbox.aliases):
             self._claim(Code.DUPLICATE_ALIAS, alias, f"the alias {alias}", place.below("aliases", index))
         self._written_rules(key, mailbox.rules, place)
@@ -156,6 +170,39 @@ class Assembly:
             where = place.below("rules", name)
             self._rules.append(_WrittenRule(owner.rule(name), rule, self._rule_count[owner], where))
             self._rule_count[owner] += 1
+            self._rename(owner.rule(name), rule.renamed_from, where)
+
+    def _note_sections(self, key: Key, document: AccountDocument | MailboxDocument, *names: str) -> None:
+        self.sections.update((*key.path, name) for name in names if name in document.model_fields_set)
+
+    def _rename(self, key: Key, former: str | None, place: Place) -> None:
+        """Note what an object was called before: a name beside it, or an address."""
+        if former is None:
+            return
+        where = place.below("renamed_from")
+        try:
+            old = Key.parse(former if "." in former else ".".join((*key.path[:-1], former)))
+        except ValueError as error:
+            self.problems.append(where.problem(Code.BAD_VALUE, str(error)))
+            return
+        if old.kind is not key.kind or old == key:
+            message = f"{old} is not the former name or address of another {key.kind}"
+            self.problems.append(where.problem(Code.BAD_VALUE, message))
+            return
+        self.renames[key] = old
+        self._former[key] = where
+
+    def _check_renames(self) -> None:
+        """A former name is no longer used, and one object alone had it."""
+        first: dict[Key, Place] = {}
+        for key, old in self.renames.items():
+            where = self._former[key]
+            if old in self.resources:
+                message = f"{old} is still in the configuration; remove renamed_from, or the object of the old name"
+                self.problems.append(where.problem(Code.BAD_VALUE, message, also=self.positions.get(old)))
+            elif first.setdefault(old, where) is not where:
+                message = f"something else was renamed from {old} already"
+                self.problems.append(where.problem(Code.BAD_VALUE, message, also=first[old].position()))
 
     def _rule(self, written: _WrittenRule) -> None:
         rule, place = written.rule, written.place

@@ -63,6 +63,14 @@ Regex = Annotated[str, Field(min_length=1), AfterValidator(_compiles)]
 Alias = Annotated[str, AfterValidator(_is_qualified), Field(json_schema_extra={"pattern": _ALIAS.pattern})]
 
 
+FormerName = Annotated[str, Field(min_length=1, max_length=500)]
+_RENAMED = (
+    "What it was called before, a name beside it or an address: it keeps its UUID, credentials and envelopes. It may "
+    "be removed once it is applied."
+)
+_PROTECTED = "Whether no plan may destroy it. Lifting the protection takes an apply of its own."
+
+
 class ReferenceDocument(Noun):
     """The identity of a template that need not be declared here; its documents are then not checked."""
 
@@ -158,6 +166,8 @@ class RuleDocument(Noun):
     attributes: dict[str, str] = Field(
         default_factory=dict, description="Attributes of what is made: literals, or XPath over the envelope."
     )
+    renamed_from: FormerName | None = Field(default=None, description=_RENAMED)
+    protected: bool = Field(default=False, description=_PROTECTED)
 
 
 class AutorejectDocument(Noun):
@@ -202,6 +212,8 @@ class MailboxDocument(Noun):
         default=None, description="How it is reached from outside. Without it, it exchanges envelopes inside only."
     )
     rules: dict[Name, RuleDocument] = Field(default_factory=dict, description="Its conversion rules, in order.")
+    renamed_from: FormerName | None = Field(default=None, description=_RENAMED)
+    protected: bool = Field(default=False, description=_PROTECTED)
 
 
 class AccountDocument(Noun):
@@ -214,6 +226,8 @@ class AccountDocument(Noun):
         default_factory=dict, description="Rules for all its mailboxes, tried after the mailbox's own."
     )
     mailboxes: dict[Name, MailboxDocument] = Field(default_factory=dict, description="Mailboxes, by key.")
+    renamed_from: FormerName | None = Field(default=None, description=_RENAMED)
+    protected: bool = Field(default=False, description=_PROTECTED)
 
 
 class AccountsDocument(Noun):

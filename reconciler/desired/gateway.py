@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 from reconciler.desired.environment_document import VariableValues
 from reconciler.desired.listen import Listen
 from reconciler.desired.sftp_gateway import SftpGateway
+from reconciler.model.key import Kind
 from reconciler.model.noun import Noun
 
 _STORES = ("sqlite", "postgresql")
@@ -92,6 +93,14 @@ class GatewaySettings(Noun):
     )
 
 
+class LimitsDocument(Noun):
+    """How much one plan may destroy without being told the number by --allow-destroy."""
+
+    destroy: dict[Kind, Annotated[int, Field(ge=0)]] = Field(
+        default_factory=dict, description="The most of a kind that is destroyed at once.", examples=[{"mailbox": 5}]
+    )
+
+
 class ProjectDocument(Noun):
     """`reconciler.yaml`: the root of a configuration, and what concerns the gateway as a whole."""
 
@@ -103,4 +112,5 @@ class ProjectDocument(Noun):
         examples=[".reconciler", "postgresql://reconciler@db.example.com/reconciler"],
     )
     gateway: GatewaySettings = Field(default=GatewaySettings(), description="The gateway.")
+    limits: LimitsDocument = Field(default=LimitsDocument(), description="How much a plan may destroy.")
     vars: VariableValues = Field(default_factory=dict)

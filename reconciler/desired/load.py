@@ -22,7 +22,7 @@ from reconciler.desired.source_files import SourceFiles
 from reconciler.desired.validation import parsed, validated
 from reconciler.desired.yaml_files import ROOT_FILE, find_files, find_root, read_documents
 from reconciler.errors import ConfigurationError, Position, Problem
-from reconciler.model.key import Key
+from reconciler.model.key import Key, Kind
 from reconciler.model.protocol import ProtocolRegistry
 from reconciler.model.state import State
 
@@ -42,17 +42,24 @@ class Project:
     root: Path
     state: str = field(repr=False)
     gateway: GatewaySettings
+    caps: Mapping[Kind, int] = field(default_factory=lambda: MappingProxyType({}))
+    """The most of a kind that one plan may destroy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """What a configuration asks for. `files` are the contents of everything that the state names, by SHA-256."""
+    """What a configuration asks for. `files` are the contents of everything that the state names, by SHA-256.
+
+    `renames` are new addresses with the old ones; `sections` are the paths of the sections that are written at all.
+    """
 
     project: Project
     state: State
     files: Mapping[str, bytes] = field(repr=False)
     positions: Mapping[Key, Position] = field(repr=False)
     warnings: tuple[Problem, ...] = ()
+    renames: Mapping[Key, Key] = field(default_factory=lambda: MappingProxyType({}))
+    sections: frozenset[tuple[str, ...]] | None = None
 
 
 def load_project(root: Path, *, environment: str | None = None, environ: Mapping[str, str] | None = None) -> Project:
@@ -73,7 +80,7 @@ def load_project(root: Path, *, environment: str | None = None, environ: Mapping
         project = parsed(ProjectDocument, own, SourceFiles(root).reader(""))
     except ValidationError as error:
         raise ConfigurationError(tuple(problems_of(error, document, schemas({})[ROOT_SCHEMA]))) from None
-    return Project(root, project.state, project.gateway)
+    return Project(root, project.state, project.gateway, MappingProxyType(project.limits.destroy))
 
 
 def load(
@@ -106,7 +113,9 @@ def load(
             content: AccountsDocument | RootDocument | None
             if file == ROOT_FILE and number == 0:
                 content, found = validated(RootDocument, document, read_file, lambda: schemas(protocols)[ROOT_SCHEMA])
-                project = Project(root, content.state, content.gateway) if content else None
+                if content is not None:
+                    caps = MappingProxyType(content.limits.destroy)
+                    project = Project(root, content.state, content.gateway, caps)
             else:
                 content, found = validated(
                     AccountsDocument, document, read_file, lambda: schemas(protocols)[ACCOUNTS_SCHEMA]
@@ -130,6 +139,8 @@ def load(
         files=MappingProxyType({sha256: sources.content(sha256) for sha256 in sorted(state.hashes())}),
         positions=MappingProxyType(assembly.positions),
         warnings=tuple(_warnings(project, assembly)),
+        renames=MappingProxyType(assembly.renames),
+        sections=frozenset(assembly.sections),
     )
 
 

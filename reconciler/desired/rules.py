@@ -51,6 +51,7 @@ def rule_of(rule: RuleDocument, template: TemplateRef, position: int) -> Rule:
         validation=rule.validation,
         multiple_envelopes=rule.multiple_envelopes,
         attributes=rule.attributes,
+        protected=rule.protected,
     )
 
 
