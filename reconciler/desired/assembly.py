@@ -193,7 +193,7 @@ class Assembly:
         self._former[key] = where
 
     def _check_renames(self) -> None:
-        """A former name is no longer used, and one object alone had it."""
+        """Note former names that are still in use, or that two objects claim."""
         first: dict[Key, Place] = {}
         for key, old in self.renames.items():
             where = self._former[key]
