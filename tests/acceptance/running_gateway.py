@@ -109,13 +109,27 @@ class RunningGateway:
         value = self.workspace.credentials(mailbox).values[field]
         return value.reveal() if isinstance(value, Secret) else value
 
-    def login(self, mailbox: str) -> paramiko.SFTPClient:
+    def login(self, mailbox: str) -> "PartnerSession":
         transport = paramiko.Transport(("127.0.0.1", self.sftp_port))
-        transport.start_client(timeout=PATIENCE)
-        transport.auth_password(self.credential(mailbox, "login"), self.credential(mailbox, "password"))
-        client = paramiko.SFTPClient.from_transport(transport)
-        assert client is not None
-        return client
+        try:
+            transport.start_client(timeout=PATIENCE)
+            transport.auth_password(self.credential(mailbox, "login"), self.credential(mailbox, "password"))
+            session = PartnerSession.from_transport(transport)
+            assert session is not None
+        except BaseException:
+            transport.close()
+            raise
+        return session
+
+
+class PartnerSession(paramiko.SFTPClient):
+    """A session that takes its connection with it when it is closed."""
+
+    def close(self) -> None:
+        channel = self.get_channel()
+        super().close()
+        if channel is not None:
+            channel.get_transport().close()
 
 
 def accepts(port: int) -> bool:

@@ -178,8 +178,10 @@ class TestApplyingWhileItRuns:
         gateway.workspace.rotate(ARCHIVE, actor="test")
         assert gateway.credential(ARCHIVE, "password") != old
         await_that(lambda: logs_in(gateway, ARCHIVE), "the new password is accepted", 2)
-        transport = paramiko.Transport(("127.0.0.1", gateway.sftp_port))
-        with pytest.raises(paramiko.AuthenticationException):
+        with (
+            paramiko.Transport(("127.0.0.1", gateway.sftp_port)) as transport,
+            pytest.raises(paramiko.AuthenticationException),
+        ):
             transport.connect(username=gateway.credential(ARCHIVE, "login"), password=old)
 
     def test_up_applies_what_changes_and_survives_a_mistake(self, gateway: RunningGateway) -> None:
