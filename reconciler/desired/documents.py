@@ -197,6 +197,14 @@ class IntegrationDocument(Noun):
         | Annotated[AutorejectDocument, Tag("autoreject")],
         Discriminator(_is_mapping("autoreject", "action")),
     ] = Field(default="inbox", description="What happens to an incoming envelope that no rule matches.")
+    ordered: bool = Field(
+        default=False,
+        description="Keep the order of what the mailbox sends and receives: each waits for those before it.",
+    )
+    concurrency: int = Field(default=4, ge=1, le=100, description="How many posts to the partner run at once.")
+    per_minute: int | None = Field(
+        default=None, ge=1, description="How many posts to the partner begin in a minute. Default: as many as can."
+    )
 
 
 class MailboxDocument(Noun):

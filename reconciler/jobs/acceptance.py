@@ -19,17 +19,17 @@ def is_temporary(name: str) -> bool:
     return name.startswith(".") or name.lower().endswith(TEMPORARY_ENDINGS)
 
 
-def accept(tx: Connection, receipt: Receipt) -> None:
-    """Record an input and what is to be done with it."""
+def accept(tx: Connection, receipt: Receipt, *, queue: str = "") -> None:
+    """Record an input and what is to be done with it; behind others of `queue`, where the mailbox keeps the order."""
     receipts.add(tx, receipt)
-    jobs.add(tx, "receipt", receipt.uuid)
+    jobs.add(tx, "receipt", receipt.uuid, queue=queue, ordered=bool(queue))
 
 
-def place(tx: Connection, mailbox: UUID, folder: str, name: str, *, sha256: str, size: int) -> None:
+def place(tx: Connection, mailbox: UUID, folder: str, name: str, *, sha256: str, size: int, queue: str = "") -> None:
     """Place an uploaded or moved file in a folder, and accept it where the folder and the name say that it is meant."""
     receipt = None
     if folder in {NATIVE_FOLDER, PARTNER_FOLDER} and not is_temporary(name):
         native = folder == NATIVE_FOLDER
         receipt = Receipt(mailbox=mailbox, channel="sftp", native=native, name=name, sha256=sha256, size=size)
-        accept(tx, receipt)
+        accept(tx, receipt, queue=queue)
     files.put(tx, mailbox, folder, name, sha256=sha256, size=size, receipt=receipt.uuid if receipt else None)

@@ -6,6 +6,7 @@ from reconciler.errors import NotFoundError
 from reconciler.jobs.acceptance import accept
 from reconciler.jobs.directory import Directory
 from reconciler.jobs.posting import mark_delivered
+from reconciler.jobs.queues import ordered_queue
 from reconciler.model.source_file import ContentReader
 from reconciler.protocols.as2.ports import Answer, Expectation, MdnOutcome, MdnVerdict, Post, Received
 from reconciler.protocols.as2.sender import expect
@@ -55,7 +56,7 @@ class StoreIntake:
             )
             if first:
                 self._store.blobs.put(tx, sealed)
-                accept(tx, receipt)
+                accept(tx, receipt, queue=ordered_queue("receipt", receipt.mailbox, self._directory.known()))
         if first:
             self._wake()
             return received.mdn

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection
 
 from reconciler.conversion.naming import alternatives
+from reconciler.jobs.queues import queue_of
 from reconciler.protocols.sftp.settings import NAME as SFTP
 from reconciler.store import files, jobs, posts
 from reconciler.store.posts import StoredPost
@@ -29,6 +30,7 @@ class Delivery:
     content_type: str
     subject: str
     now: datetime
+    ordered: bool = False
 
 
 def deliver(tx: Connection, delivery: Delivery) -> str:
@@ -58,5 +60,5 @@ def deliver(tx: Connection, delivery: Delivery) -> str:
             subject=delivery.subject,
         ),
     )
-    jobs.add(tx, "post", message_id)
+    jobs.add(tx, "post", message_id, queue=queue_of("post", delivery.mailbox), ordered=delivery.ordered)
     return delivery.name

@@ -24,6 +24,7 @@ from reconciler.protocols.protocol import LiveCredential, Partner
 from reconciler.store import configuration, credentials
 from reconciler.store.credentials import StoredCredential
 from reconciler.store.database import Store
+from reconciler.store.destinations import Limit
 
 
 class Snapshot:
@@ -84,6 +85,20 @@ class Snapshot:
             if key.owner is not None:
                 by_owner[key.owner].append((key, rule))
         return by_owner
+
+    def is_ordered(self, mailbox: UUID) -> bool:
+        """Say whether what a mailbox sends and receives keeps its order."""
+        key = self.keys.get(mailbox)
+        integration = None if key is None else self.integration(key)
+        return integration is not None and integration.ordered
+
+    def limit(self, mailbox: UUID) -> Limit:
+        """Return how much at a time a mailbox's partner bears."""
+        key = self.keys.get(mailbox)
+        integration = None if key is None else self.integration(key)
+        if integration is None or integration.ordered:
+            return Limit(1)
+        return Limit(integration.concurrency, integration.per_minute)
 
     def mailboxes_by_alias(self, alias: str) -> list[UUID]:
         """Return the mailboxes that an alias names; one without its qualifier can name several."""
@@ -169,6 +184,10 @@ class Directory:
             if self._snapshot is None or self._snapshot.revision != revision:
                 self._snapshot = self._load()
             return self._snapshot
+
+    def known(self) -> Snapshot:
+        """Return the newest snapshot that was asked for; costs nothing, and is as new as the gateway's last look."""
+        return self._snapshot or self.current()
 
     def content(self, sha256: str) -> bytes:
         """Return the content of a file that the configuration names. Raises BlobError."""

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from shutil import disk_usage
 from typing import BinaryIO
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from reconciler.jobs import error_folder
 from reconciler.jobs.acceptance import place
 from reconciler.jobs.reprocessing import convert_again
 from reconciler.model.rule import Direction
-from reconciler.protocols.sftp.folders import Entry, Upload
+from reconciler.protocols.sftp.folders import BOUNDLESS, Entry, Room, Upload, Usage
 from reconciler.store import conversions, files, receipts
 from reconciler.store.blobs import Spool
 from reconciler.store.database import Store
@@ -24,11 +25,17 @@ _log = logging.getLogger(__name__)
 
 
 class StoreFolders:
-    """Implements the SFTP server's port `Folders`. `wake` is called after a commit that leaves work to be done."""
+    """Implements the SFTP server's port `Folders`. `wake` is called after a commit that leaves work to be done.
 
-    def __init__(self, store: Store, wake: Callable[[], None]) -> None:
+    `queue_of` names the queue of a mailbox that keeps the order, and is empty for others.
+    """
+
+    def __init__(
+        self, store: Store, wake: Callable[[], None], queue_of: Callable[[UUID], str] = lambda _mailbox: ""
+    ) -> None:
         self._store = store
         self._wake = wake
+        self._queue_of = queue_of
 
     def entries(self, mailbox: UUID, folder: str) -> Generator[Entry]:
         """Yield the files of a folder in the order of their names, a page at a time."""
@@ -52,7 +59,15 @@ class StoreFolders:
         with _refusing(), self._store.read() as connection:
             return self._store.blobs.open(connection, _existing(connection, mailbox, folder, name).sha256)
 
-    def upload(self, mailbox: UUID, folder: str, name: str, *, exclusive: bool, keep: bool) -> Upload:
+    def usage(self, mailbox: UUID) -> Usage:
+        """Return what a mailbox's files come to, and what the disk still takes."""
+        with _refusing(), self._store.read() as connection:
+            total, count = files.usage(connection, mailbox)
+        return Usage(total, count, disk_usage(self._store.blobs.spool_folder).free)
+
+    def upload(
+        self, mailbox: UUID, folder: str, name: str, *, exclusive: bool, keep: bool, room: Room = BOUNDLESS
+    ) -> Upload:
         """Begin a file."""
         with _refusing(), self._store.read() as connection:
             found = files.find(connection, mailbox, folder, name)
@@ -62,7 +77,7 @@ class StoreFolders:
             if found is not None and keep:
                 with self._store.blobs.open(connection, found.sha256) as content:
                     spool.fill(content)
-        return _StoreUpload(self, spool, mailbox, folder, name, exclusive=exclusive)
+        return _StoreUpload(self, spool, mailbox, folder, name, exclusive=exclusive, room=room)
 
     def rename(self, mailbox: UUID, source: tuple[str, str], target: tuple[str, str], *, replace: bool) -> None:
         """Move a file; out of `error/` it runs again, and under its final name an upload begins to count."""
@@ -76,7 +91,8 @@ class StoreFolders:
                 _withdraw_and_remove(tx, mailbox, *target)
             if not _ran_again(tx, file, target):
                 _withdraw_and_remove(tx, mailbox, *source)
-                place(tx, mailbox, *target, sha256=file.sha256, size=file.size)
+                queue = self._queue_of(mailbox)
+                place(tx, mailbox, *target, sha256=file.sha256, size=file.size, queue=queue)
         self._wake()
 
     def remove(self, mailbox: UUID, folder: str, name: str) -> None:
@@ -92,8 +108,20 @@ class StoreFolders:
             taken = files.find(tx, upload.mailbox, upload.folder, upload.name)
             if taken is not None and upload.exclusive:
                 raise _taken(upload.name)
+            if upload.room != BOUNDLESS:
+                total, count = files.usage(tx, upload.mailbox)
+                gone, one = (taken.size, 0) if taken else (0, 1)
+                upload.room.require(total - gone + sealed.size, count + one)
             self._store.blobs.put(tx, sealed)
-            place(tx, upload.mailbox, upload.folder, upload.name, sha256=sealed.sha256, size=sealed.size)
+            place(
+                tx,
+                upload.mailbox,
+                upload.folder,
+                upload.name,
+                sha256=sealed.sha256,
+                size=sealed.size,
+                queue=self._queue_of(upload.mailbox),
+            )
         self._wake()
 
 
@@ -101,7 +129,15 @@ class _StoreUpload:
     """An upload on its way into the store."""
 
     def __init__(
-        self, folders: StoreFolders, spool: Spool, mailbox: UUID, folder: str, name: str, *, exclusive: bool
+        self,
+        folders: StoreFolders,
+        spool: Spool,
+        mailbox: UUID,
+        folder: str,
+        name: str,
+        *,
+        exclusive: bool,
+        room: Room,
     ) -> None:
         self._folders = folders
         self.spool = spool
@@ -109,6 +145,7 @@ class _StoreUpload:
         self.folder = folder
         self.name = name
         self.exclusive = exclusive
+        self.room = room
 
     @property
     def size(self) -> int:
@@ -122,6 +159,9 @@ class _StoreUpload:
 
     def truncate(self, size: int) -> None:
         self.spool.truncate(size)
+
+    def sync(self) -> None:
+        self.spool.sync()
 
     def commit(self) -> None:
         self._folders.commit(self)

@@ -1,12 +1,12 @@
 """When a failed job is tried again. Pure."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from reconciler.errors import ReconcilerError
 from reconciler.store.jobs import Job, JobKind
 
-LEASE = timedelta(seconds=30)
-"""How long a worker holds a job without a sign of life."""
+LEASE = timedelta(seconds=10)
+"""How long a worker holds a job without a sign of life; then another takes it over."""
 
 FIRST_DELAY = timedelta(seconds=5)
 LONGEST_DELAY = timedelta(minutes=30)
@@ -18,8 +18,8 @@ DEADLY_CLAIMS = 3
 """A job that killed its worker as many times is dead: it would kill the next one too."""
 
 
-def retry_at(job: Job, *, now: datetime, jitter: float) -> datetime | None:
-    """Return when a job that failed just now is due again, or None when that was its last attempt.
+def retry_in(job: Job, *, jitter: float) -> timedelta | None:
+    """Return after what time a job that failed just now is due again, or None when that was its last attempt.
 
     The delay doubles from five seconds to half an hour; `jitter`, from 0 to 1, takes off up to a quarter of it, so
     that what failed together does not return together.
@@ -27,7 +27,7 @@ def retry_at(job: Job, *, now: datetime, jitter: float) -> datetime | None:
     if job.failures + 1 >= ATTEMPTS[job.kind]:
         return None
     delay: timedelta = min(FIRST_DELAY * 2**job.failures, LONGEST_DELAY)
-    return now + delay * (1 - jitter / 4)
+    return delay * (1 - jitter / 4)
 
 
 def is_poisoned(job: Job) -> bool:
@@ -36,12 +36,16 @@ def is_poisoned(job: Job) -> bool:
 
 
 class FinalError(ReconcilerError):
-    """A job failed in a way that another attempt cannot mend."""
+    """A job failed in a way that another attempt cannot mend; its destination has answered."""
 
 
 class LaterError(ReconcilerError):
-    """A job failed for now, and is due again at `at`, whatever the usual delay."""
+    """A job failed for now, and is due again after `delay`, whatever the usual one.
 
-    def __init__(self, message: str, *, at: datetime) -> None:
-        self.at = at
+    `answered` says that its destination did what it was asked, and that something else is waited for.
+    """
+
+    def __init__(self, message: str, *, delay: timedelta, answered: bool = False) -> None:
+        self.delay = delay
+        self.answered = answered
         super().__init__(message)

@@ -33,5 +33,5 @@ class Mailing:
     def give_up(self, job: Job, error: str) -> None:
         """End a mail that no server took."""
         with self._store.write() as tx:
-            jobs.fail(tx, job, error=error, retry_at=None)
+            jobs.fail(tx, job, error=error, retry_in=None)
             mails.change(tx, job.subject, "failed")

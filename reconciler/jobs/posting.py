@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from reconciler.errors import NotFoundError
 from reconciler.jobs import notices
 from reconciler.jobs.directory import Directory
-from reconciler.jobs.job import FinalError, LaterError, retry_at
+from reconciler.jobs.job import FinalError, LaterError, retry_in
 from reconciler.model.rule import Direction
 from reconciler.protocols.as2.ports import DeliveryError, MdnOutcome, Post, Sent
 from reconciler.protocols.protocol import Partner
@@ -59,7 +59,7 @@ class Posting:
         poster = self._posters.get(snapshot.exchange(stored.mailbox).protocol)
         if partner is None or poster is None:
             with self._store.write() as tx:
-                jobs.put_off(tx, job, until=datetime.now(UTC) + HOLD)
+                jobs.put_off(tx, job, delay=HOLD)
             return
         if stored.state == "rejected":
             raise FinalError(stored.error)
@@ -82,10 +82,10 @@ class Posting:
         except DeliveryError as error:
             if not error.retryable:
                 raise FinalError(str(error)) from error
-            later = retry_at(job, now=datetime.now(UTC), jitter=0)
-            if error.retry_after is not None and later is not None:
-                asked = datetime.now(UTC) + timedelta(seconds=min(error.retry_after, 86400))
-                raise LaterError(str(error), at=max(later, asked)) from error
+            usual = retry_in(job, jitter=0)
+            if error.retry_after is not None and usual is not None:
+                asked = timedelta(seconds=min(error.retry_after, 86400))
+                raise LaterError(str(error), delay=max(usual, asked)) from error
             raise
 
     def _await_mdn(self, stored: StoredPost, sent: Sent) -> None:
@@ -93,7 +93,7 @@ class Posting:
         with self._store.write() as tx:
             if posts.get(tx, stored.message_id).state == "waiting":  # the MDN may have been faster
                 posts.change(tx, stored.message_id, "sent", mic=sent.mic, mic_algorithm=sent.mic_algorithm)
-        raise LaterError("no MDN came within the hour", at=datetime.now(UTC) + MDN_DEADLINE)
+        raise LaterError("no MDN came within the hour", delay=MDN_DEADLINE, answered=True)
 
     def _settle(self, job: Job, stored: StoredPost, sent: Sent) -> None:
         """Record what the partner's server answered, and end the job if that is final."""
@@ -124,7 +124,7 @@ class Posting:
         snapshot = self._directory.current()
         now = datetime.now(UTC)
         with self._store.write() as tx:
-            jobs.fail(tx, job, error=error, retry_at=None)
+            jobs.fail(tx, job, error=error, retry_in=None)
             stored = posts.get(tx, job.subject)
             record = replace(
                 _record(tx, stored, now),

@@ -223,4 +223,5 @@ def _delivery(case: Case, name: str, sha256: str, size: int, content_type: str, 
         content_type=content_type,
         subject=case.row.subject,
         now=case.now,
+        ordered=case.snapshot.is_ordered(case.arrival.mailbox),
     )

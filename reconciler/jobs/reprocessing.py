@@ -48,11 +48,11 @@ def _out_again(tx: Connection, record: Conversion, name: str) -> None:
     if record.receipt is None or receipts.get(tx, record.receipt).state not in {"failed", "withdrawn"}:
         raise ReconcilerError(f"Record {record.uuid} is being run again already.")
     receipts.again(tx, record.receipt, conversion=record.uuid, name=name)
-    jobs.add(tx, "receipt", record.receipt)
+    jobs.add(tx, "receipt", record.receipt, priority=jobs.IN_A_HURRY)
 
 
 def _in_again(tx: Connection, record: Conversion) -> None:
     if record.arrival is None or envelopes.get_arrival(tx, record.arrival).state != "failed":
         raise ReconcilerError(f"Record {record.uuid} is being run again already.")
     envelopes.change_arrival(tx, record.arrival, "received")
-    jobs.add(tx, "arrival", record.arrival)
+    jobs.add(tx, "arrival", record.arrival, priority=jobs.IN_A_HURRY)

@@ -19,6 +19,7 @@ from reconciler.errors import BlobError, ConversionError
 from reconciler.jobs import error_folder, notices
 from reconciler.jobs.directory import Directory, Snapshot
 from reconciler.jobs.lookups import MailboxLookups
+from reconciler.jobs.queues import ordered_queue
 from reconciler.model.key import Key
 from reconciler.model.rule import Direction, Rule
 from reconciler.model.template import TemplateRef
@@ -147,7 +148,7 @@ class Sending:
             files.remove_of_receipt(tx, receipt.mailbox, receipt.uuid)
             conversions.put(tx, record)
             for row, recipients, attachments in sent:
-                _send(tx, row, recipients, attachments)
+                _send(tx, snapshot, row, recipients, attachments)
             if outcome.error is not None:
                 self._fail(tx, receipt, snapshot, record, now)
 
@@ -222,10 +223,17 @@ def _attachments(
     return [Attachment(uuid, row.uuid, receipt.name, receipt.sha256) for uuid in uuids if str(uuid).encode() in content]
 
 
-def _send(tx: Connection, row: StoredEnvelope, recipients: Sequence[UUID], attachments: Sequence[Attachment]) -> None:
+def _send(
+    tx: Connection,
+    snapshot: Snapshot,
+    row: StoredEnvelope,
+    recipients: Sequence[UUID],
+    attachments: Sequence[Attachment],
+) -> None:
     """Create one envelope, its attachments and its arrival in every recipient's mailbox."""
-    for arrival in envelopes.add(tx, row, recipients):
-        jobs.add(tx, "arrival", arrival)
+    for arrival, recipient in zip(envelopes.add(tx, row, recipients), recipients, strict=True):
+        queue = ordered_queue("arrival", recipient, snapshot)
+        jobs.add(tx, "arrival", arrival, queue=queue, ordered=bool(queue))
     for attachment in attachments:
         envelopes.attach(tx, attachment)
     envelopes.add_event(tx, row.uuid, "sent", mailbox=row.sender)

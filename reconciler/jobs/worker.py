@@ -1,28 +1,32 @@
-"""Workers: claim a job under a lease, have it handled, record what became of it.
+"""Workers: claim jobs under leases, have them handled, record what became of them.
 
 A handler ends its job itself, in the transaction of the job's effects. What it raises is recorded with the job, which
-is due again later, or is given up: then the handler gives the input the final state that says why.
+gives its place back and is due again later, or is given up: then the handler gives the input the final state that says
+why.
 """
 
 import logging
 import os
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import timedelta
 from random import random
-from threading import Condition, Event, Lock, Thread
+from threading import Event, Thread
+from time import monotonic
 from typing import Protocol
 from uuid import uuid4
 
 from reconciler.errors import LeaseLostError, ReconcilerError
-from reconciler.jobs.job import LEASE, FinalError, LaterError, is_poisoned, retry_at
-from reconciler.store import jobs
+from reconciler.jobs.bell import Bell
+from reconciler.jobs.job import LEASE, FinalError, LaterError, is_poisoned, retry_in
+from reconciler.jobs.lane import Lane, LimitOf, RunningLane
+from reconciler.store import claims, destinations, jobs
 from reconciler.store.database import Store
 from reconciler.store.jobs import Job, JobKind
+from reconciler.store.wake import commits
 
-LONGEST_SLEEP = 0.25
-"""Seconds after which an idle worker looks for work that another process left."""
+TICK = 0.25
+"""Seconds between two looks for jobs that have come due and for leases that have ended."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,115 +43,88 @@ class Handler(Protocol):
         ...
 
 
-class Bell:
-    """Wakes idle workers when work was committed in this process."""
-
-    def __init__(self) -> None:
-        self._condition = Condition()
-        self._rings = 0
-
-    def ring(self) -> None:
-        """Wake everybody."""
-        with self._condition:
-            self._rings += 1
-            self._condition.notify_all()
-
-    def heard(self) -> int:
-        """Return how often the bell has rung so far."""
-        return self._rings
-
-    def wait(self, since: int, seconds: float) -> None:
-        """Wait until the bell rings after `since`, for so many seconds at most."""
-        with self._condition:
-            self._condition.wait_for(lambda: self._rings != since, seconds)
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """Threads that take jobs of some kinds, so that slow partners keep nobody's conversions waiting."""
-
-    kinds: Sequence[JobKind]
-    threads: int
-
-
-@dataclass
 class Workers:
-    """The threads of all lanes."""
+    """The threads of all lanes. `node` is the name under which leases are held and, after a restart, released."""
 
-    store: Store
-    handlers: Mapping[JobKind, Handler]
-    lanes: Sequence[Lane]
-    bell: Bell
-    _stopping: Event = field(default_factory=Event)
-    _threads: list[Thread] = field(default_factory=list)
-    _held: dict[int, Job] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)
+    def __init__(
+        self,
+        store: Store,
+        handlers: Mapping[JobKind, Handler],
+        lanes: Sequence[Lane],
+        *,
+        bell: Bell,
+        limit_of: LimitOf,
+        node: str = "",
+    ) -> None:
+        self._store = store
+        self._handlers = handlers
+        self._bell = bell
+        self._node = node or socket.gethostname()
+        self._owner = f"{self._node}/{os.getpid()}-{uuid4().hex[:8]}"
+        self._lanes = [
+            RunningLane(store, lane, owner=self._owner, bell=bell, limit_of=limit_of, do=self._do) for lane in lanes
+        ]
+        self._stopping = Event()  # claim nothing more
+        self._stopped = Event()  # nothing runs any more
 
     def start(self) -> None:
-        """Begin to work."""
-        for lane in self.lanes:
-            for number in range(lane.threads):
-                name = f"worker-{lane.kinds[0]}-{number}"
-                self._threads.append(Thread(target=self._work, args=(lane.kinds,), name=name, daemon=True))
-        self._threads.append(Thread(target=self._renew, name="worker-leases", daemon=True))
-        for thread in self._threads:
-            thread.start()
+        """Release what died with an earlier process of this node, and begin to work."""
+        with self._store.write() as tx:
+            claims.release_node(tx, self._node)
+        for name, target in (("leases", self._renew), ("clock", self._keep_time), ("wake", self._listen)):
+            Thread(target=target, name=f"worker-{name}", daemon=True).start()
+        for lane in self._lanes:
+            for thread in lane.threads:
+                thread.start()
 
     def stop(self, grace: float) -> None:
         """Claim nothing more and let what runs end for `grace` seconds; what does not is claimed again later."""
         self._stopping.set()
-        self.bell.ring()
-        deadline = datetime.now(UTC).timestamp() + grace
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - datetime.now(UTC).timestamp()))
+        for lane in self._lanes:
+            lane.stop()
+        self._bell.ring()
+        deadline = monotonic() + grace
+        for thread in (thread for lane in self._lanes for thread in lane.threads):
+            thread.join(max(0.0, deadline - monotonic()))
+        self._stopped.set()
 
-    def _work(self, kinds: Sequence[JobKind]) -> None:
-        owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
-        while not self._stopping.is_set():
-            heard = self.bell.heard()
-            try:
-                job = self._claim(owner, kinds)
-                if job is not None:
-                    self._do(job)
-                    continue
-            except Exception:  # noqa: BLE001 - a store out of reach or full must not end the thread that waits for it
-                _log.exception("a worker could not reach the store; it goes on")
-            self.bell.wait(heard, LONGEST_SLEEP)
-
-    def _claim(self, owner: str, kinds: Sequence[JobKind]) -> Job | None:
-        with self.store.read() as connection:  # readers wait for nobody; most looks find nothing
-            if not jobs.is_any_due(connection, kinds):
-                return None
-        with self.store.write() as tx:
-            return jobs.claim(tx, owner, kinds, LEASE)
+    # --- one job ---------------------------------------------------------------------------------------------------
 
     def _do(self, job: Job) -> None:
-        handler = self.handlers[job.kind]
-        with self._lock:
-            self._held[job.number] = job
+        handler = self._handlers[job.kind]
         try:
             if is_poisoned(job):
                 self._give_up(job, handler, "it ended its worker each time it was tried")
-            else:
-                handler.handle(job)
+                return
+            handler.handle(job)
+            self._destination_answered(job)
         except LeaseLostError as error:
             _log.warning("%s; what this one did was not committed", error)
         except Exception as error:  # noqa: BLE001 - whatever a job raises must end that job, never its worker
+            self._try_to_record(job, handler, error)
+
+    def _try_to_record(self, job: Job, handler: Handler, error: Exception) -> None:
+        try:
             self._failed(job, handler, error)
-        finally:
-            with self._lock:
-                del self._held[job.number]
+        except LeaseLostError as lost:
+            _log.warning("%s; it failed here meanwhile: %s", lost, error)
+        except Exception:  # noqa: BLE001 - the store is out of reach; the lease ends, and the job is claimed again
+            _log.exception("what became of %s %s could not be recorded", job.kind, job.subject)
 
     def _failed(self, job: Job, handler: Handler, error: Exception) -> None:
-        due = _due_again(job, error)
+        pause = _due_again(job, error)
         # What a partner or a server does wrong is said in a line; only what nobody foresaw shows where it happened.
         foreseen = isinstance(error, ReconcilerError | OSError)
         _log.warning("%s %s failed: %s", job.kind, job.subject, error, exc_info=not foreseen)
-        if due is None:
+        if isinstance(error, FinalError) or (isinstance(error, LaterError) and error.answered):
+            self._destination_answered(job)
+        elif job.queue:
+            self._destination_failed(job)
+        if pause is None:
             self._give_up(job, handler, str(error) or type(error).__name__)
             return
-        with self.store.write() as tx:
-            jobs.fail(tx, job, error=str(error), retry_at=due)
+        with self._store.write() as tx:
+            jobs.fail(tx, job, error=str(error), retry_in=pause)
 
     def _give_up(self, job: Job, handler: Handler, error: str) -> None:
         """Have a job given up; one that cannot even be given up is dead, so that it comes back to nobody."""
@@ -157,31 +134,70 @@ class Workers:
             raise
         except Exception as second:  # noqa: BLE001 - recorded with the job, which is dead
             _log.exception("%s %s could not be given up", job.kind, job.subject)
-            with self.store.write() as tx:
-                jobs.fail(tx, job, error=f"{error}; and then: {second}", retry_at=None)
-        self.bell.ring()
+            with self._store.write() as tx:
+                jobs.fail(tx, job, error=f"{error}; and then: {second}", retry_in=None)
+        _log.error("%s %s is given up: %s. See: reconciler job list", job.kind, job.subject, error)
+
+    def _destination_answered(self, job: Job) -> None:
+        if not job.queue:
+            return
+        with self._store.read() as connection:
+            troubled = destinations.is_troubled(connection, job.queue)
+        if troubled:
+            with self._store.write() as tx:
+                destinations.answered(tx, job.queue)
+
+    def _destination_failed(self, job: Job) -> None:
+        with self._store.write() as tx:
+            pause = destinations.failed(tx, job.queue)
+        if pause is not None:
+            _log.error("%s does not answer; it is left alone for %.0f s", job.queue, pause.total_seconds())
+
+    # --- beside the jobs -------------------------------------------------------------------------------------------
 
     def _renew(self) -> None:
         """Prolong the leases of what runs, for as long as it runs."""
-        while not self._stopping.wait(LEASE.total_seconds() / 3):
-            with self._lock:
-                held = list(self._held.values())
-            for job in held:
-                try:
-                    with self.store.write() as tx:
-                        jobs.renew(tx, job, LEASE)
-                except LeaseLostError:
-                    continue  # it has ended meanwhile, or its commit will fail: either is right
-                except Exception:  # noqa: BLE001 - the same
-                    _log.exception("the lease on job %s could not be prolonged", job.number)
+        while not self._stopped.wait(LEASE.total_seconds() / 3):
+            held = [job for lane in self._lanes for job in lane.held()]
+            if not held:
+                continue
+            try:
+                with self._store.write() as tx:
+                    claims.renew(tx, self._owner, held, LEASE)
+            except Exception:  # noqa: BLE001 - a job whose lease ends is another's, and commits nothing here
+                _log.exception("the leases of %d jobs could not be prolonged", len(held))
+
+    def _keep_time(self) -> None:
+        """Make ready what has come due and what was held by the dead."""
+        while not self._stopping.wait(TICK):
+            try:
+                with self._store.read() as connection:
+                    overdue = claims.is_anything_overdue(connection)
+                if not overdue:
+                    continue
+                with self._store.write() as tx:
+                    moved = claims.come_due(tx) + claims.reap(tx)
+                if moved:
+                    self._bell.ring()
+            except Exception:  # noqa: BLE001 - the next look is another chance
+                _log.exception("what has come due could not be looked up")
+
+    def _listen(self) -> None:
+        """Ring the bell for what other processes commit."""
+        while not self._stopping.is_set():
+            try:
+                for _ in commits(self._store.engine, self._stopping):
+                    self._bell.ring()
+            except Exception as error:  # noqa: BLE001 - dispatchers look by themselves until this hears again
+                _log.warning("other nodes cannot be heard: %s", error)
+                self._stopping.wait(1.0)
 
 
-def _due_again(job: Job, error: Exception) -> datetime | None:
+def _due_again(job: Job, error: Exception) -> timedelta | None:
     match error:
         case FinalError():
             return None
         case LaterError():
-            last = retry_at(job, now=datetime.now(UTC), jitter=0) is None
-            return None if last else error.at
+            return None if retry_in(job, jitter=0) is None else error.delay
         case _:
-            return retry_at(job, now=datetime.now(UTC), jitter=random())  # noqa: S311 - jitter is no secret
+            return retry_in(job, jitter=random())  # noqa: S311 - jitter is no secret

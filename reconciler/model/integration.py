@@ -29,7 +29,8 @@ class Integration(Noun):
     """One per mailbox. Off by default; off means that no remote connection is possible, in either direction.
 
     `protocol` names a folder of `reconciler.protocols`; `settings` is what that protocol's settings class made of its
-    section, as JSON with every default filled in, so that what means the same is equal.
+    section, as JSON with every default filled in, so that what means the same is equal. `concurrency` and `per_minute`
+    bound what the partner is asked at a time; `ordered` keeps the order of what the mailbox sends and receives.
     """
 
     enabled: bool = False
@@ -37,3 +38,6 @@ class Integration(Noun):
     settings: dict[str, Json]
     notify_email: str | None = None
     default_rule: DefaultRule = DefaultRule()
+    ordered: bool = False
+    concurrency: int = 4
+    per_minute: int | None = None

@@ -10,13 +10,16 @@ from starlette.routing import Mount
 from reconciler.conversion.converter import Converter
 from reconciler.errors import ReconcilerError
 from reconciler.jobs.as2_intake import StoreIntake
+from reconciler.jobs.bell import Bell
 from reconciler.jobs.directory import Directory
 from reconciler.jobs.folders import StoreFolders
+from reconciler.jobs.lane import Lane
 from reconciler.jobs.mailing import Mailing
 from reconciler.jobs.posting import Posting
+from reconciler.jobs.queues import Limits, ordered_queue
 from reconciler.jobs.receiving import Receiving
 from reconciler.jobs.sending import Sending
-from reconciler.jobs.worker import Bell, Lane, Workers
+from reconciler.jobs.worker import Workers
 from reconciler.model.key import sftp_host_key
 from reconciler.notify.smtp import mail_server
 from reconciler.protocols.as2 import settings as as2
@@ -26,7 +29,7 @@ from reconciler.protocols.protocol import Endpoint, LiveCredential
 from reconciler.protocols.sftp import settings as sftp
 from reconciler.protocols.sftp.server import SftpServer
 from reconciler.service.workspace import Workspace
-from reconciler.store import configuration, jobs
+from reconciler.store import configuration
 from reconciler.web.app import application
 from reconciler.web.listener import HttpListener
 
@@ -34,7 +37,11 @@ REVISION_INTERVAL = 0.25
 """Seconds between two looks for a newer revision; applying takes effect within two seconds at the most."""
 
 CONVERSION_WORKERS = 2
-DELIVERY_WORKERS = 4
+CONVERSION_THREADS = 4
+"""Jobs that convert or commit at a time: more than the processes that convert, which need not wait for commits then."""
+
+DELIVERY_THREADS = 32
+"""Posts at a time, most of which only wait for a partner; each partner has few of them (`concurrency`)."""
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +59,9 @@ class Gateway:
         converter = self._stack.enter_context(Converter(directory.content, workers=CONVERSION_WORKERS))
         self.sftp = SftpServer(
             listen=(settings.sftp.listen.host, settings.sftp.listen.port),
-            folders=StoreFolders(self._store, bell.ring),
+            folders=StoreFolders(
+                self._store, bell.ring, lambda mailbox: ordered_queue("receipt", mailbox, directory.known())
+            ),
             host_keys=self._host_keys,
         )
         self._as2 = As2Endpoint(StoreIntake(self._store, directory, directory.content, bell.ring), directory.content)
@@ -64,8 +73,8 @@ class Gateway:
         public_url = settings.http.public_url or f"http://{settings.http.listen}"
         mailer = mail_server(settings.smtp.url, settings.smtp.sender).send if settings.smtp else None
         self._workers = Workers(
-            store=self._store,
-            handlers={
+            self._store,
+            {
                 "receipt": Sending(self._store, directory, converter),
                 "arrival": Receiving(self._store, directory, converter),
                 "post": Posting(
@@ -75,12 +84,9 @@ class Gateway:
                 ),
                 "mail": Mailing(self._store, mailer),
             },
-            lanes=[
-                Lane(("receipt", "arrival"), CONVERSION_WORKERS),
-                Lane(("post",), DELIVERY_WORKERS),
-                Lane(("mail",), 1),
-            ],
+            [Lane(("receipt", "arrival"), CONVERSION_THREADS), Lane(("post",), DELIVERY_THREADS), Lane(("mail",), 1)],
             bell=bell,
+            limit_of=Limits(directory),
         )
         self._endpoints: dict[str, Endpoint] = {sftp.NAME: self.sftp, as2.NAME: self._as2}
         self._follower = Thread(target=self._follow_revisions, name="revisions", daemon=True)
@@ -91,8 +97,6 @@ class Gateway:
         if self._store.engine.dialect.name == "sqlite":
             # Alone with this store, so whatever is still leased was leased by a gateway that is dead.
             self._stack.enter_context(self._store.locked("gateway", wait=False))
-            with self._store.write() as tx:
-                jobs.release_all(tx)
         self._configure()
         for name, start in (("SFTP", self.sftp.start), ("HTTP", self.http.start)):
             try:

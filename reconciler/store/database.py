@@ -3,9 +3,8 @@
 import fcntl
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -15,9 +14,23 @@ from reconciler.errors import ReconcilerError
 from reconciler.store.blobs import Blobs
 from reconciler.store.keyring import Keyring
 from reconciler.store.migrations import upgrade
+from reconciler.store.writer import GroupingWriter
 
 BUSY_TIMEOUT = 30.0
 """Seconds that a SQLite connection waits for another process's transaction."""
+
+_PATIENCE = {
+    "connect_timeout": 3,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""Seconds (and, last, milliseconds) in which a PostgreSQL server that is gone without a word is given up."""
+
+_READING: dict[str, dict[str, Any]] = {
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+}
 
 
 class Store:
@@ -32,21 +45,22 @@ class Store:
         self.blobs = Blobs(folder)
         self.keyring = Keyring.of(folder)
         self.engine = _engine(url or f"sqlite:///{folder / 'state.db'}")
-        # SQLite has one writer at a time; threads of one process queue here, in order, rather than poll the file.
-        self._writer = Lock() if self.engine.dialect.name == "sqlite" else nullcontext()
+        self._reader = self.engine.execution_options(**_READING.get(self.engine.dialect.name, {}))
+        # SQLite has one writer at a time; threads of one process queue here rather than poll the file.
+        self._writer = GroupingWriter(self.engine) if self.engine.dialect.name == "sqlite" else None
         with self.locked("upgrade"):
             upgrade(self.engine)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Yield a transaction that is committed at the end, or rolled back by an exception."""
-        with self._writer, self.engine.connect().execution_options(writes=True) as connection, connection.begin():
-            yield connection
+        """Yield a transaction that is durable when this ends, or rolled back by an exception."""
+        with self._writer.transaction() if self._writer else self.engine.begin() as tx:
+            yield tx
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Yield a connection that sees one moment of the database."""
-        with self.engine.connect() as connection, connection.begin():
+        with self._reader.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -72,7 +86,13 @@ class Store:
 def _engine(url: str) -> Engine:
     kind = make_url(url).get_backend_name()
     if kind == "postgresql":
-        return create_engine(make_url(url).set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        return create_engine(
+            make_url(url).set(drivername="postgresql+psycopg"),
+            connect_args=_PATIENCE,
+            pool_pre_ping=True,
+            pool_size=20,
+            max_overflow=20,
+        )
     if kind != "sqlite":
         raise ReconcilerError(f"A store lives in SQLite or PostgreSQL, not in {kind}.")
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT}, pool_size=20, max_overflow=20)

@@ -1,164 +1,195 @@
-"""What is still to be done, as rows that are claimed under a lease and finished with their effects."""
+"""What is still to be done, as rows: added, finished with their effects, failed, given up, retried, dropped."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, select, update
 
 from reconciler.errors import LeaseLostError
 from reconciler.store import tables
+from reconciler.store.job_states import TRANSITIONS, JobEvent, JobState
+from reconciler.store.moment import moment
+from reconciler.store.upsert import insert_if_absent
+from reconciler.store.wake import CHANNEL
 
 JobKind = Literal["receipt", "arrival", "post", "mail"]
-JobState = Literal["ready", "running", "done", "dead"]
+
+IN_A_HURRY = -1
+"""The priority of what a person waits for; 0 is usual, and lower goes first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """A job under a lease: `subject` names the row that is to be worked on, `claims` fences what its holder writes.
 
-    `failures` counts the attempts that ended with an error; claims beyond them ended with the worker's death.
+    `queue` is the destination that it belongs to, or empty. `failures` counts the attempts that ended with an error;
+    claims beyond them ended with the worker's death.
     """
 
     number: int
     kind: JobKind
     subject: str
+    queue: str
     claims: int
     failures: int
     owner: str
 
 
-def add(tx: Connection, kind: JobKind, subject: UUID | str, *, delay: timedelta = timedelta()) -> None:
-    """Have something done after this transaction commits, `delay` later at the earliest."""
-    now = datetime.now(UTC)
-    tx.execute(
-        insert(tables.job).values(
-            kind=kind,
-            subject=str(subject),
-            state="ready",
-            run_at=now + delay,
-            claims=0,
-            failures=0,
-            error="",
-            created_at=now,
-        )
-    )
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job as people see it."""
+
+    number: int
+    kind: JobKind
+    subject: str
+    queue: str
+    state: JobState
+    failures: int
+    error: str
+    run_at: datetime
+    created_at: datetime
 
 
-def _due(kinds: Sequence[JobKind], now: datetime) -> ColumnElement[bool]:
-    job = tables.job.c
-    ready = and_(job.state == "ready", job.run_at <= now)
-    abandoned = and_(job.state == "running", job.lease_until < now)
-    return and_(job.kind.in_(kinds), or_(ready, abandoned))
+def add(
+    tx: Connection,
+    kind: JobKind,
+    subject: UUID | str,
+    *,
+    queue: str = "",
+    ordered: bool = False,
+    priority: int = 0,
+    delay: timedelta = timedelta(),
+    key: str | None = None,
+) -> bool:
+    """Have something done after this transaction commits, `delay` later at the earliest.
+
+    `queue` names the destination whose limits hold for it; `ordered`, that it waits for the jobs that were added to
+    that queue before it. False, and nothing added, while a job of this kind with this `key` is pending.
+    """
+    now = moment(tx)
+    row = {
+        "kind": kind,
+        "subject": str(subject),
+        "queue": queue,
+        "ordered": ordered,
+        "priority": 0 if ordered else priority,
+        "key": key,
+        "state": JobState.RETRYING if delay else JobState.READY,
+        "run_at": moment(tx, delay),
+        "claims": 0,
+        "failures": 0,
+        "error": "",
+        "created_at": now,
+    }
+    added = insert_if_absent(tx, tables.job, row)
+    ring(tx)
+    return added
 
 
-def is_any_due(connection: Connection, kinds: Sequence[JobKind]) -> bool:
-    """Say whether there is a job of these kinds to claim; takes no lock."""
-    query = select(tables.job.c.number).where(_due(kinds, datetime.now(UTC))).limit(1)
-    return connection.execute(query).first() is not None
+def ring(tx: Connection) -> None:
+    """Wake the workers of all nodes when this transaction commits, where the database can do that."""
+    if tx.dialect.name == "postgresql":
+        tx.execute(select(func.pg_notify(CHANNEL, "")))
 
 
-def claim(tx: Connection, owner: str, kinds: Sequence[JobKind], lease: timedelta) -> Job | None:
-    """Lease the job of these kinds that has been due longest, or one whose lease ran out; None when there is none."""
-    now = datetime.now(UTC)
-    job = tables.job.c
-    first = select(job.number).where(_due(kinds, now)).order_by(job.run_at).limit(1)
-    number = tx.execute(first.with_for_update(skip_locked=True)).scalar()
-    if number is None:
-        return None
-    row = tx.execute(
-        update(tables.job)
-        .where(job.number == number)
-        .values(state="running", lease_owner=owner, lease_until=now + lease, claims=job.claims + 1)
-        .returning(job.kind, job.subject, job.claims, job.failures)
-    ).one()
-    return Job(number, row.kind, row.subject, row.claims, row.failures, owner)
-
-
-def renew(tx: Connection, job: Job, lease: timedelta) -> None:
-    """Prolong the lease from now. Raises LeaseLostError when another holds the job."""
-    _fenced(tx, job, lease_until=datetime.now(UTC) + lease)
+def is_in(*states: JobState) -> ColumnElement[bool]:
+    """Return the condition that a job is in one of these states, as literals: only then partial indexes serve it."""
+    return tables.job.c.state.in_([literal_column(f"'{state}'") for state in states])
 
 
 def finish(tx: Connection, job: Job) -> None:
     """End a job, in the transaction of its effects. Raises LeaseLostError when another holds it."""
-    _fenced(tx, job, state="done", lease_owner=None, lease_until=None)
+    _fenced(tx, job, JobEvent.FINISH, key=None)
 
 
-def put_off(tx: Connection, job: Job, *, until: datetime) -> None:
-    """Give the job back untouched, to be claimed at `until`; counts as no attempt."""
-    _fenced(tx, job, state="ready", lease_owner=None, lease_until=None, run_at=until, claims=job.failures)
+def put_off(tx: Connection, job: Job, *, delay: timedelta) -> None:
+    """Give the job back untouched, to be claimed `delay` from now; counts as no attempt."""
+    _fenced(tx, job, JobEvent.PUT_OFF, run_at=moment(tx, delay), claims=job.failures)
 
 
-def fail(tx: Connection, job: Job, *, error: str, retry_at: datetime | None) -> None:
-    """Record a failed attempt: to be claimed again at `retry_at`, or dead without one."""
-    state: JobState = "ready" if retry_at else "dead"
+def release(tx: Connection, job: Job) -> None:
+    """Give back a job that was claimed and not begun."""
+    _fenced(tx, job, JobEvent.RELEASE, claims=job.claims - 1)
+
+
+def fail(tx: Connection, job: Job, *, error: str, retry_in: timedelta | None) -> None:
+    """Record a failed attempt: to be claimed again after `retry_in`, or dead without one."""
     failures = job.failures + 1
-    _fenced(
-        tx,
-        job,
-        state=state,
-        lease_owner=None,
-        lease_until=None,
-        error=error,
-        failures=failures,
-        claims=failures,
-        **({"run_at": retry_at} if retry_at else {}),
-    )
+    event = JobEvent.GIVE_UP if retry_in is None else JobEvent.FAIL
+    due = {} if retry_in is None else {"run_at": moment(tx, retry_in)}
+    _fenced(tx, job, event, error=error, failures=failures, claims=failures, **due)
 
 
-def _fenced(tx: Connection, job: Job, **values: object) -> None:
+def _fenced(tx: Connection, job: Job, event: JobEvent, **values: object) -> None:
+    before, after = TRANSITIONS[event]
     row = tables.job.c
-    held = and_(row.number == job.number, row.lease_owner == job.owner, row.claims == job.claims)
-    if tx.execute(update(tables.job).where(held, row.state == "running").values(**values)).rowcount != 1:
+    held = and_(row.number == job.number, row.lease_owner == job.owner, row.claims == job.claims, is_in(before))
+    changed = update(tables.job).where(held).values(state=after, lease_owner=None, lease_until=None, **values)
+    if tx.execute(changed).rowcount != 1:
         raise LeaseLostError(f"the lease on job {job.number} went to another worker")
 
 
-SUSPICION = (timedelta(), timedelta(seconds=2), timedelta(seconds=10))
-"""How long a job waits after the first, second and third death of its worker."""
-
-
-def release_all(tx: Connection) -> int:
-    """Make every running job claimable, and say how many; for a store that has one gateway only.
-
-    A job that saw its worker die more than once waits a little: whoever restarts a gateway many times in a row must
-    not find the same jobs at its head each time, and take them for the cause.
-    """
-    job = tables.job.c
-    running = tx.execute(select(job.number, job.claims, job.failures).where(job.state == "running")).all()
-    for row in running:
-        deaths = max(1, min(row.claims - row.failures, len(SUSPICION)))
-        tx.execute(
-            update(tables.job)
-            .where(job.number == row.number)
-            .values(
-                state="ready",
-                lease_owner=None,
-                lease_until=None,
-                run_at=datetime.now(UTC) + SUSPICION[deaths - 1],
-            )
-        )
-    return len(running)
-
-
 def revive(tx: Connection, kind: JobKind, subject: UUID | str) -> bool:
-    """Make a dead job ready again, from its first attempt; say whether there was one."""
+    """Make a dead job ready again, from its first attempt and ahead of others; say whether there was one."""
     job = tables.job.c
+    before, after = TRANSITIONS[JobEvent.REVIVE]
     found = tx.execute(
         update(tables.job)
-        .where(job.kind == kind, job.subject == str(subject), job.state == "dead")
-        .values(state="ready", claims=0, failures=0, run_at=datetime.now(UTC))
+        .where(job.kind == kind, job.subject == str(subject), is_in(before))
+        .values(state=after, claims=0, failures=0, priority=IN_A_HURRY, run_at=moment(tx))
     )
+    ring(tx)
     return found.rowcount > 0
+
+
+def drop(tx: Connection, number: int) -> bool:
+    """Let a dead job be: nobody will retry it; say whether it was one."""
+    before, after = TRANSITIONS[JobEvent.DROP]
+    return (
+        tx.execute(update(tables.job).where(tables.job.c.number == number, is_in(before)).values(state=after)).rowcount
+        == 1
+    )
 
 
 def hasten(tx: Connection, kind: JobKind, subject: UUID | str) -> None:
     """Make a job that waits for its time due now."""
     job = tables.job.c
+    before, after = TRANSITIONS[JobEvent.COME_DUE]
     tx.execute(
         update(tables.job)
-        .where(job.kind == kind, job.subject == str(subject), job.state == "ready")
-        .values(run_at=datetime.now(UTC))
+        .where(job.kind == kind, job.subject == str(subject), is_in(before))
+        .values(state=after, run_at=moment(tx))
     )
+    ring(tx)
+
+
+def listed(connection: Connection, states: Sequence[JobState], *, limit: int) -> list[JobRow]:
+    """Return up to `limit` jobs in these states, oldest first."""
+    job = tables.job.c
+    query = (
+        select(
+            job.number, job.kind, job.subject, job.queue, job.state, job.failures, job.error, job.run_at, job.created_at
+        )
+        .where(is_in(*states))
+        .order_by(job.number)
+        .limit(limit)
+    )
+    return [JobRow(**row) for row in connection.execute(query).mappings()]
+
+
+def find(connection: Connection, number: int) -> JobRow | None:
+    """Return a job, or None."""
+    query = select(tables.job).where(tables.job.c.number == number)
+    row = connection.execute(query).mappings().first()
+    return None if row is None else JobRow(**{name: row[name] for name in JobRow.__slots__})
+
+
+def counts(connection: Connection) -> dict[tuple[str, JobState], int]:
+    """Return how many jobs there are that are not done, by kind and state."""
+    job = tables.job.c
+    states = [state for state in JobState if state is not JobState.DONE]
+    query = select(job.kind, job.state, func.count()).where(is_in(*states)).group_by(job.kind, job.state)
+    return {(kind, JobState(state)): number for kind, state, number in connection.execute(query)}

@@ -1,8 +1,9 @@
-"""Moments in time, the same on every database."""
+"""Moments in time, the same on every database, and the clock that decides leases."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, ColumnElement, Connection, literal, literal_column
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -25,3 +26,23 @@ class Moment(TypeDecorator[datetime]):
         """Return the datetime, in UTC."""
         del dialect
         return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+def _boot_time() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+
+
+_STARTED = (datetime.now(UTC) - _EPOCH) // _MICROSECOND - _boot_time()
+
+
+def moment(connection: Connection, delay: timedelta = timedelta()) -> ColumnElement[int]:
+    """Return the moment `delay` from now, by the clock that decides when jobs are due and when leases end.
+
+    On PostgreSQL that is the database's clock, the same for all nodes. A SQLite store has one gateway: there it is
+    the clock of this process, set when it started and from then on not moved by what is done to the system's clock.
+    """
+    microseconds = delay // _MICROSECOND
+    if connection.dialect.name == "postgresql":
+        now = literal_column("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint", BigInteger)
+        return now + literal(microseconds, BigInteger) if microseconds else now
+    return literal(_STARTED + _boot_time() + microseconds, BigInteger)

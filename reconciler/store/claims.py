@@ -1,0 +1,165 @@
+"""Claiming jobs under leases, in batches, within the limits of their destinations.
+
+A job without a queue is limited by nothing but the number of workers. All others belong to a destination, which has at
+most so many running at once and is left alone after it failed too often; of an ordered queue only the first runs. All
+statements look into the index of the state that they need, so a backlog or a history costs them nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, Connection, exists, select, text, update
+
+from reconciler.store import destinations, tables
+from reconciler.store.destinations import Limit
+from reconciler.store.job_states import TRANSITIONS, JobEvent, JobState
+from reconciler.store.jobs import Job, JobKind, is_in, ring
+from reconciler.store.moment import moment
+
+BATCH = 500
+"""Jobs that come due, or are taken from the dead, in one statement at most."""
+
+SUSPICION = (timedelta(seconds=2), timedelta(seconds=10))
+"""How long a job waits after the second and the third death of its worker."""
+
+# One step down the index for each queue that has jobs ready, however many jobs those are.
+_WAITING = text("""
+    WITH RECURSIVE waiting(queue) AS (
+        SELECT min(queue) FROM job WHERE state = 'ready' AND kind = :kind
+        UNION ALL
+        SELECT (SELECT min(queue) FROM job WHERE state = 'ready' AND kind = :kind AND queue > waiting.queue)
+        FROM waiting WHERE waiting.queue IS NOT NULL
+    )
+    SELECT waiting.queue, (
+        SELECT count(*) FROM job
+        WHERE job.queue = waiting.queue AND job.queue <> '' AND job.state IN ('running', 'retrying')
+        AND job.state = 'running'
+    )
+    FROM waiting LEFT JOIN destination ON destination.name = waiting.queue
+    WHERE waiting.queue IS NOT NULL
+    AND (destination.open_until IS NULL OR destination.open_until <= :now)
+    AND (destination.next_at IS NULL OR destination.next_at <= :now)
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A queue that has jobs ready, and how many of it are running."""
+
+    queue: str
+    running: int
+
+
+def waiting(connection: Connection, kind: JobKind) -> list[Waiting]:
+    """Return the queues of a kind from which something may be claimed now; takes no lock."""
+    now: int = connection.execute(select(moment(connection))).scalar_one()
+    return [Waiting(queue, running) for queue, running in connection.execute(_WAITING, {"kind": kind, "now": now})]
+
+
+def claim(
+    tx: Connection, owner: str, kind: JobKind, queue: str, *, count: int, limit: Limit, lease: timedelta
+) -> list[Job]:
+    """Lease up to `count` ready jobs of a queue, within the limit of its destination, the first to be done first."""
+    if queue:
+        count = min(count, destinations.room(tx, queue, limit))
+    if count < 1:
+        return []
+    numbers = _first(tx, kind, queue, count)
+    if not numbers:
+        return []
+    before, after = TRANSITIONS[JobEvent.CLAIM]
+    job = tables.job.c
+    rows = tx.execute(
+        update(tables.job)
+        .where(job.number.in_(numbers), is_in(before))
+        .values(state=after, lease_owner=owner, lease_until=moment(tx, lease), claims=job.claims + 1)
+        .returning(job.number, job.subject, job.claims, job.failures)
+    )
+    if queue:
+        destinations.begun(tx, queue, limit)
+    found = {row.number: Job(row.number, kind, row.subject, queue, row.claims, row.failures, owner) for row in rows}
+    return [found[number] for number in numbers if number in found]
+
+
+def _first(tx: Connection, kind: JobKind, queue: str, count: int) -> list[int]:
+    """Return the jobs to be claimed; of an ordered queue the first, once nothing before it is pending."""
+    job = tables.job.c
+    rows = tx.execute(
+        select(job.number, job.ordered)
+        .where(is_in(JobState.READY), job.kind == kind, job.queue == queue)
+        .order_by(job.priority, job.number)
+        .limit(count)
+        .with_for_update(skip_locked=True)
+    ).all()
+    if not any(row.ordered for row in rows):
+        return [row.number for row in rows]
+    held = destinations.in_queue(queue, JobState.RUNNING, JobState.RETRYING)
+    return [] if tx.execute(select(exists().where(held))).scalar_one() else [rows[0].number]
+
+
+def renew(tx: Connection, owner: str, jobs: Sequence[Job], lease: timedelta) -> None:
+    """Prolong the leases of an owner on these jobs from now; one that is lost stays lost."""
+    job = tables.job.c
+    tx.execute(
+        update(tables.job)
+        .where(job.number.in_([held.number for held in jobs]), job.lease_owner == owner, is_in(JobState.RUNNING))
+        .values(lease_until=moment(tx, lease))
+    )
+
+
+def release_node(tx: Connection, node: str) -> int:
+    """Free what earlier processes of a node held when they died, and say how many jobs that were."""
+    return _free(tx, tables.job.c.lease_owner.startswith(f"{node}/", autoescape=True))
+
+
+def is_anything_overdue(connection: Connection) -> bool:
+    """Say whether a job has come due or a lease has ended; takes no lock."""
+    query = select(exists().where(_due(connection)), exists().where(_lapsed(connection)))
+    return any(connection.execute(query).one())
+
+
+def come_due(tx: Connection) -> int:
+    """Make ready what has waited for its time, up to a batch, and say how many jobs that were."""
+    return _move(tx, JobEvent.COME_DUE, _due(tx))
+
+
+def reap(tx: Connection) -> int:
+    """Free what is held under leases that have ended, up to a batch, and say how many jobs that were."""
+    return _free(tx, _lapsed(tx))
+
+
+def _due(connection: Connection) -> ColumnElement[bool]:
+    return is_in(JobState.RETRYING) & (tables.job.c.run_at <= moment(connection))
+
+
+def _lapsed(connection: Connection) -> ColumnElement[bool]:
+    return is_in(JobState.RUNNING) & (tables.job.c.lease_until < moment(connection))
+
+
+def _free(tx: Connection, which: ColumnElement[bool]) -> int:
+    """Take jobs from holders that died: to be claimed at once, or after a rest by those that saw several deaths.
+
+    Whoever restarts a gateway many times in a row must not find the same jobs at its head each time, and take them for
+    the cause.
+    """
+    deaths = tables.job.c.claims - tables.job.c.failures
+    freed = _move(tx, JobEvent.RELEASE, which & (deaths < 2))  # noqa: PLR2004 - the second death is the first reason
+    for number, pause in enumerate(SUSPICION, start=2):
+        seen = deaths == number if number <= len(SUSPICION) else deaths >= number
+        freed += _move(tx, JobEvent.SUSPECT, which & seen, run_at=moment(tx, pause))
+    return freed
+
+
+def _move(tx: Connection, event: JobEvent, which: ColumnElement[bool], **values: object) -> int:
+    before, after = TRANSITIONS[event]
+    job = tables.job.c
+    numbers = select(job.number).where(is_in(before), which).limit(BATCH).with_for_update(skip_locked=True)
+    moved: int = tx.execute(
+        update(tables.job)
+        .where(job.number.in_(numbers.scalar_subquery()), is_in(before))
+        .values(state=after, lease_owner=None, lease_until=None, **values)
+    ).rowcount
+    if moved:
+        ring(tx)
+    return moved

@@ -1,0 +1,41 @@
+"""Learning that another connection has committed work: LISTEN on PostgreSQL, the data version on SQLite."""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from threading import Event
+
+from sqlalchemy import Engine
+
+CHANNEL = "reconciler_jobs"
+"""The notification that a transaction which leaves work to be done sends when it commits."""
+
+_LOOK = 0.05
+"""Seconds between two looks at the data version of a SQLite database; a look costs a few microseconds."""
+
+_PATIENCE = 0.5
+"""Seconds that waiting for a notification lasts at a time, so that stopping is noticed."""
+
+
+def commits(engine: Engine, stopping: Event) -> Iterator[None]:
+    """Yield whenever others may have left work, until `stopping`. Raises the driver's error when the database goes."""
+    with closing(engine.raw_connection()) as pooled:
+        pooled.detach()  # it listens for its whole life, and must not go back to those who do not
+        driver = pooled.driver_connection
+        if driver is None:
+            return
+        with closing(driver):
+            if engine.dialect.name == "postgresql":
+                driver.autocommit = True
+                driver.execute(f"LISTEN {CHANNEL}")
+                while not stopping.is_set():
+                    for _ in driver.notifies(timeout=_PATIENCE, stop_after=1):
+                        yield
+            else:
+                seen = None
+                while not stopping.is_set():
+                    (version,) = driver.execute("PRAGMA data_version").fetchone()
+                    if version != seen:
+                        seen = version
+                        yield
+                    time.sleep(_LOOK)

@@ -1,0 +1,104 @@
+"""Transactions of many threads on one SQLite connection, committed in groups: one fsync serves all that wait.
+
+SQLite has one writer at a time. Threads take turns here, in which each works inside a savepoint of one open
+transaction; who finds nobody waiting behind it commits for all. A thread leaves its turn's `with` only when the commit
+that holds its work is durable, and gets the commit's error when it is not.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, Lock
+
+from sqlalchemy import Connection, Engine
+
+from reconciler.errors import ReconcilerError
+
+LARGEST_GROUP = 64
+"""Transactions that one commit serves; a bound on how long the first of them waits."""
+
+_PATIENCE = 1.0
+"""Seconds after which a member looks why its group has not ended."""
+
+
+class _Group:
+    """Transactions that are committed together."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.connection = engine.connect().execution_options(writes=True)
+        try:
+            self._transaction = self.connection.begin()
+        except BaseException:
+            self.connection.close()
+            raise
+        self.size = 0
+        self.ended = Event()
+        self.error: BaseException | None = None
+
+    def is_open(self) -> bool:
+        """Say whether the transaction is still there; a full disk, for one, makes SQLite roll all of it back."""
+        driver = self.connection.connection.driver_connection
+        return driver is not None and bool(driver.in_transaction)
+
+    def end(self) -> None:
+        """Commit, and let all members know."""
+        try:
+            if self.is_open():
+                self._transaction.commit()
+            else:
+                self.error = ReconcilerError("The store rolled transactions back; nothing of them was committed.")
+        except BaseException as error:  # noqa: BLE001 - every member raises it as its own
+            self.error = error
+        finally:
+            with suppress(Exception):  # what could not be committed cannot always be rolled back either
+                self.connection.close()
+            self.ended.set()
+
+
+class GroupingWriter:
+    """The one writer of a SQLite database in this process."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._turn = Lock()
+        self._counting = Lock()
+        self._waiting = 0
+        self._group: _Group | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Yield a transaction that is durable when this ends, or rolled back by an exception."""
+        with self._my_turn():
+            group = self._group = self._group or _Group(self._engine)
+            try:
+                with group.connection.begin_nested():
+                    yield group.connection
+                group.size += 1
+            finally:
+                self._settle(group)
+        while not group.ended.wait(_PATIENCE):
+            # Whoever was to commit was interrupted before its turn.
+            with self._turn:
+                if self._group is group:
+                    self._settle(group)
+        if group.error is not None:
+            raise group.error
+
+    @contextmanager
+    def _my_turn(self) -> Iterator[None]:
+        with self._counting:
+            self._waiting += 1
+        try:
+            self._turn.acquire()
+        finally:
+            with self._counting:
+                self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    def _settle(self, group: _Group) -> None:
+        """Commit, unless somebody is about to add to the group."""
+        if not group.is_open() or self._waiting == 0 or group.size >= LARGEST_GROUP:
+            self._group = None
+            group.end()
