@@ -38,6 +38,10 @@ Progress = Callable[[int, int], None]
 """Told how many of how many credentials are generated: what takes long about applying."""
 
 
+def no_progress(_done: int, _of: int) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a plan comes from: the configuration's hash and commit, or why somebody changes something by hand."""
@@ -55,7 +59,7 @@ def run(
     actor: str,
     origin: Origin = Origin(),
     lease: Held | None = None,
-    progress: Progress = lambda _done, _of: None,
+    progress: Progress = no_progress,
 ) -> Applied:
     """Apply a plan. `files` holds the content of every file that the desired state names, by SHA-256.
 

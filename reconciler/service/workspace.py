@@ -1,32 +1,48 @@
 """A configuration with its live side: everything that a command does, in the words of the domain."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Literal, Self
 from uuid import UUID
 
-from reconciler.apply.run import rotate, run
+from reconciler.apply.lease import APPLY, Held, holding
+from reconciler.apply.run import Origin, Progress, no_progress, rotate, run
 from reconciler.conversion.compiler import ContentCompiler
 from reconciler.desired.load import Desired, Project, find_root, load, load_project
-from reconciler.errors import NotFoundError
+from reconciler.errors import NotFoundError, PlanRefusedError
 from reconciler.jobs import closing, reprocessing
 from reconciler.jobs.acceptance import accept
 from reconciler.jobs.directory import Directory, Snapshot
 from reconciler.live.store_live import StoreLive
 from reconciler.live.views import ConnectionDetails, EnvelopeView, LiveResource, LogRecord, RevisionView
 from reconciler.model.key import Key, Kind
-from reconciler.model.state import State
 from reconciler.plan.live_side import LiveSide
-from reconciler.plan.plan import Applied, Plan, build
+from reconciler.plan.making import Terms, Wish, make
+from reconciler.plan.plan import Applied, Plan
+from reconciler.plan.safety import Limits
+from reconciler.plan.saved import SavedPlan, config_hash
 from reconciler.service.connection import connection_details
+from reconciler.service.oversight import Oversight
 from reconciler.service.views import envelope_view, log_record
 from reconciler.service.wiring import PROTOCOLS
-from reconciler.store import configuration, conversions, envelopes, posts
+from reconciler.store import configuration, conversions, envelopes, posts, undelivered
 from reconciler.store.database import Store
 from reconciler.store.receipts import Receipt
 from reconciler.store.search import LogFilter
+from reconciler.watch.repository import commit_of
+
+LOCK_TIMEOUT = 10.0
+"""Seconds that applying waits for another to end, unless told otherwise."""
+
+
+def wish_of(desired: Desired) -> Wish:
+    """Return what a configuration asks for, as planning takes it."""
+    return Wish(state=desired.state, renames=desired.renames, sections=desired.sections)
 
 
 class Workspace:
@@ -63,10 +79,39 @@ class Workspace:
         with ContentCompiler() as compiler:
             return load(self.project.root, PROTOCOLS, compiler)
 
-    def plan(self, desired: Desired) -> Plan:
-        """Return the plan that makes the live side what is desired."""
-        live = self.read()
-        return build(live.state, live.revision, desired.state)
+    def plan(self, desired: Desired, terms: Terms = Terms()) -> Plan:
+        """Return the plan that makes the live side what is desired, on these terms."""
+        return self.plan_wish(wish_of(desired), terms)
+
+    def plan_wish(self, wish: Wish, terms: Terms = Terms()) -> Plan:
+        """Return the plan that makes the live side what a wish asks for, on these terms."""
+        terms = replace(terms, limits=Limits(self.project.caps))
+        return make(self.read(), wish, terms, now=datetime.now(UTC), undelivered=self._undelivered)
+
+    def _undelivered(self, mailbox: Key) -> int:
+        uuid = self._snapshot().uuid(mailbox)
+        with self.store.read() as connection:
+            return undelivered.count(connection, uuid) if uuid else 0
+
+    def save(self, plan: Plan, desired: Desired, *, actor: str) -> SavedPlan:
+        """Return a plan as it is kept in a file. Raises PlanRefusedError when it must not be applied anyway."""
+        if plan.refusals:
+            raise PlanRefusedError("\n".join(plan.refusals))
+        return SavedPlan(plan, config_hash(wish_of(desired)), self._commit(), actor, datetime.now(UTC))
+
+    def check_saved(self, saved: SavedPlan, desired: Desired) -> None:
+        """Raise PlanRefusedError when the configuration is not the one that a saved plan was made of."""
+        if config_hash(wish_of(desired)) == saved.config_hash:
+            return
+        made = f"by {saved.made_by} at {saved.made_at:%Y-%m-%d %H:%M:%S} UTC"
+        now = commit_of(self.project.root)
+        here = f"; it is now at commit {now.sha[:12]} by {now.author} of {now.at}" if now else ""
+        there = f" at commit {saved.commit[:12]}" if saved.commit else ""
+        raise PlanRefusedError(f"The configuration changed since the plan was made {made}{there}{here}. Plan again.")
+
+    def _commit(self) -> str:
+        found = commit_of(self.project.root)
+        return found.sha if found else ""
 
     def read(self) -> LiveSide:
         """Return everything that is live, as of one moment."""
@@ -76,13 +121,48 @@ class Workspace:
         """Say whether there is no live side yet; planning then writes nothing, not even an empty database."""
         return "://" not in self.project.state and not (self.project.root / self.project.state / "state.db").exists()
 
-    def apply(self, plan: Plan, desired: Desired, *, actor: str) -> Applied:
-        """Make a plan true. Raises PlanRefusedError when the live side moved since it was made."""
-        return self.apply_plan(plan, desired.files, actor=actor)
+    @contextmanager
+    def alone(self, *, actor: str, timeout: float) -> Iterator[Held]:
+        """Hold the lease on applying. Raises HeldError when another has it for longer than `timeout` seconds."""
+        with holding(self.store, APPLY, actor=actor, timeout=timeout) as lease:
+            yield lease
 
-    def apply_plan(self, plan: Plan, files: Mapping[str, bytes], *, actor: str) -> Applied:
-        """Make a plan true, given the content of every file that it names, by SHA-256."""
-        return run(self.store, plan, files, actor=actor)
+    def apply(
+        self,
+        plan: Plan,
+        desired: Desired,
+        *,
+        actor: str,
+        lease: Held | None = None,
+        progress: Progress = no_progress,
+    ) -> Applied:
+        """Make a plan true. Raises PlanRefusedError when the live side moved since it was made."""
+        origin = Origin(config_hash(wish_of(desired)), self._commit())
+        return self.apply_plan(plan, desired.files, actor=actor, origin=origin, lease=lease, progress=progress)
+
+    def apply_plan(
+        self,
+        plan: Plan,
+        files: Mapping[str, bytes],
+        *,
+        actor: str,
+        origin: Origin = Origin(),
+        lease: Held | None = None,
+        progress: Progress = no_progress,
+    ) -> Applied:
+        """Make a plan true, given the content of every file that it names, by SHA-256.
+
+        Without a lease of the caller's, one is held meanwhile. Raises HeldError when another applies for too long.
+        """
+        if plan.is_empty or lease is not None:
+            return run(self.store, plan, files, actor=actor, origin=origin, lease=lease, progress=progress)
+        with self.alone(actor=actor, timeout=LOCK_TIMEOUT) as held:
+            return run(self.store, plan, files, actor=actor, origin=origin, lease=held, progress=progress)
+
+    @cached_property
+    def oversight(self) -> Oversight:
+        """The live side over time."""
+        return Oversight(self.store)
 
     def revisions(self, *, offset: int = 0, limit: int = 50) -> list[RevisionView]:
         """Return what was applied, newest first."""

@@ -1,0 +1,90 @@
+"""Git, as far as reconciling needs it: which commit a folder is at, and following a branch in a clone of its own."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.errors import ReconcilerError
+
+_TIMEOUT = 120
+"""Seconds after which a git command that talks to a server has failed."""
+
+
+class GitError(ReconcilerError):
+    """Git refused, or the server cannot be reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit: its hash, who made it, and when, as git writes it."""
+
+    sha: str
+    author: str
+    at: str
+
+
+def commit_of(folder: Path) -> Commit | None:
+    """Return the commit that a folder's work tree is at; None when it is in no repository, or git is not there."""
+    try:
+        written = _git("-C", str(folder), "log", "-1", "--format=%H%x00%an%x00%cI")
+    except GitError:
+        return None
+    return Commit(*written.split("\0")) if written.count("\0") == 2 else None  # noqa: PLR2004 - three fields
+
+
+class Clone:
+    """A clone that follows one branch or tag of a repository; nothing is ever written back."""
+
+    def __init__(self, folder: Path, url: str, ref: str) -> None:
+        self.folder = folder
+        self._url = url
+        self._ref = ref
+
+    def fetch(self) -> Commit:
+        """Bring the clone to the newest commit and return it. Raises GitError; the clone is then where it was."""
+        if not (self.folder / ".git").is_dir():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _git("-C", str(self.folder), "init", "--quiet")
+        _git("-C", str(self.folder), "fetch", "--quiet", "--depth", "1", "--force", "--", self._url, self._ref)
+        return self.check_out("FETCH_HEAD")
+
+    def check_out(self, revision: str) -> Commit:
+        """Bring the clone to a commit that it has, and return it. Raises GitError."""
+        _git("-C", str(self.folder), "checkout", "--quiet", "--force", "--detach", revision)
+        _git("-C", str(self.folder), "clean", "--quiet", "-ffd")
+        commit = commit_of(self.folder)
+        if commit is None:
+            raise GitError(f"{self._ref} of {without_password(self._url)} has no commit.")
+        return commit
+
+
+def without_password(url: str) -> str:
+    """Return a repository's URL without the credentials in it."""
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else url
+
+
+def _git(*arguments: str) -> str:
+    environment = os.environ | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    command = ["git", "-c", "core.hooksPath=/dev/null", *arguments]
+    try:
+        done = subprocess.run(  # noqa: S603 - the arguments are no shell's
+            command, capture_output=True, text=True, timeout=_TIMEOUT, check=False, env=environment
+        )
+    except FileNotFoundError:
+        raise GitError("git is not installed.") from None
+    except subprocess.TimeoutExpired:
+        raise GitError(f"git did not answer within {_TIMEOUT} seconds.") from None
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["it said nothing"]
+        raise GitError(f"git failed: {without_secrets(lines[-1], arguments)}")
+    return done.stdout.strip()
+
+
+def without_secrets(text: str, arguments: tuple[str, ...]) -> str:
+    """Return git's words with every URL that was passed to it shown without credentials."""
+    for argument in arguments:
+        if "://" in argument:
+            text = text.replace(argument, without_password(argument))
+    return text
