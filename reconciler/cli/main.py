@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "credentials": "reconciler.cli.credentials",
         "log": "reconciler.cli.log",
         "envelope": "reconciler.cli.envelope",
+        "token": "reconciler.cli.token",
         "schema": "reconciler.cli.schema",
     }
 )

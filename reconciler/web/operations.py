@@ -1,0 +1,93 @@
+"""What the admin API and the pages ask of the gateway they are part of; the service's workspace does it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
+from uuid import UUID
+
+from reconciler.live.views import ConnectionDetails, EnvelopeView, LiveResource, LogRecord, RevisionView
+from reconciler.model.key import Key
+from reconciler.plan.plan import Applied, Plan
+
+
+class Operations(Protocol):
+    """Everything that can be done to a gateway. Each raises ReconcilerError with the reason when it cannot be."""
+
+    def show(self, address: str | None) -> Sequence[LiveResource]:
+        """Return what is live at and below an address, or everything."""
+        ...
+
+    def credentials(self, address: str) -> ConnectionDetails:
+        """Return a mailbox's connection details, secrets included."""
+        ...
+
+    def rotate(self, address: str, *, actor: str) -> Sequence[Key]:
+        """Replace the credentials at and below an address by new ones, at once; return which."""
+        ...
+
+    def log(
+        self,
+        *,
+        mailbox: str | None = None,
+        status: str | None = None,
+        account: str | None = None,
+        rule: str | None = None,
+        no_rule: bool = False,
+        keyword: str = "",
+        offset: int = 0,
+        limit: int = 50,
+    ) -> Sequence[LogRecord]:
+        """Return the newest records of the conversion log, those left out that the filters do not want."""
+        ...
+
+    def log_record(self, uuid: UUID) -> LogRecord:
+        """Return one record of the conversion log."""
+        ...
+
+    def log_payload(self, uuid: UUID, part: Literal["input", "output"]) -> bytes:
+        """Return a record's input or output."""
+        ...
+
+    def reprocess(self, uuid: UUID) -> None:
+        """Have a FAILED record run again by the gateway."""
+        ...
+
+    def envelopes(
+        self,
+        *,
+        mailbox: str | None = None,
+        account: str | None = None,
+        status: str | None = None,
+        subject: str = "",
+        offset: int = 0,
+        limit: int = 50,
+    ) -> Sequence[EnvelopeView]:
+        """Return the newest envelopes, those left out that the filters do not want."""
+        ...
+
+    def envelope(self, uuid: UUID) -> EnvelopeView:
+        """Return one envelope with its history."""
+        ...
+
+    def envelope_xml(self, uuid: UUID) -> bytes:
+        """Return an envelope's XML as it is now."""
+        ...
+
+    def send(self, mailbox: str, name: str, content: bytes) -> UUID:
+        """Accept an envelope's XML as if it were uploaded to the mailbox's `outbox/`; return the receipt's UUID."""
+        ...
+
+    def complete(self, uuid: UUID, mailbox: str) -> None:
+        """Complete an envelope as one of its recipients."""
+        ...
+
+    def reject(self, uuid: UUID, mailbox: str, reason: str) -> None:
+        """Reject an envelope as one of its recipients."""
+        ...
+
+    def revisions(self, *, offset: int = 0, limit: int = 50) -> Sequence[RevisionView]:
+        """Return what was applied, newest first."""
+        ...
+
+    def apply_plan(self, plan: Plan, files: Mapping[str, bytes], *, actor: str) -> Applied:
+        """Make a plan true, given the content of every file that it names, by SHA-256."""
+        ...

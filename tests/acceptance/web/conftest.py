@@ -1,0 +1,87 @@
+"""A gateway's store with the quickstart example applied, and its admin API."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from reconciler.cli.examples import example
+from reconciler.service.workspace import Workspace
+from reconciler.store import tokens
+from reconciler.store.tokens import Role
+from reconciler.web.access import Access
+from reconciler.web.api.application import admin_api
+from reconciler.web.health import Health, database_writable, payloads_writable
+from reconciler.web.listener import HttpListener
+
+
+@pytest.fixture(scope="session")
+def applied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Apply the quickstart example once for all tests: generating its keys takes a while."""
+    folder = tmp_path_factory.mktemp("applied") / "project"
+    shutil.copytree(example("quickstart"), folder)
+    workspace = Workspace.open(folder)
+    try:
+        desired = workspace.load()
+        workspace.apply(workspace.plan(desired), desired, actor="ada")
+    finally:
+        workspace.close()
+    return folder
+
+
+@pytest.fixture
+def workspace(applied: Path, tmp_path: Path) -> Iterator[Workspace]:
+    folder = tmp_path / "project"
+    shutil.copytree(applied, folder)
+    opened = Workspace.open(folder)
+    yield opened
+    opened.close()
+
+
+MakeToken = Callable[..., str]
+
+
+@pytest.fixture
+def make_token(workspace: Workspace) -> MakeToken:
+    """Make a token of a role, for all accounts or for one."""
+
+    def make(role: Role, account: str | None = None, *, lifetime: timedelta = timedelta(days=1)) -> str:
+        name = f"{role}-{account or 'all'}-{datetime.now(UTC).timestamp()}"
+        with workspace.store.write() as tx:
+            secret = tokens.create(
+                tx, name, role, account=account, expires_at=datetime.now(UTC) + lifetime, actor="test"
+            )
+        return secret.reveal()
+
+    return make
+
+
+@pytest.fixture
+def api(workspace: Workspace) -> Iterator[httpx.Client]:
+    """Serve the admin API; return a client without a token."""
+    store = workspace.store
+    health = Health({"database": database_writable(store), "payloads": payloads_writable(store)})
+    app = Starlette(routes=[Mount("/api/v1", admin_api(workspace, Access(store), health))])
+    listener = HttpListener(app, host="127.0.0.1", port=0)
+    listener.start()
+    host, port = listener.address
+    with httpx.Client(base_url=f"http://{host}:{port}/api/v1", trust_env=False) as client:
+        yield client
+    listener.stop(1)
+    health.close()
+
+
+@pytest.fixture
+def as_role(api: httpx.Client, make_token: MakeToken) -> Callable[..., httpx.Client]:
+    """Give the client a token of a role."""
+
+    def signed(role: Role, account: str | None = None) -> httpx.Client:
+        api.headers["Authorization"] = f"Bearer {make_token(role, account)}"
+        return api
+
+    return signed
