@@ -51,13 +51,17 @@ class Origin:
     by_hand: str = ""
 
 
+UNKNOWN = Origin()
+"""The origin of a plan of which nothing is known."""
+
+
 def run(
     store: Store,
     plan: Plan,
     files: Mapping[str, bytes],
     *,
     actor: str,
-    origin: Origin = Origin(),
+    origin: Origin = UNKNOWN,
     lease: Held | None = None,
     progress: Progress = no_progress,
 ) -> Applied:

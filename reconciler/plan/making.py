@@ -41,6 +41,10 @@ class Terms:
     limits: Limits = field(default_factory=Limits)
 
 
+CAREFUL = Terms()
+"""Nothing is destroyed, nothing is taken over."""
+
+
 def make(live: LiveSide, wish: Wish, terms: Terms, *, now: datetime, undelivered: Undelivered = lambda _: 0) -> Plan:
     """Return the plan. Raises PlanRefusedError for a rename that cannot be."""
     moves = tuple(_moves(live.state, wish, terms.selection, _in_force(live, now)))

@@ -11,7 +11,7 @@ from typing import Literal, Self
 from uuid import UUID
 
 from reconciler.apply.lease import APPLY, Held, holding
-from reconciler.apply.run import Origin, Progress, no_progress, rotate, run
+from reconciler.apply.run import UNKNOWN, Origin, Progress, no_progress, rotate, run
 from reconciler.conversion.compiler import ContentCompiler
 from reconciler.desired.load import Desired, Project, find_root, load, load_project
 from reconciler.errors import NotFoundError, PlanRefusedError
@@ -22,7 +22,7 @@ from reconciler.live.store_live import StoreLive
 from reconciler.live.views import ConnectionDetails, EnvelopeView, LiveResource, LogRecord, RevisionView
 from reconciler.model.key import Key, Kind
 from reconciler.plan.live_side import LiveSide
-from reconciler.plan.making import Terms, Wish, make
+from reconciler.plan.making import CAREFUL, Terms, Wish, make
 from reconciler.plan.plan import Applied, Plan
 from reconciler.plan.safety import Limits
 from reconciler.plan.saved import SavedPlan, config_hash
@@ -79,11 +79,11 @@ class Workspace:
         with ContentCompiler() as compiler:
             return load(self.project.root, PROTOCOLS, compiler)
 
-    def plan(self, desired: Desired, terms: Terms = Terms()) -> Plan:
+    def plan(self, desired: Desired, terms: Terms = CAREFUL) -> Plan:
         """Return the plan that makes the live side what is desired, on these terms."""
         return self.plan_wish(wish_of(desired), terms)
 
-    def plan_wish(self, wish: Wish, terms: Terms = Terms()) -> Plan:
+    def plan_wish(self, wish: Wish, terms: Terms = CAREFUL) -> Plan:
         """Return the plan that makes the live side what a wish asks for, on these terms."""
         terms = replace(terms, limits=Limits(self.project.caps))
         return make(self.read(), wish, terms, now=datetime.now(UTC), undelivered=self._undelivered)
@@ -146,7 +146,7 @@ class Workspace:
         files: Mapping[str, bytes],
         *,
         actor: str,
-        origin: Origin = Origin(),
+        origin: Origin = UNKNOWN,
         lease: Held | None = None,
         progress: Progress = no_progress,
     ) -> Applied:
