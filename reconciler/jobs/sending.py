@@ -1,6 +1,6 @@
 """OUT: an acknowledged input becomes envelopes that are sent, or a FAILED record with the file in `error/`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import assert_never
@@ -36,7 +36,7 @@ LARGEST_FAULT_LIST = 20
 
 
 @dataclass(frozen=True, slots=True)
-class _Outcome:
+class Outcome:
     """What an input was turned into: envelopes with their UUIDs, or an error; and by which rule."""
 
     rule: Key | None
@@ -58,7 +58,7 @@ class Sending:
         snapshot = self._directory.current()
         with self._store.read() as connection:
             receipt = receipts.get(connection, UUID(job.subject))
-        outcome = self._outcome(receipt, snapshot)
+        outcome = self.outcome(receipt, snapshot, lambda: self._payload(receipt))
         self._commit(job, receipt, snapshot, outcome)
 
     def give_up(self, job: Job, error: str) -> None:
@@ -67,19 +67,23 @@ class Sending:
         with self._store.read() as connection:
             receipt = receipts.get(connection, UUID(job.subject))
         failure = ConversionError("internal_error", f"processing ended with an internal error: {error}")
-        self._commit(job, receipt, snapshot, _Outcome(None, None, error=failure))
+        self._commit(job, receipt, snapshot, Outcome(None, None, error=failure))
 
-    def _outcome(self, receipt: Receipt, snapshot: Snapshot) -> _Outcome:
+    def _payload(self, receipt: Receipt) -> bytes:
+        with self._store.read() as connection:
+            return self._store.blobs.read(connection, receipt.sha256)
+
+    def outcome(self, receipt: Receipt, snapshot: Snapshot, read: Callable[[], bytes]) -> Outcome:
+        """Return what an input is turned into; nothing is recorded."""
         rule_key: Key | None = None
         converted: Converted | None = None
         try:
-            with self._store.read() as connection:
-                payload = self._store.blobs.read(connection, receipt.sha256)
+            payload = read()
             file = PartnerFile(receipt.name, lambda: payload, receipt.attributes)
             decision = on_file(file, native=receipt.native, rules=snapshot.exchange(receipt.mailbox).rules)
             match decision:
                 case NoRule():
-                    return _Outcome(None, None, error=_no_rule(receipt))
+                    return Outcome(None, None, error=_no_rule(receipt))
                 case SendAsIs():
                     made = [self._checked(payload, receipt, snapshot, template=None)]
                 case Convert(rule_key, rule):
@@ -90,11 +94,11 @@ class Sending:
                 case _:
                     assert_never(decision)
         except BlobError as error:
-            return _Outcome(rule_key, converted, error=ConversionError("payload_damaged", str(error)))
+            return Outcome(rule_key, converted, error=ConversionError("payload_damaged", str(error)))
         except ConversionError as error:
-            return _Outcome(rule_key, converted, error=error)
+            return Outcome(rule_key, converted, error=error)
         now = datetime.now(UTC)
-        return _Outcome(rule_key, converted, [(uuid4(), _sent(envelope, converted, now)) for envelope in made])
+        return Outcome(rule_key, converted, [(uuid4(), _sent(envelope, converted, now)) for envelope in made])
 
     def _convert(self, payload: bytes, receipt: Receipt, snapshot: Snapshot, rule: Rule) -> Converted:
         if rule.convert is None:
@@ -131,7 +135,7 @@ class Sending:
             raise ConversionError(faults[0].code, listed + more)
         return envelope
 
-    def _commit(self, job: Job, receipt: Receipt, snapshot: Snapshot, outcome: _Outcome) -> None:
+    def _commit(self, job: Job, receipt: Receipt, snapshot: Snapshot, outcome: Outcome) -> None:
         now = datetime.now(UTC)
         batch = Batch(self._store.blobs)
         record = _record(receipt, outcome, batch, now)
@@ -174,7 +178,7 @@ def _no_rule(receipt: Receipt) -> ConversionError:
     )
 
 
-def _record(receipt: Receipt, outcome: _Outcome, batch: Batch, now: datetime) -> Conversion:
+def _record(receipt: Receipt, outcome: Outcome, batch: Batch, now: datetime) -> Conversion:
     success = ConversionStatus.REPROCESSED if receipt.conversion else ConversionStatus.PROCESSED
     converted = outcome.converted
     output = converted.results[0] if converted and len(converted.results) == 1 else None
