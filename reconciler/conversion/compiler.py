@@ -1,22 +1,31 @@
 """Checks the contents of the files that a configuration names, as `reconciler.desired.compiler` asks for it."""
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from reconciler.conversion import naming
 from reconciler.conversion.converter import described
 from reconciler.conversion.dictionary import DictionaryError, Table
 from reconciler.conversion.frames import Message
 from reconciler.conversion.workers import Limits, Workers
+from reconciler.desired.codes import Code
 from reconciler.desired.compiler import Fault
 from reconciler.envelope.element import XmlError
 from reconciler.envelope.template import parse_template
 from reconciler.errors import ConversionError
 from reconciler.model.source_file import ContentReader, SourceFile
+from reconciler.model.template import TemplateRef
+
+SHORTEST_RSA_KEY, SHORTEST_EC_KEY = 2048, 224
+"""Bits: 112 bits of strength, NIST SP 800-57 part 1, table 2."""
+
+ENDS_SOON = timedelta(days=30)
+"""How long before its end a certificate is warned of."""
 
 
 def _utc_now() -> datetime:
@@ -58,13 +67,17 @@ class ContentCompiler:
         """Check a Schematron schema with what it includes."""
         return self._checked("schematron", file, content)
 
-    def template(self, file: SourceFile, content: ContentReader, /) -> Sequence[Fault]:
-        """Check a template's XML."""
+    def template(self, file: SourceFile, content: ContentReader, ref: TemplateRef, /) -> Sequence[Fault]:
+        """Check a template's XML, and that it is the one that the configuration says."""
         try:
-            parse_template(content(file.sha256))
+            found = parse_template(content(file.sha256)).ref
         except XmlError as error:
             return [Fault(error.reason, error.line)]
-        return []
+        return [
+            Fault(f"the {name} is {inside}, but the configuration says {declared}", code=Code.TEMPLATE_IDENTITY)
+            for name, inside, declared in (("UUID", found.uuid, ref.uuid), ("version", found.version, ref.version))
+            if inside != declared
+        ]
 
     def dictionary(self, file: SourceFile, content: ContentReader, /) -> Sequence[Fault]:
         """Check a dictionary's CSV."""
@@ -75,28 +88,26 @@ class ContentCompiler:
         return []
 
     def certificate(self, file: SourceFile, content: ContentReader, /) -> Sequence[Fault]:
-        """Check a certificate in PEM: it can be read, is still valid, and comes without its private key."""
+        """Check certificates, PEM or DER: they can be read, are strong and valid, and come without private keys."""
         pem = content(file.sha256)
         if b"PRIVATE KEY-----" in pem:
             return [
                 Fault("there is a private key in the file; only its owner may have it", suggestion="remove the key")
             ]
         try:
-            certificates = x509.load_pem_x509_certificates(pem)
+            certificates = (
+                x509.load_pem_x509_certificates(pem) if b"-----BEGIN" in pem else [x509.load_der_x509_certificate(pem)]
+            )
         except ValueError as error:
-            return [Fault(f"this is no certificate in PEM: {error}")]
-        return [
-            Fault(f"the certificate of {one.subject.rfc4514_string()} expired on {one.not_valid_after_utc:%Y-%m-%d}")
-            for one in certificates
-            if one.not_valid_after_utc <= self._now()
-        ]
+            return [Fault(f"this is no certificate in PEM or DER: {error}")]
+        return [fault for certificate in certificates for fault in _doubts(certificate, self._now())]
 
     def name_pattern(self, pattern: str, /) -> Sequence[Fault]:
         """Check the pattern by which an IN rule names its files."""
         try:
             naming.parse(pattern)
-        except ValueError as error:
-            return [Fault(str(error))]
+        except naming.NamePatternError as error:
+            return [Fault(str(error), 1, error.character)]
         return []
 
     def _checked(self, kind: str, file: SourceFile, content: ContentReader) -> Sequence[Fault]:
@@ -108,3 +119,22 @@ class ContentCompiler:
         except ConversionError as error:
             return [Fault(f"it cannot be compiled: {error}")]
         return [Fault(text, line, file=part, suggestion=suggestion) for text, line, part, suggestion in reply["faults"]]
+
+
+def _doubts(certificate: x509.Certificate, now: datetime) -> Iterator[Fault]:
+    subject, ends = certificate.subject.rfc4514_string(), certificate.not_valid_after_utc
+    if ends <= now:
+        message = f"the certificate of {subject} expired on {ends:%Y-%m-%d}"
+        yield Fault(message, code=Code.CERTIFICATE_EXPIRED, is_warning=True)
+    elif ends - now <= ENDS_SOON:
+        message = f"the certificate of {subject} expires on {ends:%Y-%m-%d}"
+        yield Fault(message, code=Code.CERTIFICATE_EXPIRES, is_warning=True)
+    match certificate.public_key():
+        case rsa.RSAPublicKey(key_size=bits) if bits < SHORTEST_RSA_KEY:
+            shortest = SHORTEST_RSA_KEY
+        case ec.EllipticCurvePublicKey(key_size=bits) if bits < SHORTEST_EC_KEY:
+            shortest = SHORTEST_EC_KEY
+        case _:
+            return
+    message = f"the key of {subject} has {bits} bits; {shortest} are the least that is safe"
+    yield Fault(message, code=Code.WEAK_KEY, suggestion="ask the partner for a certificate of a longer key")

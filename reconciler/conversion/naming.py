@@ -76,6 +76,14 @@ class FieldText:
     name: str
 
 
+class NamePatternError(ValueError):
+    """A pattern is wrong; `character` says where, from 1."""
+
+    def __init__(self, character: int, reason: str) -> None:
+        self.character = character
+        super().__init__(f"name pattern, character {character}: {reason}")
+
+
 @dataclass(frozen=True, slots=True)
 class NamePattern:
     """A pattern that was read."""
@@ -84,7 +92,7 @@ class NamePattern:
 
 
 def parse(pattern: str) -> NamePattern:
-    """Read a pattern. Raises ValueError that says what is wrong, where (from 1), and how to mend it."""
+    """Read a pattern. Raises NamePatternError, which says what is wrong and how to mend it."""
     parts: list[Text | Variable | Date | FieldText] = []
     at = 0
     while at < len(pattern):
@@ -92,7 +100,7 @@ def parse(pattern: str) -> NamePattern:
             try:
                 part, at = _token(pattern, at)
             except ValueError as error:
-                raise ValueError(f"name pattern, character {at + 1}: {error}") from None
+                raise NamePatternError(at + 1, str(error)) from None
             parts.append(part)
         else:
             end = pattern.find("{", at)
@@ -101,7 +109,7 @@ def parse(pattern: str) -> NamePattern:
             parts.append(Text(pattern[at:end]))
             at = end
     if not parts:
-        raise ValueError(f"the name pattern is empty; the shortest useful one is {DEFAULT_PATTERN}")
+        raise NamePatternError(1, f"it is empty; the shortest useful one is {DEFAULT_PATTERN}")
     return NamePattern(tuple(parts))
 
 
@@ -143,9 +151,9 @@ def _check_text(text: str, at: int) -> None:
     if wrong is not None:
         char = text[wrong.start()]
         mend = r"closes nothing" if char == "}" else r"cannot be in a name, as \ / : ? * < > | cannot; write - or _"
-        raise ValueError(f"name pattern, character {at + wrong.start() + 1}: {char!r} {mend}")
+        raise NamePatternError(at + wrong.start() + 1, f"{char!r} {mend}")
     if at == 0 and text.startswith("."):
-        raise ValueError("name pattern, character 1: a name does not begin with a dot; put something before it")
+        raise NamePatternError(1, "a name does not begin with a dot; put something before it")
 
 
 def render(

@@ -56,4 +56,20 @@ class Code(StrEnum):
     TEMPLATE = "template", "A template's XML file is not a template."
     DICTIONARY = "dictionary", "A dictionary's CSV file is not a dictionary."
     CERTIFICATE = "certificate", "A file that should hold certificates in PEM does not."
+    TEMPLATE_IDENTITY = (
+        "template-identity",
+        "The XML file of a template has another UUID or version than the YAML that names the file.",
+    )
+    CERTIFICATE_EXPIRED = "certificate-expired", "A partner's certificate is not valid any more; get the next one."
+    CERTIFICATE_EXPIRES = (
+        "certificate-expires",
+        "A partner's certificate ends within 30 days; add the next one beside it in time.",
+    )
+    WEAK_KEY = "weak-key", "The key of a certificate is too short: RSA keys have 2048 bits or more, EC keys 224."
+    DUPLICATE_PARTNERSHIP = (
+        "duplicate-partnership",
+        "Two enabled integrations have the same pair of AS2 names; what arrives could not be told apart.",
+    )
+    UNREACHABLE_RULE = "unreachable-rule", "A rule above it takes everything that this one would; reorder or remove it."
+    UNUSED_RULE = "unused-rule", "No mailbox can use the rule; give one an integration, or remove the rule."
     NO_MAIL = "no-mail", "Mail is to be sent, but reconciler.yaml has no gateway.smtp; the mail cannot leave."

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from reconciler.desired.codes import Code
 from reconciler.model.source_file import ContentReader, SourceFile
+from reconciler.model.template import TemplateRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +14,8 @@ class Fault:
     """One mistake inside a file that the configuration names.
 
     Lines and columns count from 1; None when the checker cannot tell. `file` is the name of one of the file's parts,
-    None the file itself. `suggestion` completes "did you mean …" or says the mend.
+    None the file itself. `suggestion` completes "did you mean …" or says the mend. `code` is what is wrong where that
+    is more than that the file cannot be used. A warning keeps nothing from being applied.
     """
 
     message: str
@@ -20,6 +23,8 @@ class Fault:
     column: int | None = None
     file: str | None = None
     suggestion: str = ""
+    code: Code | None = None
+    is_warning: bool = False
 
 
 class Compiler(Protocol):
@@ -37,8 +42,8 @@ class Compiler(Protocol):
         """Check a Schematron schema with what it includes."""
         ...
 
-    def template(self, file: SourceFile, content: ContentReader, /) -> Sequence[Fault]:
-        """Check a template's XML."""
+    def template(self, file: SourceFile, content: ContentReader, ref: TemplateRef, /) -> Sequence[Fault]:
+        """Check a template's XML, and that it is the one that the configuration says."""
         ...
 
     def dictionary(self, file: SourceFile, content: ContentReader, /) -> Sequence[Fault]:
@@ -46,9 +51,9 @@ class Compiler(Protocol):
         ...
 
     def certificate(self, file: SourceFile, content: ContentReader, /) -> Sequence[Fault]:
-        """Check a certificate in PEM, named by a protocol's settings."""
+        """Check a file of certificates, named by a protocol's settings."""
         ...
 
     def name_pattern(self, pattern: str, /) -> Sequence[Fault]:
-        """Check the pattern by which an IN rule names its files."""
+        """Check the pattern by which an IN rule names its files. A fault's column counts in the pattern."""
         ...

@@ -122,6 +122,34 @@ class ArchiveDocument(Noun):
     exclude: tuple[ArchivePart, ...] = Field(default=(), description="What is left out of the zip.")
 
 
+class RuleTestDocument(Noun):
+    """A test of a rule: `reconciler test` converts the input and compares what comes out. Nothing live is touched."""
+
+    name: Title | None = Field(default=None, description="What the test is called. Default: the input's file name.")
+    input: SourceFile = Field(description="The partner's file (out), or the envelope's XML (in).")
+    mailbox: Name | None = Field(
+        default=None, description="Rules of an account only: the mailbox that converts. Default: the account's first."
+    )
+    expect: str | None = Field(
+        default=None,
+        min_length=1,
+        description="A path to what has to come out. `reconciler test --update` writes it.",
+        examples=["tests/order.xml"],
+    )
+    expect_error: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Instead of expect: the code of the error, or a part of its message.",
+        examples=["field_missing"],
+    )
+
+    @model_validator(mode="after")
+    def _expects_one(self) -> Self:
+        if (self.expect is None) == (self.expect_error is None):
+            raise ValueError("exactly one of expect and expect_error is needed")
+        return self
+
+
 class RuleDocument(Noun):
     """A conversion rule. Rules are tried in the order in which they stand here; the first that matches is taken."""
 
@@ -166,6 +194,7 @@ class RuleDocument(Noun):
     attributes: dict[str, str] = Field(
         default_factory=dict, description="Attributes of what is made: literals, or XPath over the envelope."
     )
+    tests: tuple[RuleTestDocument, ...] = Field(default=(), description="Run by `reconciler test`, offline.")
     renamed_from: FormerName | None = Field(default=None, description=_RENAMED)
     protected: bool = Field(default=False, description=_PROTECTED)
 

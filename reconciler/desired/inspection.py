@@ -1,26 +1,29 @@
 """What is inside the files that a configuration names: each is compiled once, by what knows its language."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import PurePath
 
 from reconciler.desired.codes import Code
 from reconciler.desired.compiler import Compiler, Fault
-from reconciler.desired.documents import RuleDocument
+from reconciler.desired.documents import RuleDocument, TemplateDocument
 from reconciler.desired.excerpt import excerpt
 from reconciler.desired.references import Place
 from reconciler.desired.source_files import SourceFiles
 from reconciler.errors import Position, Problem
 from reconciler.model.source_file import SourceFile
+from reconciler.model.template import TemplateRef
 
 
 class Inspection:
-    """Compiles files and patterns; `problems` are the mistakes inside them."""
+    """Compiles files and patterns; `problems` are the mistakes inside them, `warnings` what works for now."""
 
     def __init__(self, sources: SourceFiles, compiler: Compiler) -> None:
         self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
         self._sources = sources
         self._compiler = compiler
-        self._files: set[tuple[Code, SourceFile]] = set()
+        self._files: set[tuple[Code, SourceFile, TemplateRef | None]] = set()
         self._patterns: dict[str, Sequence[Fault]] = {}
 
     def rule(self, rule: RuleDocument, place: Place) -> None:
@@ -41,11 +44,26 @@ class Inspection:
             self._name_pattern(rule.name_pattern, place.below("name_pattern"))
 
     def file(self, code: Code, file: SourceFile, place: Place) -> None:
-        """Compile a file, unless that was done before. `code` says as what."""
-        if (code, file) in self._files:
-            return
-        self._files.add((code, file))
-        self.problems += (self._inside(code, file, fault, place) for fault in self._faults(code, file))
+        """Compile a file that is no template, unless that was done before. `code` says as what."""
+        if self._is_new(code, file):
+            self._note(self._faults(code, file), code, file, place)
+
+    def template(self, template: TemplateDocument, place: Place) -> None:
+        """Compile a template's file."""
+        file, ref = template.file, template.ref
+        if self._is_new(Code.TEMPLATE, file, ref):
+            faults = self._compiler.template(file, self._sources.content, ref)
+            self._note(faults, Code.TEMPLATE, file, place.below("file"))
+
+    def _is_new(self, code: Code, file: SourceFile, ref: TemplateRef | None = None) -> bool:
+        known = len(self._files)
+        self._files.add((code, file, ref))
+        return len(self._files) > known
+
+    def _note(self, faults: Sequence[Fault], code: Code, file: SourceFile, place: Place) -> None:
+        for fault in faults:
+            problem = self._inside(fault.code or code, file, fault, place)
+            (self.warnings if fault.is_warning else self.problems).append(problem)
 
     def _faults(self, code: Code, file: SourceFile) -> Sequence[Fault]:
         content = self._sources.content
@@ -56,8 +74,6 @@ class Inspection:
                 return self._compiler.schema(file, content)
             case Code.SCHEMATRON:
                 return self._compiler.schematron(file, content)
-            case Code.TEMPLATE:
-                return self._compiler.template(file, content)
             case Code.DICTIONARY:
                 return self._compiler.dictionary(file, content)
             case Code.CERTIFICATE:
@@ -86,4 +102,11 @@ class Inspection:
         if faults is None:
             faults = self._patterns[pattern] = self._compiler.name_pattern(pattern)
         for fault in faults:
-            self.problems.append(place.problem(Code.NAME_PATTERN, fault.message, suggestion=fault.suggestion))
+            problem = place.problem(Code.NAME_PATTERN, fault.message, suggestion=fault.suggestion)
+            self.problems.append(_at_character(problem, pattern, fault.column or 1))
+
+
+def _at_character(problem: Problem, pattern: str, character: int) -> Problem:
+    """Return the problem with its caret below a character of the pattern, if the line has the pattern as it is."""
+    begin = problem.source.find(pattern, problem.position.column - 1)
+    return problem if begin < 0 else replace(problem, position=replace(problem.position, column=begin + character))

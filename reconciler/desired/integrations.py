@@ -22,11 +22,15 @@ from reconciler.model.source_file import SourceFile
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """An integration, what is generated for it, and the files that its protocol's section names."""
+    """An integration, what is generated for it, and the files that its protocol's section names.
+
+    `identity` is what no other enabled integration of the protocol may have too.
+    """
 
     integration: Integration
     credentials: Mapping[str, Credential]
     files: tuple[tuple[SourceFile, Place], ...]
+    identity: tuple[str, ...] | None
 
 
 def connected(
@@ -60,7 +64,8 @@ def connected(
         concurrency=document.concurrency,
         per_minute=document.per_minute,
     )
-    return Connected(integration, settings.credentials(mailbox), tuple(_files(settings, section))), problems
+    identity = settings.identity() if document.enabled else None
+    return Connected(integration, settings.credentials(mailbox), tuple(_files(settings, section)), identity), problems
 
 
 def _wrong_sections(document: IntegrationDocument, place: Place, protocols: ProtocolRegistry) -> Iterator[Problem]:

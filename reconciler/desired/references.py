@@ -80,13 +80,16 @@ def _key(name: str, account: str) -> tuple[str, str]:
     return owner or account, template
 
 
+Claimed = str | tuple[str, ...] | TemplateRef | UUID
+
+
 @dataclass(frozen=True, slots=True)
 class Unique:
-    """What may exist only once: aliases of mailboxes, UUIDs of templates and dictionaries."""
+    """What may exist only once: aliases of mailboxes, UUIDs of templates and dictionaries, partnerships."""
 
-    _first: dict[tuple[Code, str | TemplateRef | UUID], Place] = field(default_factory=dict)
+    _first: dict[tuple[Code, Claimed], Place] = field(default_factory=dict)
 
-    def claim(self, code: Code, value: str | TemplateRef | UUID, what: str, place: Place) -> Iterator[Problem]:
+    def claim(self, code: Code, value: Claimed, what: str, place: Place) -> Iterator[Problem]:
         """Yield a mistake when the value is taken already."""
         first = self._first.setdefault((code, value), place)
         if first is not place:

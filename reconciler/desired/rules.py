@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Literal, assert_never
+from uuid import UUID
 
 from reconciler.desired.codes import Code
 from reconciler.desired.documents import ArchiveDocument, MatchDocument, RuleDocument
@@ -9,6 +10,9 @@ from reconciler.desired.references import Place
 from reconciler.errors import Problem
 from reconciler.model.rule import Archive, Direction, Match, Rule
 from reconciler.model.template import TemplateRef
+
+UNRESOLVED = TemplateRef(uuid=UUID(int=0), version=UUID(int=0))
+"""Stands for a template that another document declares."""
 
 _OTHER = {Direction.OUT: ("archive", "name_pattern"), Direction.IN: ("match", "source", "multiple_envelopes")}
 """What does not belong to a rule of a direction."""

@@ -28,6 +28,13 @@ class ProtocolSettings(Noun):
         """Return what an enabled integration still lacks: the field's name → what to write and why."""
         return {}
 
+    def identity(self) -> tuple[str, ...] | None:
+        """Return what tells this partner from all others; no two enabled integrations of a protocol have the same.
+
+        None when the mailbox itself does.
+        """
+        return None
+
 
 ProtocolRegistry = Mapping[str, type[ProtocolSettings]]
 """A protocol's name, as in `protocol: sftp` → the class of its section."""

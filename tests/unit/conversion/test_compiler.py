@@ -3,16 +3,21 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from reconciler.conversion.compiler import ContentCompiler
+from reconciler.desired.codes import Code
 from reconciler.desired.compiler import Compiler, Fault
 from reconciler.model.source_file import SourceFile, digest
+from reconciler.model.template import TemplateRef
 
+REF = TemplateRef(uuid=UUID(int=1), version=UUID(int=2))
+PARTS = '<documents/><roles><role id="seller" type="sender"/></roles>'
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
@@ -22,20 +27,21 @@ def compiler() -> Iterator[ContentCompiler]:
         yield compiler
 
 
-def certificate(until: datetime) -> tuple[bytes, bytes]:
-    key = ec.generate_private_key(ec.SECP256R1())
+def certificate(until: datetime, key: rsa.RSAPrivateKey | None = None) -> tuple[bytes, bytes]:
+    signer = key or ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "GLOBEX")])
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
-        .public_key(key.public_key())
+        .public_key(signer.public_key())
         .serial_number(1)
         .not_valid_before(until - timedelta(days=30))
         .not_valid_after(until)
-        .sign(key, hashes.SHA256())
+        .sign(signer, hashes.SHA256())
     )
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    plain = serialization.NoEncryption()
+    pem = signer.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
     return made.public_bytes(serialization.Encoding.PEM), pem
 
 
@@ -44,7 +50,7 @@ def checked(compiler: Compiler, kind: str, content: bytes) -> list[Fault]:
     contents = {file.sha256: content}
     match kind:
         case "template":
-            return list(compiler.template(file, contents.__getitem__))
+            return list(compiler.template(file, contents.__getitem__, REF))
         case "dictionary":
             return list(compiler.dictionary(file, contents.__getitem__))
         case "certificate":
@@ -64,11 +70,17 @@ def test_a_dictionary_s_faults_have_their_lines(compiler: ContentCompiler) -> No
 
 
 def test_a_certificate_is_readable_valid_and_without_its_key(compiler: ContentCompiler) -> None:
-    valid, key = certificate(NOW + timedelta(days=1))
+    valid, key = certificate(NOW + timedelta(days=31))
     expired, _ = certificate(NOW - timedelta(days=1))
+    soon, _ = certificate(NOW + timedelta(days=29))
     assert not checked(compiler, "certificate", valid)
     (fault,) = checked(compiler, "certificate", valid + expired)
     assert fault.message == "the certificate of CN=GLOBEX expired on 2026-05-31"
+    assert (fault.code, fault.is_warning) == (Code.CERTIFICATE_EXPIRED, True)
+    (fault,) = checked(compiler, "certificate", soon)
+    assert (fault.code, fault.is_warning) == (Code.CERTIFICATE_EXPIRES, True)
+    der = x509.load_pem_x509_certificate(valid).public_bytes(serialization.Encoding.DER)
+    assert not checked(compiler, "certificate", der)
     (fault,) = checked(compiler, "certificate", valid + key)
     assert "private key" in fault.message
     for content in (b"", b"no certificate", valid[:200]):
@@ -76,10 +88,26 @@ def test_a_certificate_is_readable_valid_and_without_its_key(compiler: ContentCo
         assert fault.message.startswith("this is no certificate in PEM")
 
 
+def test_a_short_key_is_refused(compiler: ContentCompiler) -> None:
+    weak, _ = certificate(NOW + timedelta(days=90), rsa.generate_private_key(public_exponent=65537, key_size=1024))
+    (fault,) = checked(compiler, "certificate", weak)
+    assert fault.message == "the key of CN=GLOBEX has 1024 bits; 2048 are the least that is safe"
+    assert (fault.code, fault.is_warning) == (Code.WEAK_KEY, False)
+
+
+def test_a_template_is_the_one_that_the_configuration_says(compiler: ContentCompiler) -> None:
+    other = f'<template uuid="{REF.uuid}" version="{UUID(int=3)}">{PARTS}</template>'
+    (fault,) = checked(compiler, "template", other.encode())
+    assert fault.code is Code.TEMPLATE_IDENTITY
+    assert fault.message == f"the version is {UUID(int=3)}, but the configuration says {REF.version}"
+    assert not checked(compiler, "template", other.replace(str(UUID(int=3)), str(REF.version)).encode())
+
+
 def test_a_name_pattern_is_checked_by_the_words_of_naming(compiler: ContentCompiler) -> None:
     assert not compiler.name_pattern("ORDER_{envelopeUuid}.xml")
     (fault,) = compiler.name_pattern("ORDER_{nothing}.xml")
     assert "nothing" in fault.message
+    assert fault.column == 7
 
 
 def test_the_examples_of_maps_are_no_templates(compiler: ContentCompiler) -> None:

@@ -98,7 +98,7 @@ def test_the_template_tells_which_fields_can_be_in_a_name() -> None:
 @pytest.mark.parametrize(
     ("pattern", "reason"),
     [
-        ("", "name pattern is empty"),
+        ("", "character 1: it is empty"),
         ("a/b.xml", "character 2: '/' cannot be in a name"),
         ("a\tb", r"character 2: '\t' cannot be in a name"),
         (".xml", "character 1: a name does not begin with a dot"),

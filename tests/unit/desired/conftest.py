@@ -6,11 +6,19 @@ from collections.abc import Sequence
 import pytest
 from lxml import etree
 
+from reconciler.desired.codes import Code
 from reconciler.desired.compiler import Fault
 from reconciler.model.protocol import ProtocolRegistry
 from reconciler.model.source_file import ContentReader, SourceFile
+from reconciler.model.template import TemplateRef
 from reconciler.protocols.as2.settings import As2Settings
 from reconciler.protocols.sftp.settings import SftpSettings
+
+_DOUBTS = {
+    "expired": Fault("the certificate expired", code=Code.CERTIFICATE_EXPIRED, is_warning=True),
+    "expires": Fault("the certificate expires", code=Code.CERTIFICATE_EXPIRES, is_warning=True),
+    "weak": Fault("the key has 1024 bits", code=Code.WEAK_KEY, suggestion="ask the partner for a longer key"),
+}
 
 
 class WellFormed:
@@ -30,7 +38,15 @@ class WellFormed:
                 faults.append(Fault("not well-formed", line, max(column, 1), name, "close every element"))
         return faults
 
-    stylesheet = schema = schematron = template = _xml
+    stylesheet = schema = schematron = _xml
+
+    def template(self, file: SourceFile, content: ContentReader, ref: TemplateRef) -> Sequence[Fault]:
+        faults = self._xml(file, content)
+        if faults:
+            return faults
+        uuid = etree.fromstring(content(file.sha256)).get("uuid", str(ref.uuid))
+        message = f"the UUID is {uuid}, but the configuration says {ref.uuid}"
+        return [] if uuid == str(ref.uuid) else [Fault(message, code=Code.TEMPLATE_IDENTITY)]
 
     def dictionary(self, file: SourceFile, content: ContentReader) -> Sequence[Fault]:
         self.compiled.append(file.name)
@@ -38,7 +54,10 @@ class WellFormed:
 
     def certificate(self, file: SourceFile, content: ContentReader) -> Sequence[Fault]:
         self.compiled.append(file.name)
-        return [] if content(file.sha256).startswith(b"-----BEGIN") else [Fault("there is no certificate in it")]
+        text = content(file.sha256).decode()
+        if not text.startswith("-----BEGIN"):
+            return [Fault("there is no certificate in it")]
+        return [fault for word, fault in _DOUBTS.items() if word in text]
 
     def name_pattern(self, pattern: str) -> Sequence[Fault]:
         left = re.sub(r"\{[^{}]*\}", "", pattern)

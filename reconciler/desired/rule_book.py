@@ -1,0 +1,115 @@
+"""The rules of all documents: their order, their templates, and those that no file or envelope can come to."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reconciler.desired.codes import Code
+from reconciler.desired.documents import RuleDocument
+from reconciler.desired.references import Place, Templates
+from reconciler.desired.rules import UNRESOLVED, rule_of
+from reconciler.errors import Problem
+from reconciler.model.key import Key
+from reconciler.model.rule import Direction, Match
+from reconciler.model.template import TemplateRef
+
+_UNRESOLVED = UNRESOLVED.model_dump_json()
+_ANYTHING = frozenset({".*", ".+", "(?s).*"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A rule as JSON; a template that another document declares is filled in when all are known."""
+
+    key: Key
+    place: Place
+    template: TemplateRef | str
+    active: bool
+    direction: Direction
+    match: Match | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleBook:
+    """Collects rules by owner, in the order in which they are tried."""
+
+    _rules: "defaultdict[Key, list[_Written]]"
+
+    @classmethod
+    def empty(cls) -> "RuleBook":
+        """Return one without rules."""
+        return cls(defaultdict(list))
+
+    def add(self, owner: Key, name: str, document: RuleDocument, place: Place) -> None:
+        """Take over a rule that is right in itself."""
+        rules = self._rules[owner]
+        named = document.template
+        template = named if isinstance(named, str) else named.ref
+        rule = rule_of(document, UNRESOLVED if isinstance(template, str) else template, len(rules))
+        written = _Written(
+            owner.rule(name), place, template, rule.active, rule.direction, rule.match, rule.model_dump_json()
+        )
+        rules.append(written)
+
+    def resolved(self, templates: Templates) -> Iterator[tuple[Key, str, Place]]:
+        """Yield the rules as JSON with their templates; those whose template is wrong are left out."""
+        for rules in self._rules.values():
+            for rule in rules:
+                ref = _template(rule, templates)
+                if ref is not None:
+                    yield rule.key, rule.text.replace(_UNRESOLVED, ref.model_dump_json(), 1), rule.place
+
+    def warnings(self, templates: Templates, connected: dict[Key, list[Key]]) -> Iterator[Problem]:
+        """Yield a warning for each active rule that is never taken. `connected` are mailboxes with an integration."""
+        reached = {owner: _Reached(templates) for owner in self._rules}
+        # Whether an account's rule is used depends on the rules of its mailboxes.
+        for owner, rules in sorted(self._rules.items(), key=lambda item: item[0].mailbox_key is None):
+            mailboxes = connected.get(owner.owner or owner, [])
+            for rule in rules:
+                if not rule.active:
+                    continue
+                winner = reached[owner].winner(rule)
+                if winner is not None:
+                    message = f"the rule '{rule.key.name}' is never reached: '{winner.key.name}' above it always wins"
+                    also = winner.place.position(of_key=True)
+                    yield rule.place.problem(Code.UNREACHABLE_RULE, message, of_key=True, also=also)
+                elif owner.mailbox_key is not None and owner not in mailboxes:
+                    message = f"no mailbox uses the rule '{rule.key.name}': its mailbox has no integration"
+                    yield rule.place.problem(Code.UNUSED_RULE, message, of_key=True)
+                elif owner.mailbox_key is None and not any(
+                    mailbox not in reached or reached[mailbox].winner(rule) is None for mailbox in mailboxes
+                ):
+                    reason = "rules of their own always win" if mailboxes else "none has an integration"
+                    message = f"no mailbox of the account uses the rule '{rule.key.name}': {reason}"
+                    yield rule.place.problem(Code.UNUSED_RULE, message, of_key=True)
+                reached[owner].add(rule)
+
+
+class _Reached:
+    """What the active rules of one owner take, as far as it can be told without a file."""
+
+    def __init__(self, templates: Templates) -> None:
+        self._templates = templates
+        self._first: dict[object, _Written] = {}
+        self._of_anything: _Written | None = None
+
+    def add(self, rule: _Written) -> None:
+        """Note an active rule."""
+        if rule.match is not None and rule.match.by != "attribute" and rule.match.pattern in _ANYTHING:
+            self._of_anything = self._of_anything or rule
+        self._first.setdefault(self._taken(rule), rule)
+
+    def winner(self, rule: _Written) -> _Written | None:
+        """Return the rule that takes everything that this one would."""
+        anything = self._of_anything if rule.direction is Direction.OUT else None
+        return anything or self._first.get(self._taken(rule))
+
+    def _taken(self, rule: _Written) -> object:
+        if rule.direction is Direction.IN:
+            return _template(rule, self._templates) or rule.key
+        return (rule.match.by, rule.match.pattern) if rule.match else rule.key
+
+
+def _template(rule: _Written, templates: Templates) -> TemplateRef | None:
+    return templates.find(rule.template, str(rule.key.account)) if isinstance(rule.template, str) else rule.template
