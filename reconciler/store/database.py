@@ -48,8 +48,12 @@ class Store:
         self._reader = self.engine.execution_options(**_READING.get(self.engine.dialect.name, {}))
         # SQLite has one writer at a time; threads of one process queue here rather than poll the file.
         self._writer = GroupingWriter(self.engine) if self.engine.dialect.name == "sqlite" else None
-        with self.locked("upgrade"):
-            upgrade(self.engine)
+        try:
+            with self.locked("upgrade"):
+                upgrade(self.engine)
+        except BaseException:
+            self.engine.dispose()
+            raise
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

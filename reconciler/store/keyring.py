@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from threading import get_ident
 from typing import Self
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -58,7 +59,7 @@ class Keyring:
 
 def _write_once(path: Path, key: bytes) -> None:
     """Write the key so that it is whole or absent, and so that of two processes one key wins."""
-    draft = path.with_name(f".key.{os.getpid()}")
+    draft = path.with_name(f".key.{os.getpid()}.{get_ident()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(key)

@@ -9,8 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 def insert_if_absent(tx: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     """Insert a row unless one with the same key exists; say whether it was inserted."""
-    if tx.dialect.name == "postgresql":
-        result = tx.execute(postgresql.insert(table).values(**row).on_conflict_do_nothing())
-    else:
-        result = tx.execute(sqlite.insert(table).values(**row).on_conflict_do_nothing())
-    return result.rowcount == 1
+    kind = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    statement = kind(table).values(**row).on_conflict_do_nothing()
+    # Counting rows would not do: PostgreSQL's driver does not count where the database makes the key.
+    return tx.execute(statement.returning(*table.primary_key)).first() is not None

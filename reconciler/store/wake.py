@@ -19,23 +19,23 @@ _PATIENCE = 0.5
 
 def commits(engine: Engine, stopping: Event) -> Iterator[None]:
     """Yield whenever others may have left work, until `stopping`. Raises the driver's error when the database goes."""
-    with closing(engine.raw_connection()) as pooled:
-        pooled.detach()  # it listens for its whole life, and must not go back to those who do not
-        driver = pooled.driver_connection
+    pooled = engine.raw_connection()
+    driver = pooled.driver_connection
+    pooled.detach()  # it listens for its whole life, and must not go back to those who do not
+    with closing(pooled):
         if driver is None:
             return
-        with closing(driver):
-            if engine.dialect.name == "postgresql":
-                driver.autocommit = True
-                driver.execute(f"LISTEN {CHANNEL}")
-                while not stopping.is_set():
-                    for _ in driver.notifies(timeout=_PATIENCE, stop_after=1):
-                        yield
-            else:
-                seen = None
-                while not stopping.is_set():
-                    (version,) = driver.execute("PRAGMA data_version").fetchone()
-                    if version != seen:
-                        seen = version
-                        yield
-                    time.sleep(_LOOK)
+        if engine.dialect.name == "postgresql":
+            driver.autocommit = True
+            driver.execute(f"LISTEN {CHANNEL}")
+            while not stopping.is_set():
+                for _ in driver.notifies(timeout=_PATIENCE, stop_after=1):
+                    yield
+            return
+        seen = None
+        while not stopping.is_set():
+            (version,) = driver.execute("PRAGMA data_version").fetchone()
+            if version != seen:
+                seen = version
+                yield
+            time.sleep(_LOOK)

@@ -1,0 +1,118 @@
+"""A PostgreSQL server of the tests' own: on loopback, in a folder of its own, run by an unprivileged user."""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+
+import psycopg
+import pytest
+
+from tests.conftest import require_program
+
+
+def _binaries() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[4]))
+    if found:
+        return found[-1].parent
+    return Path(require_program("postgres", package="postgresql")).parent
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class PostgresqlServer:
+    """A server that can be stopped, started again, and asked for databases."""
+
+    def __init__(self, folder: Path, *, port: int | None = None) -> None:
+        self._bin = _binaries()
+        self._folder = folder
+        self._data = folder / "data"
+        self.port = port or free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._databases = 0
+        # It refuses to run as root.
+        self._user = "nobody" if os.geteuid() == 0 else None
+        if self._user:
+            entry = pwd.getpwnam(self._user)
+            os.chown(folder, entry.pw_uid, entry.pw_gid)
+
+    def _run(self, *command: str) -> None:
+        subprocess.run(command, check=True, capture_output=True, user=self._user, cwd=self._folder)
+
+    def create(self) -> None:
+        """Make the cluster's folder."""
+        self._run(str(self._bin / "initdb"), "-D", str(self._data), "-A", "trust", "-U", "reconciler", "--no-sync")
+
+    def copy_to(self, folder: Path, *, port: int) -> "PostgresqlServer":
+        """Return a stopped server with a copy of this one's data: what a failover finds on the other machine."""
+        shutil.copytree(self._data, folder / "data")
+        other = PostgresqlServer(folder, port=port)
+        if self._user:
+            shutil.chown(folder, self._user)
+            for path in folder.rglob("*"):
+                shutil.chown(path, self._user)
+        return other
+
+    def start(self) -> None:
+        """Serve; returns when connections are accepted."""
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
+        arguments = ["-D", self._data, "-p", str(self.port), "-c", "listen_addresses=127.0.0.1"]
+        arguments += ["-c", f"unix_socket_directories={self._folder}", "-c", "max_connections=300"]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._bin / "postgres", *arguments], stdout=log, stderr=log, user=self._user, cwd=self._folder
+            )
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                psycopg.connect(self.url("postgres"), connect_timeout=2).close()
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline or self._process.poll() is not None:
+                    pytest.fail((self._folder / "log").read_text())
+                time.sleep(0.05)
+            else:
+                return
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End the server: SIGINT cuts its sessions and closes in order, SIGQUIT ends it at once, as a crash does."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(30)
+            self._process = None
+
+    def url(self, database: str) -> str:
+        return f"postgresql://reconciler@127.0.0.1:{self.port}/{database}"
+
+    def database(self, template: str = "template1") -> str:
+        """Return the URL of a new database."""
+        self._databases += 1
+        name = f"d{self._databases}"
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self.url(name)
+
+
+@contextmanager
+def running_postgresql() -> Iterator[PostgresqlServer]:
+    # Not in pytest's folder, which only its owner may enter.
+    folder = Path(mkdtemp(prefix="reconciler-postgresql-"))
+    folder.chmod(0o755)
+    server = PostgresqlServer(folder)
+    try:
+        server.create()
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
