@@ -52,6 +52,11 @@ class Snapshot:
         """The address of every mailbox by its UUID."""
         return {uuid: key for key, uuid in self._uuids.items()}
 
+    @property
+    def uuids(self) -> Mapping[Key, UUID]:
+        """The UUID of every mailbox by its address."""
+        return self._uuids
+
     def uuid(self, key: Key) -> UUID | None:
         """Return a mailbox's UUID by its address."""
         return self._uuids.get(key)

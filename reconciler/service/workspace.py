@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Literal, Self
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from reconciler.apply.lease import APPLY, Held, holding
 from reconciler.apply.run import UNKNOWN, Origin, Progress, no_progress, rotate, run
@@ -20,7 +20,11 @@ from reconciler.jobs.acceptance import accept
 from reconciler.jobs.directory import Directory, Snapshot
 from reconciler.live.store_live import StoreLive
 from reconciler.live.views import ConnectionDetails, EnvelopeView, LiveResource, LogRecord, RevisionView
+from reconciler.model.duration import parse_duration
 from reconciler.model.key import Key, Kind
+from reconciler.model.mailbox import Mailbox
+from reconciler.plan.diff import applied
+from reconciler.plan.impact import Impact, impact
 from reconciler.plan.live_side import LiveSide
 from reconciler.plan.making import CAREFUL, Terms, Wish, make
 from reconciler.plan.plan import Applied, Plan
@@ -28,6 +32,8 @@ from reconciler.plan.safety import Limits
 from reconciler.plan.saved import SavedPlan, config_hash
 from reconciler.service.connection import connection_details
 from reconciler.service.oversight import Oversight
+from reconciler.service.replay import Replay
+from reconciler.service.replay_inputs import samples, stored
 from reconciler.service.views import envelope_view, log_record
 from reconciler.service.wiring import PROTOCOLS
 from reconciler.store import configuration, conversions, envelopes, posts, undelivered
@@ -120,6 +126,44 @@ class Workspace:
     def _is_untouched(self) -> bool:
         """Say whether there is no live side yet; planning then writes nothing, not even an empty database."""
         return "://" not in self.project.state and not (self.project.root / self.project.state / "state.db").exists()
+
+    def impact(self, plan: Plan, desired: Desired, replay: str, *, convert: bool) -> Impact:
+        """Return what a plan would do to inputs: those of a time such as `7d`, or the samples of a folder.
+
+        Raises NotFoundError when `replay` is neither.
+        """
+        before, after = self._snapshot(), self._planned(plan, desired)
+
+        def content(sha256: str) -> bytes:
+            return desired.files[sha256] if sha256 in desired.files else self._directory.content(sha256)
+
+        folder = Path(replay)
+        if folder.is_dir():
+            inputs, source = samples(folder, (before, after)), replay
+        else:
+            try:
+                inputs, source = stored(self.store, parse_duration(replay)), f"the last {replay}"
+            except ValueError:
+                raise NotFoundError(f"'{replay}' is neither a time such as 7d nor a folder.") from None
+        broad = any(change.kind in {Kind.DICTIONARY, Kind.TEMPLATE, Kind.MAILBOX} for change in plan.changes)
+        return impact(source, Replay(self.store, before, after, content, broad=broad).run(inputs, convert=convert))
+
+    def _planned(self, plan: Plan, desired: Desired) -> Snapshot:
+        """Return what would be live after a plan; mailboxes that are new have UUIDs that stand for theirs."""
+        before = self._snapshot()
+        state = applied(plan.changes, before.state)
+        uuids = dict(before.uuids)
+        for move in plan.moves:
+            uuids = {key.moved(move.old_key, move.key): uuid for key, uuid in uuids.items()}
+        return Snapshot(
+            revision=before.revision,
+            state=state,
+            uuids={key: uuids.get(key) or uuid5(NAMESPACE_URL, str(key)) for key, _ in state.of(Mailbox)},
+            live_credentials={},
+            content=lambda sha256: (
+                desired.files[sha256] if sha256 in desired.files else self._directory.content(sha256)
+            ),
+        )
 
     @contextmanager
     def alone(self, *, actor: str, timeout: float) -> Iterator[Held]:

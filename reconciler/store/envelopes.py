@@ -137,6 +137,17 @@ def _seen_in(account: str) -> ColumnElement[bool]:
     return or_(sent, exists().where(arrived, below))
 
 
+def arrived_since(connection: Connection, moment: datetime) -> list[tuple[UUID, StoredEnvelope]]:
+    """Return the mailbox and the envelope of each arrival of what was sent since a moment, oldest first."""
+    query = (
+        select(tables.arrival.c.mailbox, *tables.envelope.c)
+        .join_from(tables.arrival, tables.envelope)
+        .where(tables.envelope.c.created_at >= moment)
+        .order_by(tables.envelope.c.created_at)
+    )
+    return [(row[0], StoredEnvelope(*row[1:])) for row in connection.execute(query)]
+
+
 def change_status(tx: Connection, uuid: UUID, *, before: str, status: str, reason: str, sha256: str) -> None:
     """Give an envelope another status, the reason for it and the XML that says so.
 

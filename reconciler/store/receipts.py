@@ -49,6 +49,13 @@ def get(connection: Connection, uuid: UUID) -> Receipt:
     return Receipt(**row)
 
 
+def since(connection: Connection, moment: datetime) -> list[Receipt]:
+    """Return the inputs that were received since a moment and not withdrawn, oldest first."""
+    row = tables.receipt.c
+    query = select(tables.receipt).where(row.received_at >= moment, row.state != "withdrawn").order_by(row.received_at)
+    return [Receipt(**found) for found in connection.execute(query).mappings()]
+
+
 def end(tx: Connection, uuid: UUID, state: ReceiptState) -> bool:
     """Give an input the state in which it ends; False, and nothing done, when it ended already."""
     row = tables.receipt.c

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from reconciler.plan.change import Adopt, Change, Create, Delete, Move, Rotate, Update
+from reconciler.plan.impact import Impact
 from reconciler.plan.plan import Plan
+from reconciler.plan.render import impact_form
 from reconciler.plan.render.text import change_lines, notes, summary
 
 MARK = "<!-- reconciler plan -->"
@@ -24,7 +26,7 @@ _ROOM_FOR_FRAME = 1_000
 """Characters kept free for the summary, the frames of the sections and the note about what was left out."""
 
 
-def render(plan: Plan) -> str:
+def render(plan: Plan, impact: Impact | None = None) -> str:
     """Return the plan as markdown of at most `LIMIT` characters, ending with a line feed."""
     parts = [f"{MARK}\n### {summary(plan)}\n"]
     room = LIMIT - _ROOM_FOR_FRAME
@@ -36,6 +38,14 @@ def render(plan: Plan) -> str:
         if block:
             parts.append(f"```\n{block}```\n")
     left_out = 0
+    if impact is not None:
+        lines = impact_form.as_text(impact).split("\n")
+        parts.append(f"**{lines[0]}**\n")
+        block = _fitting_lines(lines[1:], room // 2)
+        room -= len(block)
+        left_out += len(lines) - 1 - block.count("\n")
+        if block:
+            parts.append(_folded(f"Impact: {len(impact.shifts)}", block))
     for noun, title in _SECTIONS:
         changes = [change for change in plan.changes if isinstance(change, noun)]
         blocks = _fitting(changes, room)
