@@ -29,7 +29,7 @@ from reconciler.jobs.partner_file import PartnerFileMaker
 from reconciler.jobs.sending import Sending
 from reconciler.model.key import Key
 from reconciler.model.source_file import ContentReader
-from reconciler.plan.impact import Replayed, Way
+from reconciler.plan.impact import Noun, Replayed, Way
 from reconciler.service.replay_inputs import EnvelopeInput, FileInput, ReplayInput
 from reconciler.store.database import Store
 
@@ -70,7 +70,7 @@ class Replay:
                 self._converted(item, taken, side, converter)
                 for taken, side in ((before, self._before), (after, self._after))
             )
-        noun = "file" if isinstance(item, FileInput) else "envelope"
+        noun: Noun = "file" if isinstance(item, FileInput) else "envelope"
         diff = _diff(item.name, before.made, after.made) if before.made and after.made else ""
         return Replayed(key, noun, item.name, before.way, after.way, diff)
 

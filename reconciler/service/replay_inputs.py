@@ -84,7 +84,9 @@ def samples(folder: Path, snapshots: Iterable[Snapshot]) -> Iterator[ReplayInput
             continue
         mailbox, rest = _mailbox_of(parts[:-1])
         if mailbox not in uuids:
-            raise NotFoundError(f"{path}: there is no mailbox {mailbox}; a sample lies in ACCOUNT/MAILBOX/ or at the top.")
+            raise NotFoundError(
+                f"{path}: there is no mailbox {mailbox}; a sample lies in ACCOUNT/MAILBOX/ or at the top."
+            )
         if rest == ("inbox",):
             yield _envelope(uuids[mailbox], path)
         else:
@@ -124,11 +126,10 @@ def _envelope(mailbox: UUID, path: Path) -> EnvelopeInput:
         template_version=envelope.template.version,
         sender=next((role.mailbox_uuid for role in envelope.roles if role.mailbox_uuid), UUID(int=0)),
         status=envelope.state.status.value,
-        subject=envelope.info.subject or "",
+        subject=envelope.subject,
         reason="",
         sha256=digest(content),
         created_at=now,
         changed_at=now,
     )
     return EnvelopeInput(mailbox, row, lambda: content, sample=path.name)
-

@@ -1,6 +1,8 @@
 """What the commands write and return; the service behind them is a fake that answers from memory."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +11,7 @@ from uuid import UUID
 import pytest
 from click.testing import CliRunner, Result
 
+from reconciler.apply.run import Progress
 from reconciler.cli import credentials, envelope, log, plan, show
 from reconciler.cli.main import main
 from reconciler.desired.gateway import GatewaySettings
@@ -21,6 +24,7 @@ from reconciler.model.integration import Integration
 from reconciler.model.key import Key
 from reconciler.model.mailbox import Mailbox
 from reconciler.model.state import State
+from reconciler.plan.making import CAREFUL, Terms
 from reconciler.plan.plan import Applied, Plan, build
 
 ACME = Key.of_account("acme")
@@ -83,10 +87,14 @@ class FakeWorkspace:
             raise self.desired
         return self.desired
 
-    def plan(self, desired: Desired) -> Plan:
+    def plan(self, desired: Desired, terms: Terms = CAREFUL) -> Plan:
         return build(self.live, self.revision, desired.state)
 
-    def apply(self, made: Plan, desired: Desired, *, actor: str) -> Applied:
+    @contextmanager
+    def alone(self, *, actor: str, timeout: float) -> Iterator[None]:
+        yield
+
+    def apply(self, made: Plan, desired: Desired, *, actor: str, lease: None, progress: Progress) -> Applied:
         self.live, self.revision = desired.state, self.revision + 1
         self.done.append(("apply", actor))
         return Applied(self.revision, tuple(key for key, _ in made.generates))
