@@ -33,7 +33,7 @@ def test_from_init_to_no_changes(project: Path) -> None:
     assert not (project / ".reconciler").exists()
     applied = run("apply", "--auto-approve")
     assert applied.exit_code == 0, applied.stderr
-    assert "Plan: 5 to add, 0 to change, 0 to destroy. 2 credentials will be generated.\n" in applied.stdout
+    assert "Plan: 5 to add, 0 to change, 0 to destroy. 3 credentials will be generated.\n" in applied.stdout
     again = run("plan", "--detailed-exitcode")
     assert (again.exit_code, again.stdout) == (0, "No changes. Live state matches the configuration.\n")
     assert run("apply", "--auto-approve").stdout == again.stdout

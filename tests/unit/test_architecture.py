@@ -6,7 +6,8 @@ import pytest
 from importlinter import cli
 
 ROOT = Path(__file__).parents[2]
-MODULES = sorted((ROOT / "reconciler").rglob("*.py"))
+# A migration is written by a program, in one piece.
+MODULES = sorted(path for path in (ROOT / "reconciler").rglob("*.py") if "versions" not in path.parts)
 
 
 def test_imports_go_down_only(monkeypatch: pytest.MonkeyPatch) -> None:
