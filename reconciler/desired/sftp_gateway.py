@@ -51,7 +51,7 @@ class HostKeys(Noun):
 class SftpLimits(Noun):
     """What strangers, and then partners, may take up."""
 
-    login_grace: int = Field(default=30, ge=1, le=600, description="Seconds in which a connection has to log in.")
+    login_grace: float = Field(default=30.0, gt=0, le=600, description="Seconds in which a connection has to log in.")
     unauthenticated: int = Field(
         default=128, ge=1, description="Connections that have not logged in; above, one of them is dropped at random."
     )

@@ -1,5 +1,7 @@
 """The moment from which an input cannot be lost: payload, file, receipt and job in the caller's transaction."""
 
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -10,13 +12,10 @@ from reconciler.store.receipts import Receipt
 NATIVE_FOLDER = "outbox"
 PARTNER_FOLDER = "coutbox"
 
-TEMPORARY_ENDINGS = (".part", ".tmp", ".filepart")
-"""Endings under which clients upload before they rename; the rename is what counts."""
 
-
-def is_temporary(name: str) -> bool:
-    """Say whether a file waits for its rename."""
-    return name.startswith(".") or name.lower().endswith(TEMPORARY_ENDINGS)
+def is_temporary(name: str, patterns: Iterable[str]) -> bool:
+    """Say whether a file waits for its rename: clients upload under such names, and the rename is what counts."""
+    return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns)
 
 
 def accept(tx: Connection, receipt: Receipt, *, queue: str = "") -> None:
@@ -25,10 +24,20 @@ def accept(tx: Connection, receipt: Receipt, *, queue: str = "") -> None:
     jobs.add(tx, "receipt", receipt.uuid, queue=queue, ordered=bool(queue))
 
 
-def place(tx: Connection, mailbox: UUID, folder: str, name: str, *, sha256: str, size: int, queue: str = "") -> None:
+def place(
+    tx: Connection,
+    mailbox: UUID,
+    folder: str,
+    name: str,
+    *,
+    sha256: str,
+    size: int,
+    temporary: Iterable[str],
+    queue: str = "",
+) -> None:
     """Place an uploaded or moved file in a folder, and accept it where the folder and the name say that it is meant."""
     receipt = None
-    if folder in {NATIVE_FOLDER, PARTNER_FOLDER} and not is_temporary(name):
+    if folder in {NATIVE_FOLDER, PARTNER_FOLDER} and not is_temporary(name, temporary):
         native = folder == NATIVE_FOLDER
         receipt = Receipt(mailbox=mailbox, channel="sftp", native=native, name=name, sha256=sha256, size=size)
         accept(tx, receipt, queue=queue)

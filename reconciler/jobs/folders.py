@@ -1,7 +1,7 @@
 """The folders of mailboxes, kept in the store: what the SFTP server sees, each change one transaction."""
 
 import logging
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from shutil import disk_usage
 from typing import BinaryIO
@@ -27,15 +27,22 @@ _log = logging.getLogger(__name__)
 class StoreFolders:
     """Implements the SFTP server's port `Folders`. `wake` is called after a commit that leaves work to be done.
 
-    `queue_of` names the queue of a mailbox that keeps the order, and is empty for others.
+    `queue_of` names the queue of a mailbox that keeps the order, and is empty for others; `temporary` are patterns of
+    names under which an upload waits for its rename.
     """
 
     def __init__(
-        self, store: Store, wake: Callable[[], None], queue_of: Callable[[UUID], str] = lambda _mailbox: ""
+        self,
+        store: Store,
+        wake: Callable[[], None],
+        queue_of: Callable[[UUID], str] = lambda _mailbox: "",
+        *,
+        temporary: Sequence[str] = (),
     ) -> None:
         self._store = store
         self._wake = wake
         self._queue_of = queue_of
+        self._temporary = temporary
 
     def entries(self, mailbox: UUID, folder: str) -> Generator[Entry]:
         """Yield the files of a folder in the order of their names, a page at a time."""
@@ -92,7 +99,8 @@ class StoreFolders:
             if not _ran_again(tx, file, target):
                 _withdraw_and_remove(tx, mailbox, *source)
                 queue = self._queue_of(mailbox)
-                place(tx, mailbox, *target, sha256=file.sha256, size=file.size, queue=queue)
+                temporary = self._temporary
+                place(tx, mailbox, *target, sha256=file.sha256, size=file.size, temporary=temporary, queue=queue)
         self._wake()
 
     def remove(self, mailbox: UUID, folder: str, name: str) -> None:
@@ -120,6 +128,7 @@ class StoreFolders:
                 upload.name,
                 sha256=sealed.sha256,
                 size=sealed.size,
+                temporary=self._temporary,
                 queue=self._queue_of(upload.mailbox),
             )
         self._wake()

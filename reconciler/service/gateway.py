@@ -2,7 +2,6 @@
 
 import logging
 from contextlib import ExitStack
-from functools import partial
 from threading import Event, Thread
 
 from starlette.routing import Mount
@@ -10,22 +9,25 @@ from starlette.routing import Mount
 from reconciler.conversion.converter import Converter
 from reconciler.errors import ReconcilerError
 from reconciler.jobs.as2_intake import StoreIntake
+from reconciler.jobs.bans import StoreBans
 from reconciler.jobs.bell import Bell
-from reconciler.jobs.directory import Directory
+from reconciler.jobs.directory import Directory, Snapshot
 from reconciler.jobs.folders import StoreFolders
 from reconciler.jobs.lane import Lane
 from reconciler.jobs.mailing import Mailing
+from reconciler.jobs.mdn_posting import MdnPosting
 from reconciler.jobs.posting import Posting
 from reconciler.jobs.queues import Limits, ordered_queue
 from reconciler.jobs.receiving import Receiving
 from reconciler.jobs.sending import Sending
 from reconciler.jobs.worker import Workers
+from reconciler.model.integration import Integration
 from reconciler.model.key import sftp_host_key
 from reconciler.notify.smtp import mail_server
 from reconciler.protocols.as2 import settings as as2
 from reconciler.protocols.as2.endpoint import As2Endpoint
-from reconciler.protocols.as2.sender import post_file
-from reconciler.protocols.protocol import Endpoint, LiveCredential
+from reconciler.protocols.as2.sender import Sender
+from reconciler.protocols.protocol import LiveCredential
 from reconciler.protocols.sftp import settings as sftp
 from reconciler.protocols.sftp.server import SftpServer
 from reconciler.service.workspace import Workspace
@@ -58,19 +60,29 @@ class Gateway:
         self._directory = directory = Directory(self._store)
         converter = self._stack.enter_context(Converter(directory.content, workers=CONVERSION_WORKERS))
         self.sftp = SftpServer(
-            listen=(settings.sftp.listen.host, settings.sftp.listen.port),
+            settings=settings.sftp,
             folders=StoreFolders(
-                self._store, bell.ring, lambda mailbox: ordered_queue("receipt", mailbox, directory.known())
+                self._store,
+                bell.ring,
+                lambda mailbox: ordered_queue("receipt", mailbox, directory.known()),
+                temporary=settings.sftp.temporary_names,
             ),
             host_keys=self._host_keys,
+            bans=StoreBans(self._store),
         )
-        self._as2 = As2Endpoint(StoreIntake(self._store, directory, directory.content, bell.ring), directory.content)
+        self._as2 = As2Endpoint(
+            StoreIntake(self._store, directory, directory.content, bell.ring),
+            directory.content,
+            spool=str(self._store.blobs.spool_folder),
+        )
         self.http = HttpListener(
             application([Mount("", self._as2.app)], self._is_ready),
             host=settings.http.listen.host,
             port=settings.http.listen.port,
         )
         public_url = settings.http.public_url or f"http://{settings.http.listen}"
+        sender = Sender(directory.content, async_mdn_url=f"{public_url}/as2")
+        self._stack.callback(sender.close)
         mailer = mail_server(settings.smtp.url, settings.smtp.sender).send if settings.smtp else None
         self._workers = Workers(
             self._store,
@@ -80,15 +92,19 @@ class Gateway:
                 "post": Posting(
                     self._store,
                     directory,
-                    {as2.NAME: partial(post_file, content=directory.content, async_mdn_url=f"{public_url}/as2")},
+                    {as2.NAME: sender.post},
                 ),
+                "mdn": MdnPosting(self._store, directory, sender.post_mdn),
                 "mail": Mailing(self._store, mailer),
             },
-            [Lane(("receipt", "arrival"), CONVERSION_THREADS), Lane(("post",), DELIVERY_THREADS), Lane(("mail",), 1)],
+            [
+                Lane(("receipt", "arrival"), CONVERSION_THREADS),
+                Lane(("post", "mdn"), DELIVERY_THREADS),
+                Lane(("mail",), 1),
+            ],
             bell=bell,
             limit_of=Limits(directory),
         )
-        self._endpoints: dict[str, Endpoint] = {sftp.NAME: self.sftp, as2.NAME: self._as2}
         self._follower = Thread(target=self._follow_revisions, name="revisions", daemon=True)
         self._configured = -1
 
@@ -137,8 +153,8 @@ class Gateway:
         snapshot = self._directory.current()
         if snapshot.revision == self._configured:
             return
-        for protocol, endpoint in self._endpoints.items():
-            endpoint.configure(snapshot.partners(protocol))
+        self.sftp.configure(snapshot.partners(sftp.NAME))
+        self._as2.configure(snapshot.partners(as2.NAME), as2_switched_off(snapshot))
         self._configured = snapshot.revision
         _log.info("serving revision %d", snapshot.revision)
 
@@ -160,6 +176,17 @@ class Gateway:
             _log.exception("the store is out of reach")
             return False
         return True
+
+
+def as2_switched_off(snapshot: Snapshot) -> set[tuple[str, str]]:
+    """Return the AS2 names, theirs and ours, of the integrations that are off."""
+    found = set()
+    for key, integration in snapshot.state.of(Integration):
+        if integration.protocol == as2.NAME and not integration.enabled and key.owner is not None:
+            settings = as2.As2Settings.model_validate(integration.settings).completed(key.owner)
+            if settings.recipient is not None:
+                found.add((settings.recipient.id, settings.self_id or ""))
+    return found
 
 
 def require_applied(workspace: Workspace) -> None:

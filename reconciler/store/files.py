@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
 
 from reconciler.store import tables
 from reconciler.store.upsert import insert_if_absent
@@ -74,6 +74,14 @@ def put_new(
         if insert_if_absent(tx, tables.file, values):
             return name
     raise ValueError("the names came to an end; they are meant to be endless")
+
+
+def usage(connection: Connection, mailbox: UUID) -> tuple[int, int]:
+    """Return the bytes and the number of the files in all folders of a mailbox."""
+    file = tables.file.c
+    query = select(func.coalesce(func.sum(file.size), 0), func.count()).where(file.mailbox == mailbox)
+    total, count = connection.execute(query).one()
+    return int(total), int(count)
 
 
 def _values(mailbox: UUID, folder: str, name: str, sha256: str, size: int) -> dict[str, object]:

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import BinaryIO, Protocol
 from uuid import UUID
 
+from reconciler.errors import Refusal, RefusedError
+
 FOLDERS = ("inbox", "outbox", "cinbox", "coutbox", "error")
 """What each login sees, and nothing else."""
 
@@ -18,6 +20,35 @@ class Entry:
     name: str
     size: int
     modified: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What the files of a mailbox may come to: bytes of all, and how many; None is without limit."""
+
+    bytes: int | None = None
+    files: int | None = None
+
+    def require(self, bytes_: int, files: int) -> None:
+        """Raise RefusedError with QUOTA_EXCEEDED when so much is more than may be."""
+        if self.bytes is not None and bytes_ > self.bytes:
+            raise RefusedError(
+                Refusal.QUOTA_EXCEEDED, f"the mailbox is full: its files have at most {self.bytes} bytes"
+            )
+        if self.files is not None and files > self.files:
+            raise RefusedError(Refusal.QUOTA_EXCEEDED, f"the mailbox is full: it has at most {self.files} files")
+
+
+BOUNDLESS = Room()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the files of a mailbox come to, and the bytes that can still be stored, whatever the quota."""
+
+    bytes: int
+    files: int
+    free: int
 
 
 class Upload(Protocol):
@@ -41,6 +72,10 @@ class Upload(Protocol):
 
     def truncate(self, size: int) -> None:
         """Cut the file, or lengthen it with zeros, to `size` bytes."""
+        ...
+
+    def sync(self) -> None:
+        """Bring what was written so far to the disk."""
         ...
 
     def commit(self) -> None:
@@ -73,11 +108,18 @@ class Folders(Protocol):
         """Open a file's bytes, seekable; what it was opened on stays readable after the file is gone. NO_SUCH_FILE."""
         ...
 
-    def upload(self, mailbox: UUID, folder: str, name: str, *, exclusive: bool, keep: bool) -> Upload:
+    def upload(
+        self, mailbox: UUID, folder: str, name: str, *, exclusive: bool, keep: bool, room: Room = BOUNDLESS
+    ) -> Upload:
         """Begin a file. `keep` starts from the content that is there (none is empty), else from nothing.
 
-        `exclusive` refuses with ALREADY_EXISTS when the file exists, now or at the commit.
+        `exclusive` refuses with ALREADY_EXISTS when the file exists, now or at the commit; QUOTA_EXCEEDED at the commit
+        when the mailbox's files would then come to more than `room`.
         """
+        ...
+
+    def usage(self, mailbox: UUID) -> Usage:
+        """Return what a mailbox's files come to."""
         ...
 
     def rename(self, mailbox: UUID, source: tuple[str, str], target: tuple[str, str], *, replace: bool) -> None:

@@ -1,6 +1,7 @@
 """The keys by which clients know this server."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from io import StringIO
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -17,20 +18,25 @@ from paramiko import ECDSAKey, Ed25519Key, PKey, RSAKey
 
 from reconciler.protocols.protocol import LiveCredential
 
-HostKeys = tuple[PKey, ...]
-"""Private keys, one of each type."""
+
+@dataclass(frozen=True, slots=True)
+class HostKeys:
+    """Private keys: one of each type that is used, and all that clients are told of."""
+
+    used: tuple[PKey, ...] = ()
+    announced: tuple[PKey, ...] = ()
 
 
 def load_host_keys(credentials: Iterable[LiveCredential]) -> HostKeys:
-    """Return the newest key of each type, from private keys as OpenSSH or PEM (PKCS #8) write them.
+    """Return the first key of each type, and all, from private keys as OpenSSH or PEM (PKCS #8) write them.
 
-    `credentials` come newest first. Raises ValueError when one is no key that a server can have, without showing it.
+    Raises ValueError when one is no key that a server can have, without showing it.
     """
-    keys: dict[str, PKey] = {}
-    for credential in credentials:
-        key = _load(credential)
-        keys.setdefault(key.get_name(), key)
-    return tuple(keys.values())
+    announced = tuple(_load(credential) for credential in credentials)
+    used: dict[str, PKey] = {}
+    for key in announced:
+        used.setdefault(key.get_name(), key)
+    return HostKeys(tuple(used.values()), announced)
 
 
 def _load(credential: LiveCredential) -> PKey:

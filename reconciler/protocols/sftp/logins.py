@@ -1,8 +1,10 @@
 """Who may log in: decided from the partners as they are now, the proof that was given, the peer and the time."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 from hashlib import sha256
 from hmac import compare_digest
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -51,11 +53,21 @@ class Password:
     expires: datetime | None
 
 
+class Verdict(Enum):
+    """What proofs come to."""
+
+    REFUSED = auto()
+    HALF = auto()
+    """The key is right, and the password is required too."""
+    ADMITTED = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Login:
-    """What admits one partner."""
+    """What admits one partner, and what the partner then may take up."""
 
     mailbox: UUID
+    settings: SftpSettings
     passwords: tuple[Password, ...]
     keys: tuple[AuthorizedKey, ...]
     networks: tuple[IPv4Network | IPv6Network, ...]
@@ -66,42 +78,65 @@ class Login:
         settings = SftpSettings.model_validate(dict(partner.settings))
         return cls(
             partner.mailbox,
+            settings,
             tuple(Password(live.verifier, live.expires) for live in partner.credentials.get("password", ())),
             tuple(AuthorizedKey.parse(line) for line in settings.authorized_keys),
             tuple(ip_network(network) for network in settings.allow_from),
         )
 
-    def admits(self, proof: Proof, peer: Address, now: datetime) -> bool:
-        """Say whether `proof` admits a peer. Everything is compared, so that the time taken tells nothing."""
-        match proof:
-            case PasswordProof(digest):
-                proven = [
-                    compare_digest(digest, password.verifier) and (password.expires is None or now < password.expires)
-                    for password in self.passwords
-                ]
-            case KeyProof(blob):
-                proven = [compare_digest(blob, key.blob) and key.admits(peer, now) for key in self.keys]
+    def judge(self, proofs: Iterable[Proof], peer: Address, now: datetime) -> Verdict:
+        """Judge proofs of which the signatures are right. Everything is compared, so that the time tells nothing."""
+        has_key = has_password = False
+        for proof in proofs:
+            match proof:
+                case PasswordProof(digest):
+                    held = [
+                        compare_digest(digest, password.verifier)
+                        and (password.expires is None or now < password.expires)
+                        for password in self.passwords
+                    ]
+                    has_password |= any(held)
+                case KeyProof(blob):
+                    held = [compare_digest(blob, key.blob) and key.admits(peer, now) for key in self.keys]
+                    has_key |= any(held)
+                case _:
+                    assert_never(proof)
+        if self.networks and not any(peer in network for network in self.networks):
+            return Verdict.REFUSED
+        match self.settings.authentication:
+            case "any":
+                return Verdict.ADMITTED if has_key or has_password else Verdict.REFUSED
+            case "both" if has_key:
+                return Verdict.ADMITTED if has_password else Verdict.HALF
+            case "both":
+                return Verdict.REFUSED
             case _:
-                assert_never(proof)
-        return any(proven) and (not self.networks or any(peer in network for network in self.networks))
+                assert_never(self.settings.authentication)
 
 
-_NOBODY = Login(UUID(int=0), (Password(token_bytes(32), None),), (), ())
+_NOBODY = Login(UUID(int=0), SftpSettings(), (Password(token_bytes(32), None),), (), ())
 """Who stands in for a name that nobody has: no password has this verifier."""
 
 
 class Logins:
-    """All logins, by name: a mailbox's UUID. Never changed; another configuration is another value."""
+    """All logins, by name: a mailbox's UUID, or what its settings declare. Another configuration is another value."""
 
     def __init__(self, partners: Iterable[Partner] = ()) -> None:
+        logins = [Login.of(partner) for partner in partners]
+        named = [(name, login) for login in logins for name in login.settings.login_names]
+        times = Counter(name for name, _ in named)
+        # A name that two mailboxes claim is nobody's: it must not depend on their order whose it is.
         self._logins: Mapping[str, Login] = MappingProxyType(
-            {str(partner.mailbox): Login.of(partner) for partner in partners}
+            {str(login.mailbox): login for login in logins} | {name: login for name, login in named if times[name] == 1}
         )
 
-    def admit(self, name: str, proof: Proof, peer: Address, now: datetime) -> UUID | None:
-        """Return the mailbox that a login opens, or None. A name that nobody has costs what a wrong password costs."""
-        login = self._logins.get(name, _NOBODY)
-        return login.mailbox if login.admits(proof, peer, now) else None
+    def find(self, name: str) -> Login | None:
+        """Return the login that has a name, or None."""
+        return self._logins.get(name)
+
+    def judge(self, name: str, proofs: Iterable[Proof], peer: Address, now: datetime) -> Verdict:
+        """Judge proofs for a name. A name that nobody has costs what a wrong password costs."""
+        return self._logins.get(name, _NOBODY).judge(proofs, peer, now)
 
 
 def peer_address(host: str) -> Address:

@@ -66,6 +66,14 @@ class Arrival:
             self._failure = failure
             raise
 
+    def sync(self) -> None:
+        """Bring the file to the disk as far as it is there. Raises RefusedError or OSError."""
+        try:
+            self.upload.sync()
+        except (RefusedError, OSError) as failure:
+            self._failure = failure
+            raise
+
     def close(self) -> None:
         """Commit the file. Raises what an earlier write raised, or what the commit raises; then nothing is left."""
         if self._failure is not None:

@@ -159,6 +159,30 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Sync:
+    """Bring a file on its way in to the disk (fsync@openssh.com)."""
+
+    id: int
+    handle: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceOfPath:
+    """Ask how much room there is (statvfs@openssh.com)."""
+
+    id: int
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceOfHandle:
+    """Ask how much room there is (fstatvfs@openssh.com)."""
+
+    id: int
+    handle: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeFolders:
     """Make or remove a folder."""
 
@@ -194,6 +218,9 @@ Request = (
     | Rename
     | RealPath
     | Limits
+    | Sync
+    | SpaceOfPath
+    | SpaceOfHandle
     | ChangeFolders
     | Link
     | Unsupported
@@ -209,6 +236,10 @@ class Packets:
     def feed(self, data: bytes) -> None:
         """Add bytes of the stream."""
         self._received += data
+
+    def __len__(self) -> int:
+        """Return how many bytes wait."""
+        return len(self._received)
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield complete packets. Raises MalformedError at a length that no packet has, before the packet is there."""
@@ -299,12 +330,18 @@ def decode(packet: bytes) -> Request:  # noqa: C901, PLR0911, PLR0912 - one case
             return Unsupported(request)
 
 
-def _decode_extended(request: int, fields: _Fields) -> Request:
+def _decode_extended(request: int, fields: _Fields) -> Request:  # noqa: PLR0911 - one case a kind of request
     match fields.string():
         case b"posix-rename@openssh.com":
             return Rename(request, fields.string(), fields.string(), replace=True)
         case b"limits@openssh.com":
             return Limits(request)
+        case b"fsync@openssh.com":
+            return Sync(request, fields.string())
+        case b"statvfs@openssh.com":
+            return SpaceOfPath(request, fields.string())
+        case b"fstatvfs@openssh.com":
+            return SpaceOfHandle(request, fields.string())
         case b"hardlink@openssh.com":
             return Link(request)
         case _:

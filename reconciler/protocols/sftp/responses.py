@@ -6,11 +6,18 @@ from dataclasses import dataclass
 from enum import IntEnum
 from itertools import chain
 
+from reconciler.protocols.sftp.paths import NAME_BYTES
 from reconciler.protocols.sftp.requests import MAX_DATA, MAX_PACKET
 
 VERSION = 3
 
-_EXTENSIONS = ((b"posix-rename@openssh.com", b"1"), (b"limits@openssh.com", b"1"))
+_EXTENSIONS = (
+    (b"posix-rename@openssh.com", b"1"),
+    (b"statvfs@openssh.com", b"2"),
+    (b"fstatvfs@openssh.com", b"2"),
+    (b"fsync@openssh.com", b"1"),
+    (b"limits@openssh.com", b"1"),
+)
 _SIZE, _PERMISSIONS, _TIMES = 0x1, 0x4, 0x8
 
 
@@ -89,6 +96,42 @@ def attributes(request: int, found: Attributes) -> bytes:
 def limits(request: int, handles: int) -> bytes:
     """Return the longest packet, read and write, and how many handles a session has."""
     return _packet(201, struct.pack(">IQQQQ", request, MAX_PACKET, MAX_DATA, MAX_DATA, handles))
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Room for files: bytes in all and still free, files in all and still free."""
+
+    bytes: int
+    bytes_free: int
+    files: int
+    files_free: int
+
+
+_BLOCK = 1024
+_NO_SUID = 0x2
+
+
+def space(request: int, found: Space) -> bytes:
+    """Return how much room there is, in the fields of statvfs(3)."""
+    return _packet(
+        201,
+        struct.pack(
+            ">I11Q",
+            request,
+            _BLOCK,
+            _BLOCK,
+            found.bytes // _BLOCK,
+            found.bytes_free // _BLOCK,
+            found.bytes_free // _BLOCK,
+            found.files,
+            found.files_free,
+            found.files_free,
+            0,
+            _NO_SUID,
+            NAME_BYTES,
+        ),
+    )
 
 
 def _string(content: bytes) -> bytes:

@@ -4,76 +4,94 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from ipaddress import ip_network
+from secrets import choice
 from socket import AF_INET, AF_INET6, SHUT_RDWR, create_server, socket
 from threading import Event, Lock, Thread
 from time import monotonic
+from uuid import UUID
 
+from reconciler.desired.sftp_gateway import SftpGateway
 from reconciler.protocols.protocol import LiveCredential, Partner
-from reconciler.protocols.sftp.connection import Connection, Limits
+from reconciler.protocols.sftp.connection import Connection, House
+from reconciler.protocols.sftp.defence import BanLedger, Defence
 from reconciler.protocols.sftp.folders import Folders
 from reconciler.protocols.sftp.host_keys import HostKeys, load_host_keys
-from reconciler.protocols.sftp.logins import Logins, peer_address
+from reconciler.protocols.sftp.logins import Address, Login, Logins, peer_address
+from reconciler.protocols.sftp.throttle import Throttle
 
 _log = logging.getLogger(__name__)
 
-_SWEEP = 0.25
+_SWEEP = 0.5
 """Seconds between two looks at which connections have ended, or must."""
+
+_REFRESH = 2.0
+"""Seconds between two looks at which bans an operator lifted."""
 
 _LAST_WAIT = 2.0
 """Seconds that a cut connection gets to end its threads."""
 
-DEFAULT_LIMITS = Limits()
+_BACKLOG = 512
+"""Connections that the system keeps until they are accepted."""
 
 
 class SftpServer:
     """An Endpoint that serves the five folders of each partner's mailbox.
 
-    `listen` is an address and a port, 0 for any that is free; `host_keys` are the private keys that are valid now,
-    newest first, asked for at the start and at each configuration; the newest of each type is used.
+    `host_keys` returns the private keys that are valid now, asked for at the start and at each configuration: the first
+    of each type is used, all are announced. Without `bans`, bans end with the process.
     """
 
     def __init__(
         self,
         *,
-        listen: tuple[str, int],
+        settings: SftpGateway,
         folders: Folders,
         host_keys: Callable[[], Sequence[LiveCredential]],
-        limits: Limits = DEFAULT_LIMITS,
+        bans: BanLedger | None = None,
     ) -> None:
-        self._listen = listen
-        self._folders = folders
+        self._settings = settings
         self._read_host_keys = host_keys
-        self._limits = limits
-        self._host_keys: HostKeys = ()
+        self._defence = Defence(settings.defence, bans)
+        self._balancers = [ip_network(network) for network in settings.proxy_protocol_from]
+        self._throttles: dict[UUID, tuple[Throttle, Throttle]] = {}
         self._logins = Logins()
+        self._house = House(settings, HostKeys(), folders, self._defence, lambda: self._logins, self._throttle)
         self._lock = Lock()
         self._connections: set[Connection] = set()
         self._stopping = Event()
         self._listener: socket | None = None
         self._acceptor = Thread(target=self._accept, name="sftp listener", daemon=True)
-        self._swept = 0.0
+        self._swept = self._refreshed = 0.0
 
     @property
     def address(self) -> tuple[str, int]:
         """The address and the port that are listened on, once started."""
         if self._listener is None:
-            return self._listen
+            return self._settings.listen.host, self._settings.listen.port
         host, port, *_ = self._listener.getsockname()
         return host, port
 
     def configure(self, partners: Sequence[Partner]) -> None:
         """Serve these partners and no others, at once. Raises ValueError when a partner's settings are none."""
         self._logins = Logins(partners)
+        self._throttles = {
+            mailbox: pair for mailbox, pair in self._throttles.items() if self._keeps_pace(mailbox, pair)
+        }
         if self._listener is not None:
-            self._host_keys = load_host_keys(self._read_host_keys())
+            self._take_up_host_keys()
         self._cut_uninvited()
 
     def start(self) -> None:
         """Bind and begin to accept. Raises OSError when it cannot be bound, ValueError without a host key."""
-        self._host_keys = load_host_keys(self._read_host_keys())
-        if not self._host_keys:
+        self._take_up_host_keys()
+        if not self._house.host_keys.used:
             raise ValueError("the SFTP server has no host key")
-        self._listener = create_server(self._listen, family=AF_INET6 if ":" in self._listen[0] else AF_INET)
+        self._defence.refresh()
+        listen = self._settings.listen
+        family = AF_INET6 if ":" in listen.host else AF_INET
+        self._listener = create_server((listen.host, listen.port), family=family, backlog=_BACKLOG)
         self._listener.settimeout(_SWEEP)
         self._acceptor.start()
 
@@ -123,16 +141,14 @@ class SftpServer:
                 self._sweep()
 
     def _begin(self, accepted: socket, host: str) -> None:
-        self._make_room()
+        peer = peer_address(host)
+        is_proxied = any(peer in network for network in self._balancers)
+        if not is_proxied and self._defence.keeps_out(peer):
+            accepted.close()
+            return
+        self._make_room(peer)
         try:
-            connection = Connection(
-                accepted,
-                peer_address(host),
-                host_keys=self._host_keys,
-                logins=lambda: self._logins,
-                folders=self._folders,
-                limits=self._limits,
-            )
+            connection = Connection(accepted, peer, self._house, is_proxied=is_proxied)
             connection.start()
         except (OSError, RuntimeError):
             # The peer is gone already, or there is no thread left to be had.
@@ -143,27 +159,48 @@ class SftpServer:
         with self._lock:
             self._connections.add(connection)
 
-    def _make_room(self) -> None:
-        """Cut the oldest stranger when there are too many, of the address that has the most.
+    def _make_room(self, peer: Address) -> None:
+        """Drop a stranger, drawn by lot, when there are too many: of the address that connects, or of the busiest.
 
         Turning away the newest would let whoever opens the most silent connections keep everybody else out.
         """
+        limits = self._settings.limits
         strangers = [connection for connection in self._living() if not connection.authenticated]
-        if len(strangers) < self._limits.unauthenticated:
-            return
-        (crowd, _), *_ = Counter(connection.peer for connection in strangers).most_common(1)
-        min((one for one in strangers if one.peer == crowd), key=lambda one: one.began).cut()
+        of_peer = [connection for connection in strangers if connection.peer == peer]
+        if len(of_peer) >= limits.unauthenticated_per_address:
+            choice(of_peer).cut()
+        elif len(strangers) >= limits.unauthenticated:
+            (crowd, _), *_ = Counter(connection.peer for connection in strangers).most_common(1)
+            choice([one for one in strangers if one.peer == crowd]).cut()
 
     def _sweep(self) -> None:
         """Cut those who did not log in in time, and those whose login ended without a configuration, by its expiry."""
         self._swept = monotonic()
         for connection in self._living():
-            if not connection.authenticated and self._swept - connection.began > self._limits.login_grace:
+            if not connection.authenticated and self._swept - connection.began > self._settings.limits.login_grace:
                 connection.cut()
         self._cut_uninvited()
+        if self._swept - self._refreshed >= _REFRESH:
+            self._defence.refresh()
+            self._refreshed = monotonic()
 
     def _cut_uninvited(self) -> None:
         for connection in self._living():
             if connection.authenticated and connection.mailbox() is None:
                 _log.info("connection from %s cut: its login is no longer valid", connection.peer)
                 connection.cut()
+
+    def _take_up_host_keys(self) -> None:
+        self._house = replace(self._house, host_keys=load_host_keys(self._read_host_keys()))
+
+    def _throttle(self, login: Login) -> tuple[Throttle, Throttle]:
+        """Return a mailbox's throttles, which its sessions share."""
+        bandwidth = login.settings.bandwidth
+        with self._lock:
+            pair = (Throttle(bandwidth.upload), Throttle(bandwidth.download))
+            return self._throttles.setdefault(login.mailbox, pair)
+
+    def _keeps_pace(self, mailbox: UUID, pair: tuple[Throttle, Throttle]) -> bool:
+        login = self._logins.find(str(mailbox))
+        bandwidth = None if login is None else login.settings.bandwidth
+        return bandwidth is not None and (bandwidth.upload, bandwidth.download) == (pair[0].rate, pair[1].rate)

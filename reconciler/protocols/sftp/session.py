@@ -9,11 +9,11 @@ from uuid import UUID
 
 from reconciler.errors import Refusal, RefusedError
 from reconciler.protocols.sftp import paths, requests, responses
-from reconciler.protocols.sftp.folders import FOLDERS, Entry, Folders
+from reconciler.protocols.sftp.folders import BOUNDLESS, FOLDERS, Entry, Folders, Room
 from reconciler.protocols.sftp.open_files import Arrival, Download, Listing, OpenFile
 from reconciler.protocols.sftp.permissions import require_move, require_upload
 from reconciler.protocols.sftp.requests import OpenFlag
-from reconciler.protocols.sftp.responses import Attributes, Line, Status
+from reconciler.protocols.sftp.responses import Attributes, Line, Space, Status
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +29,9 @@ _CODES = {
 
 _FOLDER = Attributes(size=0, mode=S_IFDIR | 0o755, modified=0)
 
+_MANY_FILES = 2**32
+"""How many files are said to have room where no quota counts them."""
+
 _REMEMBERED = 64
 """Files just received that a session still knows when a worker has already taken them."""
 
@@ -36,14 +39,15 @@ _REMEMBERED = 64
 class Session:
     """What one client has open. One thread uses it; `busy` may be asked from others.
 
-    `handles` bounds what is open at once, `largest` the bytes of a file.
+    `handles` bounds what is open at once, `largest` the bytes of a file, `room` what all files come to.
     """
 
-    def __init__(self, mailbox: UUID, folders: Folders, *, handles: int, largest: int) -> None:
+    def __init__(self, mailbox: UUID, folders: Folders, *, handles: int, largest: int, room: Room = BOUNDLESS) -> None:
         self._mailbox = mailbox
         self._folders = folders
         self._handles = handles
         self._largest = largest
+        self._room = room
         self._packets = requests.Packets()
         self._greeted = False
         self._opened = 0
@@ -55,12 +59,20 @@ class Session:
         """Whether a file or a listing is open."""
         return bool(self._open)
 
-    def receive(self, data: bytes) -> Iterator[bytes]:
-        """Yield the answer to each request that `data` completes; a request is performed when its answer is asked for.
+    @property
+    def unread(self) -> int:
+        """Bytes that were fed and belong to requests that are not performed yet."""
+        return len(self._packets)
 
-        Raises MalformedError when what comes is no SFTP.
-        """
+    def feed(self, data: bytes) -> None:
+        """Take bytes of the stream."""
         self._packets.feed(data)
+
+    def answers(self) -> Iterator[bytes]:
+        """Yield the answer to each complete request, performed when its answer is asked for; may be asked anew.
+
+        Raises MalformedError when what came is no SFTP.
+        """
         for packet in self._packets:
             if self._greeted:
                 yield self._answer(requests.decode(packet))
@@ -126,6 +138,15 @@ class Session:
                 return responses.real_path(id, paths.absolute(path))
             case requests.Limits(id):
                 return responses.limits(id, self._handles)
+            case requests.Sync(id, handle):
+                self._arrival(handle).sync()
+                return _ok(id)
+            case requests.SpaceOfPath(id, path):
+                paths.resolve(path)
+                return responses.space(id, self._space())
+            case requests.SpaceOfHandle(id, handle):
+                self._held(handle)
+                return responses.space(id, self._space())
             case requests.ChangeFolders(id):
                 return responses.status(id, Status.PERMISSION_DENIED, "the five folders are neither made nor removed")
             case requests.Link(id):
@@ -177,6 +198,7 @@ class Session:
             file.name,
             exclusive=OpenFlag.CREATE | OpenFlag.EXCLUSIVE in flags,
             keep=OpenFlag.TRUNCATE not in flags,
+            room=self._room,
         )
         return Arrival(file.folder, file.name, upload, append=OpenFlag.APPEND in flags, largest=self._largest)
 
@@ -213,6 +235,13 @@ class Session:
             case _:
                 assert_never(file)
 
+    def _space(self) -> Space:
+        usage = self._folders.usage(self._mailbox)
+        room = usage.free if self._room.bytes is None else self._room.bytes - usage.bytes
+        bytes_free = max(0, min(usage.free, room))
+        files_free = max(0, (_MANY_FILES if self._room.files is None else self._room.files) - usage.files)
+        return Space(usage.bytes + bytes_free, bytes_free, usage.files + files_free, files_free)
+
     def _find(self, file: paths.File) -> Entry:
         entry = self._folders.find(self._mailbox, file.folder, file.name)
         if entry is None:
@@ -240,7 +269,9 @@ class Session:
         file = _file(place)
         require_upload(file.folder)
         self._find(file)
-        upload = self._folders.upload(self._mailbox, file.folder, file.name, exclusive=False, keep=True)
+        upload = self._folders.upload(
+            self._mailbox, file.folder, file.name, exclusive=False, keep=True, room=self._room
+        )
         arrival = Arrival(file.folder, file.name, upload, append=False, largest=self._largest)
         try:
             arrival.truncate(size)

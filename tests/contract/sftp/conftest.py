@@ -15,13 +15,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from paramiko import SFTPClient, Transport
 
+from reconciler.desired.listen import Listen
+from reconciler.desired.sftp_gateway import SftpGateway, SftpLimits
 from reconciler.jobs.folders import StoreFolders
 from reconciler.model.credential import Secret
 from reconciler.model.key import Key
 from reconciler.model.noun import Json
 from reconciler.protocols.protocol import LiveCredential, Partner
-from reconciler.protocols.sftp.connection import Limits
-from reconciler.protocols.sftp.folders import Entry, Folders, Upload
+from reconciler.protocols.sftp.folders import BOUNDLESS, Entry, Folders, Room, Upload, Usage
 from reconciler.protocols.sftp.server import SftpServer
 from reconciler.store.database import Store
 from tests.contract.sftp.memory_folders import MemoryFolders
@@ -56,9 +57,16 @@ IMPLEMENTATIONS: Mapping[str, Callable[[Path], AbstractContextManager[Shelves]]]
 """Whoever keeps the files passes this suite: add it here, given an empty folder of its own."""
 
 
-@pytest.fixture(params=sorted(IMPLEMENTATIONS))
-def shelves(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shelves]:
-    with IMPLEMENTATIONS[request.param](tmp_path) as shelves:
+@pytest.fixture(params=[("memory", "fast"), ("store", "fast"), ("memory", "plain")], ids="-".join)
+def combination(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Who keeps the files, and whose packet loop serves: this server's own, or paramiko's."""
+    found: tuple[str, str] = request.param
+    return found
+
+
+@pytest.fixture
+def shelves(combination: tuple[str, str], tmp_path: Path) -> Iterator[Shelves]:
+    with IMPLEMENTATIONS[combination[0]](tmp_path) as shelves:
         yield shelves
 
 
@@ -79,8 +87,13 @@ class FragileFolders:
     def open(self, mailbox: UUID, folder: str, name: str) -> BinaryIO:
         return self.real.open(mailbox, folder, name)
 
-    def upload(self, mailbox: UUID, folder: str, name: str, *, exclusive: bool, keep: bool) -> "FragileUpload":
-        return FragileUpload(self, self.real.upload(mailbox, folder, name, exclusive=exclusive, keep=keep))
+    def upload(
+        self, mailbox: UUID, folder: str, name: str, *, exclusive: bool, keep: bool, room: Room = BOUNDLESS
+    ) -> "FragileUpload":
+        return FragileUpload(self, self.real.upload(mailbox, folder, name, exclusive=exclusive, keep=keep, room=room))
+
+    def usage(self, mailbox: UUID) -> Usage:
+        return self.real.usage(mailbox)
 
     def rename(self, mailbox: UUID, source: tuple[str, str], target: tuple[str, str], *, replace: bool) -> None:
         self.real.rename(mailbox, source, target, replace=replace)
@@ -109,6 +122,9 @@ class FragileUpload:
 
     def truncate(self, size: int) -> None:
         self._real.truncate(size)
+
+    def sync(self) -> None:
+        self._real.sync()
 
     def commit(self) -> None:
         if self._folders.failure is not None:
@@ -202,19 +218,24 @@ def host_keys() -> tuple[LiveCredential, ...]:
 
 
 @pytest.fixture
-def limits() -> Limits:
-    return Limits()
+def limits() -> SftpLimits:
+    return SftpLimits()
 
 
 @pytest.fixture
-def gateway(shelves: Shelves, host_keys: tuple[LiveCredential, ...], limits: Limits) -> Iterator[Gateway]:
+def gateway(
+    shelves: Shelves, host_keys: tuple[LiveCredential, ...], limits: SftpLimits, combination: tuple[str, str]
+) -> Iterator[Gateway]:
     first, second = shelves.mailboxes
     partners = (
         Partner(first, Key.parse("accounts.acme.mailboxes.orders"), {}, {"password": (password("first"),)}),
         Partner(second, Key.parse("accounts.acme.mailboxes.other"), {}, {"password": (password("second"),)}),
     )
     folders = FragileFolders(shelves.folders)
-    server = SftpServer(listen=("127.0.0.1", 0), folders=folders, host_keys=lambda: host_keys, limits=limits)
+    settings = SftpGateway(
+        listen=Listen(host="127.0.0.1", port=0), limits=limits, plain_transport=combination[1] == "plain"
+    )
+    server = SftpServer(settings=settings, folders=folders, host_keys=lambda: host_keys)
     server.configure(partners)
     server.start()
     gateway = Gateway(server, folders, partners)

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from uuid import UUID
 
 from reconciler.errors import Refusal, RefusedError
-from reconciler.protocols.sftp.folders import Entry
+from reconciler.protocols.sftp.folders import BOUNDLESS, Entry, Room, Usage
 
 Place = tuple[UUID, str, str]
 
@@ -49,11 +49,19 @@ class MemoryFolders:
     def open(self, mailbox: UUID, folder: str, name: str) -> BinaryIO:
         return BytesIO(self._there((mailbox, folder, name))[0])
 
-    def upload(self, mailbox: UUID, folder: str, name: str, *, exclusive: bool, keep: bool) -> "MemoryUpload":
+    def usage(self, mailbox: UUID) -> Usage:
+        contents = [content for place, (content, _) in self.files.items() if place[0] == mailbox]
+        return Usage(sum(map(len, contents)), len(contents), 1 << 40)
+
+    def upload(
+        self, mailbox: UUID, folder: str, name: str, *, exclusive: bool, keep: bool, room: Room = BOUNDLESS
+    ) -> "MemoryUpload":
         place = (mailbox, folder, name)
         if exclusive and place in self.files:
             raise RefusedError(Refusal.ALREADY_EXISTS, f"{name} exists already")
-        upload = MemoryUpload(self, place, exclusive, self.files[place][0] if keep and place in self.files else b"")
+        upload = MemoryUpload(
+            self, place, exclusive, self.files[place][0] if keep and place in self.files else b"", room
+        )
         self.uploads.add(upload)
         return upload
 
@@ -62,6 +70,10 @@ class MemoryFolders:
             self.before_commit()
             if upload.exclusive and upload.place in self.files:
                 raise RefusedError(Refusal.ALREADY_EXISTS, f"{upload.place[2]} exists already")
+            usage = self.usage(upload.place[0])
+            taken = self.files.get(upload.place)
+            gone, one = (len(taken[0]), 0) if taken else (0, 1)
+            upload.room.require(usage.bytes - gone + len(content), usage.files + one)
             self.put(*upload.place, content)
             self.commits.append(upload.place[1:])
 
@@ -87,7 +99,8 @@ class MemoryFolders:
 class MemoryUpload:
     """An upload into MemoryFolders."""
 
-    def __init__(self, folders: MemoryFolders, place: Place, exclusive: bool, content: bytes) -> None:
+    def __init__(self, folders: MemoryFolders, place: Place, exclusive: bool, content: bytes, room: Room) -> None:
+        self.room = room
         self.place = place
         self.exclusive = exclusive
         self._folders = folders
@@ -110,6 +123,9 @@ class MemoryUpload:
         if size > self.size:
             self._content.seek(size - 1)
             self._content.write(b"\0")
+
+    def sync(self) -> None:
+        pass
 
     def commit(self) -> None:
         self._folders.commit(self, self._content.getvalue())

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from paramiko import AuthenticationException, Channel, ECDSAKey, Ed25519Key, PKey, RSAKey, SSHException, Transport
 
+from reconciler.desired.sftp_gateway import SftpLimits
 from reconciler.protocols.protocol import LiveCredential
-from reconciler.protocols.sftp.connection import Limits
 from reconciler.protocols.sftp.host_keys import load_host_keys
 from tests.contract.sftp.conftest import Gateway, eventually, live, password
 
@@ -158,8 +158,8 @@ class TestStop:
 
 class TestStrangers:
     @pytest.fixture
-    def limits(self) -> Limits:
-        return Limits(login_grace=1.5, unauthenticated=5, channels=2)
+    def limits(self) -> SftpLimits:
+        return SftpLimits(login_grace=1.5, unauthenticated=5, channels=2)
 
     @pytest.mark.parametrize("after_key_exchange", [False, True])
     def test_who_does_not_log_in_in_time_is_cut(self, gateway: Gateway, after_key_exchange: bool) -> None:
@@ -268,7 +268,7 @@ class TestAlgorithms:
         transport.start_client(timeout=10)
         shown = transport.get_remote_server_key().asbytes()
         transport.close()
-        assert shown in [key.asbytes() for key in load_host_keys(host_keys)]
+        assert shown in [key.asbytes() for key in load_host_keys(host_keys).used]
 
     def test_strict_key_exchange_is_agreed_on(self, gateway: Gateway) -> None:
         assert gateway.transport().agreed_on_strict_kex  # type: ignore[attr-defined] # not in the type stubs

@@ -54,7 +54,7 @@ def test_a_full_database_is_a_refusal_and_leaves_nothing(store: Store) -> None:
 def test_a_payload_that_is_gone_is_a_refusal(store: Store) -> None:
     folders = StoreFolders(store, lambda: None)
     put(folders, MAILBOX, "large", b"x" * 100_000)
-    for path in store.blobs.path("00").parents[1].rglob("*"):
+    for path in (store.folder / "blobs").rglob("*"):
         if path.is_file():
             path.unlink()
     with pytest.raises(RefusedError, match="try again later"):

@@ -14,7 +14,7 @@ from reconciler.model.credential import Secret
 from reconciler.model.key import Key
 from reconciler.protocols.protocol import LiveCredential, Partner
 from reconciler.protocols.sftp.authorized_keys import AuthorizedKey
-from reconciler.protocols.sftp.logins import KeyProof, Logins, PasswordProof, Proof, peer_address
+from reconciler.protocols.sftp.logins import KeyProof, Logins, PasswordProof, Proof, Verdict, peer_address
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 HOME = ip_address("192.0.2.1")
@@ -53,23 +53,23 @@ def given(text: str) -> PasswordProof:
     ],
 )
 def test_a_proof_admits_or_not(name: str, proof: Proof, when: datetime, admitted: bool) -> None:
-    assert (Logins([PARTNER]).admit(name, proof, HOME, when) == PARTNER.mailbox) is admitted
+    assert (Logins([PARTNER]).judge(name, [proof], HOME, when) is Verdict.ADMITTED) is admitted
 
 
 @pytest.mark.parametrize(("network", "admitted"), [("192.0.2.0/24", True), ("10.0.0.0/8", False), ("::/0", False)])
 def test_networks_bound_every_kind_of_proof(network: str, admitted: bool) -> None:
     logins = Logins([replace(PARTNER, settings={**PARTNER.settings, "allow_from": [network]})])
     for proof in (given("new"), KeyProof(AuthorizedKey.parse(LINE).blob)):
-        assert (logins.admit(NAME, proof, HOME, NOW) is not None) is admitted
+        assert (logins.judge(NAME, [proof], HOME, NOW) is Verdict.ADMITTED) is admitted
 
 
 def test_a_partner_without_a_password_has_no_password_that_fits() -> None:
     logins = Logins([replace(PARTNER, credentials={})])
-    assert logins.admit(NAME, given(""), HOME, NOW) is None
+    assert logins.judge(NAME, [given("")], HOME, NOW) is Verdict.REFUSED
 
 
 def test_nobody_is_admitted_before_the_first_configuration() -> None:
-    assert Logins().admit(NAME, given("new"), HOME, NOW) is None
+    assert Logins().judge(NAME, [given("new")], HOME, NOW) is Verdict.REFUSED
 
 
 @pytest.mark.parametrize(

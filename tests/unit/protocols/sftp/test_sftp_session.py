@@ -44,7 +44,8 @@ class Client:
         self.greeting = self.send(INIT)
 
     def send(self, data: bytes) -> bytes:
-        return b"".join(self.session.receive(data))
+        self.session.feed(data)
+        return b"".join(self.session.answers())
 
     def ask(self, kind: int, *parts: bytes) -> tuple[int, bytes]:
         answer = self.send(packet(kind, *parts))
@@ -102,7 +103,8 @@ class TestStream:
     def test_a_request_is_performed_when_its_answer_is_asked_for(self) -> None:
         client = Client()
         client.folders.put(MAILBOX, "inbox", "a", b"")
-        answers = client.session.receive(packet(16, text("/")) + packet(13, text("/inbox/a")))
+        client.session.feed(packet(16, text("/")) + packet(13, text("/inbox/a")))
+        answers = client.session.answers()
         next(answers)
         assert client.folders.names(MAILBOX, "inbox") == ["a"]
 
@@ -123,8 +125,9 @@ class TestStream:
 
     def test_a_session_begins_with_its_version(self) -> None:
         session = Session(MAILBOX, MemoryFolders(), handles=1, largest=1)
+        session.feed(packet(16, text("/")))
         with pytest.raises(MalformedError):
-            list(session.receive(packet(16, text("/"))))
+            list(session.answers())
 
     def test_an_unknown_request_is_unsupported(self) -> None:
         assert Client().status(99) is Status.UNSUPPORTED

@@ -1,0 +1,290 @@
+"""paramiko's packets, bounded; and the same with large reads, one-pass AES-GCM and writes in batches.
+
+`BufferedPacketizer` belongs to the transport's thread alone: whatever is sent waits until that thread would block.
+The names with two underscores are paramiko's own; a test pins them.
+"""
+
+import struct
+from collections import deque
+from select import POLLIN, POLLOUT, poll
+from socket import SHUT_RDWR, socket
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from paramiko import Message, SSHException
+from paramiko.packet import Packetizer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typing_extensions import Buffer
+
+LONGEST_PACKET = 256 * 1024
+"""Bytes that an SSH packet may have, as in OpenSSH; RFC 4253 section 6.1 asks for 35,000 at least."""
+
+LONGEST_LINE = 1024
+"""Bytes of a line before the version exchange is over; RFC 4253 section 4.2 allows 255."""
+
+_CHUNK = 256 * 1024
+_FLUSHED_FROM = 256 * 1024
+"""Bytes that wait at most while more packets are at hand."""
+_BLOCKED_FROM = 1024 * 1024
+"""Bytes above which nothing more is answered until the client reads."""
+_AHEAD = 4 * 1024 * 1024
+"""Bytes that are read from a client which does not read itself."""
+_PATIENCE = 300_000
+"""Milliseconds for which a client may read nothing while answers wait for it."""
+_VECTORS = 512
+_BLOCK = 16
+_TAG = 16
+_CHANNEL_DATA = 94
+_SEQUENCE = 0xFFFFFFFF
+_PADDING = [bytes(length) for length in range(2 * _BLOCK)]
+_PADDING_LENGTH = [bytes((length,)) for length in range(2 * _BLOCK)]
+
+
+class BoundedPacketizer(Packetizer):
+    """Refuses a packet by its length; paramiko itself would wait for up to 4 GB, and keep them, before any login."""
+
+    def read_all(self, n: int, check_rekey: bool = False) -> bytes:  # noqa: FBT001, FBT002 - as paramiko calls it
+        """Return `n` bytes. Raises SSHException when no packet has so many."""
+        require_length(n)
+        return super().read_all(n, check_rekey)
+
+
+def require_length(length: int) -> None:
+    """Raise SSHException unless a packet can have a part of this length."""
+    if not 0 <= length <= LONGEST_PACKET:
+        raise SSHException(f"a packet of {length} bytes; at most {LONGEST_PACKET} are taken")
+
+
+class _Gcm:
+    """AES-GCM in one direction (RFC 5647 section 7.1): a key, and a nonce that counts."""
+
+    __slots__ = ("_counter", "_fixed", "bytes", "engine", "packets")
+
+    def __init__(self, engine: AESGCM, nonce: bytes) -> None:
+        self.engine = engine
+        self._fixed = nonce[:4]
+        self._counter = int.from_bytes(nonce[4:])
+        self.bytes = 0
+        self.packets = 0
+
+    def nonce(self) -> bytes:
+        nonce = self._fixed + self._counter.to_bytes(8)
+        self._counter = (self._counter + 1) & 0xFFFFFFFFFFFFFFFF
+        return nonce
+
+
+class BufferedPacketizer(Packetizer):
+    """Reads ahead, seals AES-GCM in one pass, and sends when it would block. `before_blocking` may send more."""
+
+    _Packetizer__sequence_number_in: int
+    _Packetizer__sequence_number_out: int
+
+    def __init__(self, connection: socket) -> None:
+        super().__init__(connection)
+        connection.setblocking(False)
+        self.before_blocking: Callable[[], None] = lambda: None
+        self._connection = connection
+        self._owner = 0
+        self._buffer = b""
+        self._position = 0
+        self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._gcm_in: _Gcm | None = None
+        self._gcm_out: _Gcm | None = None
+
+    # --- what paramiko's transport asks --------------------------------------------------------------------------
+
+    def set_inbound_cipher(self, block_engine: Any, *args: Any, **options: Any) -> None:  # noqa: ANN401 - handed on
+        """Take up new keys for what comes."""
+        super().set_inbound_cipher(block_engine, *args, **options)
+        is_gcm = options.get("aead", False)
+        self._gcm_in = _Gcm(block_engine, options["iv_in"]) if is_gcm else None
+
+    def set_outbound_cipher(self, block_engine: Any, *args: Any, **options: Any) -> None:  # noqa: ANN401 - handed on
+        """Take up new keys for what goes."""
+        super().set_outbound_cipher(block_engine, *args, **options)
+        is_gcm = options.get("aead", False)
+        self._gcm_out = _Gcm(block_engine, options["iv_out"]) if is_gcm else None
+
+    def start_handshake(self, timeout: float) -> None:
+        """Do nothing: the time that a login may take is watched by the server, for all connections at once."""
+
+    def close(self) -> None:
+        """End the connection; its descriptor is closed by its own thread, which this wakes."""
+        try:
+            if self._owner == get_ident():
+                self._send_some()
+            self._connection.shutdown(SHUT_RDWR)
+        except OSError:
+            # Ended by the other side: nothing is left to be sent or woken.
+            pass
+        finally:
+            self._Packetizer__closed = True
+
+    def readline(self, timeout: float) -> str:
+        """Return a line of the version exchange. Raises SSHException when it is too long."""
+        del timeout
+        while (end := self._buffer.find(b"\n", self._position)) < 0:
+            if len(self._buffer) - self._position > LONGEST_LINE:
+                raise SSHException("a first line that does not end")
+            self._read_more()
+        line = self._buffer[self._position : end]
+        self._position = end + 1
+        return line.rstrip(b"\r").decode(errors="replace")
+
+    def read_all(self, n: int, check_rekey: bool = False) -> bytes:  # noqa: FBT001, FBT002 - as paramiko calls it
+        """Return `n` bytes. Raises SSHException when no packet has so many, and EOFError at the end."""
+        del check_rekey
+        require_length(n)
+        while len(self._buffer) - self._position < n:
+            self._read_more()
+        start = self._position
+        self._position = start + n
+        return self._buffer[start : self._position]
+
+    def write_all(self, out: "Buffer") -> None:
+        """Put bytes into the queue of what is sent next."""
+        self._waiting.append(out := bytes(out))
+        self._waiting_bytes += len(out)
+        if self._waiting_bytes >= _FLUSHED_FROM:
+            self._send_some()
+            if self._waiting_bytes >= _BLOCKED_FROM:
+                self._send_until_read()
+
+    def send_message(self, data: Message) -> None:
+        """Seal a message and put it into the queue."""
+        if self._gcm_out is None:
+            super().send_message(data)
+        else:
+            self.send_parts((data.asbytes(),))
+
+    def send_parts(self, parts: tuple[bytes | memoryview, ...]) -> None:
+        """Seal a message that is given in parts, so that large ones are copied once."""
+        gcm = self._gcm_out
+        if gcm is None:
+            super().send_message(Message(b"".join(parts)))
+            return
+        length = sum(map(len, parts)) + 1
+        padding = _BLOCK - length % _BLOCK
+        if padding < 4:  # noqa: PLR2004 - RFC 4253 section 6
+            padding += _BLOCK
+        head = struct.pack(">I", length + padding)
+        body = b"".join((_PADDING_LENGTH[padding], *parts, _PADDING[padding]))
+        sealed = gcm.engine.encrypt(gcm.nonce(), body, head)
+        self._Packetizer__sequence_number_out = (self._Packetizer__sequence_number_out + 1) & _SEQUENCE
+        gcm.packets += 1
+        gcm.bytes += len(sealed) + 4
+        if (gcm.bytes >= self.REKEY_BYTES or gcm.packets >= self.REKEY_PACKETS) and not self.need_rekey():
+            self._ask_for_new_keys()
+        self._waiting.append(head)
+        self.write_all(sealed)
+        self._waiting_bytes += 4
+
+    def read_message(self) -> tuple[int, Message]:
+        """Return the next message's number and content. Raises SSHException, or InvalidTag for what was forged."""
+        gcm = self._gcm_in
+        if gcm is None:
+            number, message = super().read_message()
+            return number, message
+        while len(self._buffer) - self._position < 4:  # noqa: PLR2004 - the length field
+            self._read_more()
+        start = self._position
+        head = self._buffer[start : start + 4]
+        length = int.from_bytes(head)
+        require_length(length)
+        if length < _BLOCK or length % _BLOCK:
+            raise SSHException("a packet that is no whole number of blocks")
+        while len(self._buffer) - self._position < 4 + length + _TAG:
+            self._read_more()
+        start = self._position + 4
+        self._position = end = start + length + _TAG
+        content = gcm.engine.decrypt(gcm.nonce(), memoryview(self._buffer)[start:end], head)
+        gcm.packets += 1
+        gcm.bytes += length + _TAG + 4
+        self._watch_keys(gcm)
+        number = content[1]
+        if number == _CHANNEL_DATA:
+            # Its fields say themselves where they end: the padding behind them needs no cutting off.
+            message = Message(content)
+            message.packet.seek(2)
+        else:
+            message = Message(content[2 : length - content[0]])
+        message.seqno = self._Packetizer__sequence_number_in
+        self._Packetizer__sequence_number_in = (self._Packetizer__sequence_number_in + 1) & _SEQUENCE
+        return number, message
+
+    # --- bytes ---------------------------------------------------------------------------------------------------
+
+    def _watch_keys(self, gcm: _Gcm) -> None:
+        """Ask for new keys in time, and end a connection that does not give any (RFC 4253 section 9)."""
+        if gcm.bytes < self.REKEY_BYTES and gcm.packets < self.REKEY_PACKETS:
+            return
+        if not self.need_rekey():
+            self._ask_for_new_keys()
+        elif gcm.bytes >= self.REKEY_BYTES + self.REKEY_BYTES_OVERFLOW_MAX:
+            raise SSHException("the client does not exchange keys anew")
+
+    def _ask_for_new_keys(self) -> None:
+        # paramiko's transport looks for this before each message that it reads.
+        self._Packetizer__need_rekey = True
+
+    def _read_more(self) -> None:
+        """Add what the client sent to the buffer; before waiting for it, send everything."""
+        self._owner = get_ident()
+        while not self._receive():
+            self.before_blocking()
+            self._send_some()
+            self._wait(POLLIN | (POLLOUT if self._waiting else 0), None)
+
+    def _receive(self) -> bool:
+        """Add what is there to the buffer; say whether anything was. Raises EOFError at the end."""
+        try:
+            chunk = self._connection.recv(_CHUNK)
+        except BlockingIOError:
+            return False
+        if not chunk:
+            raise EOFError
+        self._buffer = self._buffer[self._position :] + chunk if self._position < len(self._buffer) else chunk
+        self._position = 0
+        return True
+
+    def _wait(self, events: int, milliseconds: int | None) -> int:
+        if self.closed:
+            raise EOFError
+        waiting = poll()
+        waiting.register(self._connection, events)
+        found = waiting.poll(milliseconds)
+        return found[0][1] if found else 0
+
+    def _send_some(self) -> None:
+        """Send what the system takes now. Raises EOFError when the client is gone."""
+        while self._waiting:
+            parts = [self._waiting[index] for index in range(min(len(self._waiting), _VECTORS))]
+            try:
+                sent = self._connection.sendmsg(parts)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                raise EOFError from error
+            self._waiting_bytes -= sent
+            for part in parts:
+                if sent < len(part):
+                    self._waiting[0] = part[sent:]
+                    break
+                sent -= len(part)
+                self._waiting.popleft()
+
+    def _send_until_read(self) -> None:
+        """Wait until the client has read; what it sends meanwhile is kept, for it may read only afterwards."""
+        while self._waiting_bytes >= _FLUSHED_FROM:
+            ahead = len(self._buffer) - self._position
+            ready = self._wait(POLLOUT | (POLLIN if ahead < _AHEAD else 0), _PATIENCE)
+            if not ready:
+                raise EOFError
+            if ready & POLLIN and ahead < _AHEAD:
+                self._receive()
+            self._send_some()
