@@ -5,19 +5,32 @@ declarations (functions, keys) a schema brings along. The stylesheet writes `fai
 successful report.
 """
 
+import re
 from collections import Counter
 from copy import deepcopy
 
 from lxml import etree
 
 from reconciler.conversion.rule_file import RuleFile
-from reconciler.conversion.schematron_source import FILE, LINE, SCHEMATRON, fault, read, sch
+from reconciler.conversion.schematron_source import FILE, LINE, SCHEMATRON, XSLT, XSLT_INCLUDES, fault, read, sch
 
-XSLT = "http://www.w3.org/1999/XSL/Transform"
 _R = "urn:reconciler:conversion"
-_VERSIONS = {"xslt": "1.0", "xslt1": "1.0", "xslt2": "2.0", "xpath2": "2.0", "xslt3": "3.0", "xpath3": "3.0"}
+_VERSIONS = {
+    "xslt": "1.0",
+    "xslt1": "1.0",
+    "xpath": "1.0",
+    "xslt2": "2.0",
+    "xpath2": "2.0",
+    "xslt3": "3.0",
+    "xpath3": "3.0",
+    "xpath31": "3.0",
+}
+_DECLARATIONS = XSLT_INCLUDES | {f"{{{XSLT}}}{name}" for name in ("key", "function", "decimal-format")}
+_TEXT_OR_PREDICATE = re.compile(r"""'[^']*'|"[^"]*"|\[[^\[\]]*\]""")
+_MORE_THAN_ELEMENTS = re.compile(r"[@$(.]|attribute|namespace")
 _ALL = "#ALL"
 _PREFIX = "reconciler"
+_SEVERITIES = ("flag", "severity", "role")
 
 
 def compile_schematron(file: RuleFile) -> bytes:
@@ -39,6 +52,7 @@ class _Compilation:
         self._version = _VERSIONS[binding]
         namespaces = {prefix: uri for prefix, uri in schema.nsmap.items() if prefix and uri != SCHEMATRON}
         namespaces |= {str(one.get("prefix")): str(one.get("uri")) for one in schema.iter(sch("ns"))}
+        self._default_namespace = namespaces.pop("", "")
         self._namespaces = {prefix: uri for prefix, uri in namespaces.items() if prefix not in {"xsl", "xml"}}
         self._diagnostics = {
             str(one.get("id")): one
@@ -49,21 +63,30 @@ class _Compilation:
     def stylesheet(self) -> etree._Element:
         root = etree.Element(
             f"{{{XSLT}}}stylesheet",
-            {"version": self._version, "exclude-result-prefixes": "#all"},
+            {
+                "version": self._version,
+                "exclude-result-prefixes": "#all",
+                "xpath-default-namespace": self._default_namespace,
+            },
             nsmap={"xsl": XSLT, **self._namespaces, _PREFIX: _R},
         )
+        brought = [one for one in self._schema.iter(*_DECLARATIONS) if not _is_xsl(one.getparent())]
+        for element in sorted(brought, key=lambda one: one.tag not in XSLT_INCLUDES):
+            root.append(_foreign(element))
         _xsl(root, "output", {"method": "xml", "encoding": "UTF-8"})
         patterns, phase_lets = self._active()
         for let in (*self._schema.findall(sch("let")), *phase_lets):
             self._let(root, let)
         for element in self._schema.iterchildren(f"{{{XSLT}}}*"):
-            root.append(_foreign(element))
+            if element.tag not in _DECLARATIONS:
+                root.append(_foreign(element))
         names = Counter(let.get("name") for pattern in patterns for let in pattern.findall(sch("let")))
         start = _xsl(root, "template", {"match": "/"})
         failures = etree.SubElement(start, "failures")
         for number, pattern in enumerate(patterns):
             mode = f"pattern-{number}"
-            _xsl(failures, "apply-templates", {"select": "/", "mode": mode})
+            contexts = [rule.get("context", "") for rule in pattern.findall(sch("rule"))]
+            _xsl(failures, "apply-templates", {"select": _nodes(contexts), "mode": mode})
             self._pattern(root, pattern, mode, names)
         root.append(_location_function())
         return root
@@ -89,7 +112,9 @@ class _Compilation:
                 self._let(root, let)
             else:
                 own.append(let)
-        _xsl(root, "mode", {"name": mode, "on-no-match": "shallow-skip", "version": "3.0"})
+        _xsl(root, "mode", {"name": mode, "on-no-match": "deep-skip", "version": "3.0"})
+        # Skipping a document node deeply would still look at its children, which are selected already.
+        _xsl(root, "template", {"match": "/", "mode": mode, "priority": "0"})
         rules = pattern.findall(sch("rule"))
         for number, rule in enumerate(rules):
             context = rule.get("context")
@@ -105,7 +130,6 @@ class _Compilation:
                     self._let(template, element)
                 elif element.tag in {sch("assert"), sch("report")}:
                     self._check(template, rule, element)
-            _xsl(template, "apply-templates", {"select": "@*|node()", "mode": mode})
 
     def _let(self, parent: etree._Element, let: etree._Element, *, at_root: bool = False) -> None:
         attributes = {"name": let.get("name", "")} | ({"as": str(let.get("as"))} if let.get("as") else {})
@@ -128,7 +152,9 @@ class _Compilation:
         choice = _xsl(template, "choose", {})
         when = _xsl(choice, "when", {"test": test}, of=check)
         failing = when if check.tag == sch("report") else _xsl(choice, "otherwise", {})
-        severity = check.get("flag") or check.get("role") or rule.get("flag") or rule.get("role") or ""
+        severity = next((one.get(key, "") for one in (check, rule) for key in _SEVERITIES if one.get(key)), "")
+        subject = check.get("subject") or rule.get("subject")
+        located = "." if subject is None else f"(({subject}), .)[1]"
         failure = etree.SubElement(
             failing,
             "failure",
@@ -137,7 +163,7 @@ class _Compilation:
                 "id": _literal(check.get("id", "")),
                 "severity": _literal(severity),
                 "test": _literal(" ".join(test.split())),
-                "location": f"{{{_PREFIX}:location(.)}}",
+                "location": f"{{{_PREFIX}:location({located})}}",
             },
         )
         self._message(failure, check)
@@ -160,6 +186,21 @@ class _Compilation:
                 # emph, span, dir and foreign markup: what they hold is read, how it looks is not.
                 self._message(parent, element)
             _text(parent, element.tail)
+
+
+def _nodes(contexts: list[str]) -> str:
+    """Return the nodes that a pattern's rules may match: all, or where no context can mean another, the elements."""
+    for context in contexts:
+        bare, count = context, 1
+        while count:
+            bare, count = _TEXT_OR_PREDICATE.subn("", bare)
+        if _MORE_THAN_ELEMENTS.search(bare):
+            return "//(. | @*)"
+    return "/ | //*"
+
+
+def _is_xsl(element: etree._Element | None) -> bool:
+    return element is not None and str(element.tag).startswith(f"{{{XSLT}}}")
 
 
 def _xsl(

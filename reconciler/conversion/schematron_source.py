@@ -12,6 +12,8 @@ from reconciler.errors import ConversionError
 SCHEMATRON = "http://purl.oclc.org/dsdl/schematron"
 LINE = "{urn:reconciler:conversion}line"
 FILE = "{urn:reconciler:conversion}file"
+XSLT = "http://www.w3.org/1999/XSL/Transform"
+XSLT_INCLUDES = frozenset({f"{{{XSLT}}}import", f"{{{XSLT}}}include"})
 _CODE = "schematron_invalid"
 _MAX_DEPTH = 32
 _MAX_ELEMENTS = 1_000_000
@@ -66,6 +68,10 @@ class _Inclusion:
             element.set(FILE, name)
         if self._elements > _MAX_ELEMENTS:
             raise SchematronError("the schema with all it includes is too large", file=name, line=None)
+        for element in root.iter(*XSLT_INCLUDES):
+            # What is included from a file in another folder is compiled with the main file's as its base.
+            href = element.get("href", "")
+            element.set("href", self._file.included(name, href) or href)
         for element in list(root.iter(sch("include"), sch("extends"))):
             href = element.get("href")
             parent = element.getparent()
@@ -113,8 +119,8 @@ def _instantiate_patterns(root: etree._Element) -> None:
 
 
 def _put_parameters(element: etree._Element, values: dict[str, str]) -> None:
-    # The longest first: $codes must not be taken for $code. In one pass: a value is not searched for parameters again.
-    names = "|".join(re.escape(name) for name in sorted(values, key=len, reverse=True))
+    # $codes must not be taken for $code. In one pass: a value is not searched for parameters again.
+    names = "|".join(re.escape(name) + r"(?![\w.-])" for name in values)
     for attribute in _WITH_PARAMETERS & set(map(str, element.keys())) if values else ():
         text = re.sub(names, lambda found: values[found.group()], element.get(attribute, ""))
         element.set(attribute, text)

@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, cast
@@ -12,7 +12,7 @@ from lxml import etree
 from reconciler.conversion.rule_file import RuleFile
 from reconciler.conversion.schematron import compile_schematron, severity_is_failure, source_place
 from reconciler.conversion.schematron_source import SchematronError
-from reconciler.conversion.xml_input import parse
+from reconciler.conversion.xml_input import parse, without_doctype
 from reconciler.conversion.xslt import Saxon, StylesheetError
 from reconciler.errors import ConversionError
 
@@ -21,6 +21,20 @@ _SCHEME = "part:/"
 _BASE = _SCHEME + "d/" * 32
 _URL = re.compile(rf"{_SCHEME}[^'\s]+")
 _SHOWN = 20
+_XML_SCHEMAS = frozenset(
+    f"{scheme}://www.w3.org/{path}xml.xsd"
+    for scheme in ("http", "https")
+    for path in ("", "2001/", "2005/08/", "2007/08/", "2009/01/")
+)
+_XML_NAMESPACE = b"""<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"
+ targetNamespace="http://www.w3.org/XML/1998/namespace">
+<xs:attribute name="lang" type="xs:string"/><xs:attribute name="base" type="xs:anyURI"/>
+<xs:attribute name="id" type="xs:ID"/><xs:attribute name="space">
+<xs:simpleType><xs:restriction base="xs:NCName"><xs:enumeration value="default"/><xs:enumeration value="preserve"/>
+</xs:restriction></xs:simpleType></xs:attribute>
+<xs:attributeGroup name="specialAttrs"><xs:attribute ref="xml:base"/><xs:attribute ref="xml:lang"/>
+<xs:attribute ref="xml:space"/><xs:attribute ref="xml:id"/></xs:attributeGroup></xs:schema>"""
+"""The attributes of the namespace `xml`, which schemas import from where the W3C has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +90,14 @@ def refuse(name: str, findings: Sequence[Finding]) -> tuple[str, ...]:
 class _Parts(etree.Resolver):
     """Serves a schema's includes from the rule's own files. The type information of lxml lacks what is used here."""
 
-    def __init__(self, file: RuleFile) -> None:
+    def __init__(self, contents: Mapping[str, bytes]) -> None:
         super().__init__()
-        self._file = file
+        self._contents = contents
         self.missing: list[str] = []
 
     def resolve(self, url: str, _id: str, context: Any) -> Any:  # type: ignore[override]  # noqa: ANN401 - as lxml has it
         name = _name(url)
-        content = self._file.contents.get(name)
+        content = _XML_NAMESPACE if url in _XML_SCHEMAS else self._contents.get(name)
         if content is None:
             self.missing.append(name)
             # Saying nothing would let libxml2 open the URL itself.
@@ -93,15 +107,16 @@ class _Parts(etree.Resolver):
 
 def xml_schema(file: RuleFile) -> Validator:
     """Return the validator of an XML Schema. Raises SchemaError `schema_invalid`."""
-    for name, content in file.contents.items():
+    contents = {name: without_doctype(content) for name, content in file.contents.items()}
+    for name, content in contents.items():
         parse(content, what=name, code="schema_invalid")
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
-    parts = _Parts(file)
+    parts = _Parts(contents)
     parser.resolvers.add(parts)
     faults: list[SchemaFault] = []
     schema: etree.XMLSchema | None = None
     try:
-        schema = etree.XMLSchema(etree.fromstring(file.content, parser, base_url=_BASE + file.name))
+        schema = etree.XMLSchema(etree.fromstring(contents[file.name], parser, base_url=_BASE + file.name))
     except etree.XMLSchemaParseError as error:
         faults = [_schema_fault(entry, file.name) for entry in cast("list[Any]", error.error_log)]
         faults = faults or [SchemaFault(str(error), None, None)]
@@ -140,7 +155,7 @@ def schematron(file: RuleFile, saxon: Saxon) -> Validator:
         fault = SchemaFault(error.reason, error.line, None if error.file == file.name else error.file)
         raise SchemaError("schematron_invalid", file.name, [fault]) from None
     try:
-        stylesheet = saxon.compile(RuleFile(file.name, {file.name: text}, ()))
+        stylesheet = saxon.compile(RuleFile(file.name, {**file.contents, file.name: text}, ()))
     except StylesheetError as error:
         raise SchemaError("schematron_invalid", file.name, _placed(error, text, file.name)) from None
 

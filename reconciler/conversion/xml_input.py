@@ -1,7 +1,9 @@
 """XML from outside, read so that it can do nothing: no DTD, no entities, no network, bounded depth."""
 
 import re
+from contextlib import suppress
 from typing import Any
+from xml.parsers import expat
 
 from lxml import etree
 
@@ -10,6 +12,7 @@ from reconciler.errors import ConversionError
 _DECLARATION = re.compile(r"\A\s*<\?xml\s.*?\?>", re.DOTALL)
 
 _ENCODING = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)""")
+_MOST_PROLOG = 64 * 1024
 _WIDE = (b"\xff\xfe", b"\xfe\xff", b"\x00", b"<\x00", b"\x4c\x6f\xa7\x94")
 """How XML begins that is not written in a superset of ASCII: UTF-16, UTF-32, EBCDIC."""
 
@@ -55,6 +58,33 @@ def in_utf8(content: bytes, *, what: str, code: str) -> bytes:
         return text_of(content, parse(content, what=what, code=code)).encode()
     _read(content, _parser(_NoDoctype()), what=what, code=code)
     return content
+
+
+def without_doctype(content: bytes) -> bytes:
+    """Return XML with its DOCTYPE, if it has one, put out by blanks: nothing of it is read, no entity is known.
+
+    For XML Schemas, of which the W3C's own begin with one. What is no XML, not in UTF-8 or of a DOCTYPE longer than
+    64 KiB comes back as it is.
+    """
+    at: list[int] = []
+    parser = expat.ParserCreate()
+
+    def end() -> None:
+        at.append(parser.CurrentByteIndex)
+        raise _DoctypeError
+
+    def element(_name: str, _attributes: dict[str, str]) -> None:
+        raise _DoctypeError
+
+    parser.StartDoctypeDeclHandler = lambda *_: at.append(parser.CurrentByteIndex)
+    parser.EndDoctypeDeclHandler, parser.StartElementHandler = end, element
+    with suppress(_DoctypeError, expat.ExpatError):
+        parser.Parse(content[:_MOST_PROLOG], False)
+    start = content.rfind(b"<!DOCTYPE", 0, at[0] + 1) if at else -1
+    if len(at) != 2 or start < 0:  # noqa: PLR2004 - it begins and ends
+        return content
+    stop = content.index(b">", at[1]) + 1
+    return content[:start] + re.sub(rb"[^\n]", b" ", content[start:stop]) + content[stop:]
 
 
 def _parser(target: Any = None) -> etree.XMLParser:  # noqa: ANN401 - lxml takes any object with some of the methods

@@ -20,9 +20,9 @@ _INCLUDES = {
     ".xsl": ((f"{_XSL}include", "href"), (f"{_XSL}import", "href")),
     ".xsd": tuple((f"{_XSD}{word}", "schemaLocation") for word in ("include", "import", "redefine", "override")),
     ".sch": tuple(
-        (f"{{{namespace}}}{word}", "href")
-        for namespace in ("http://purl.oclc.org/dsdl/schematron", "http://www.ascc.net/xml/schematron")
-        for word in ("include", "extends")
+        (f"{namespace}{word}", "href")
+        for namespace in ("{http://purl.oclc.org/dsdl/schematron}", "{http://www.ascc.net/xml/schematron}", _XSL)
+        for word in ("include", "extends", "import")
     ),
 }
 _INCLUDES[".xslt"] = _INCLUDES[".xsl"]

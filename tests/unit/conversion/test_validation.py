@@ -48,6 +48,25 @@ def test_a_schema_with_its_parts_accepts_and_refuses() -> None:
     assert "number" in finding.text
 
 
+def test_the_w3c_s_doctype_and_its_schema_of_the_xml_namespace_keep_nothing_from_compiling() -> None:
+    signature = """<?xml version="1.0"?>
+<!-- <!DOCTYPE no> -->
+<!DOCTYPE schema PUBLIC "-//W3C//DTD XMLSchema 200102//EN" "http://www.w3.org/2001/XMLSchema.dtd" [
+  <!ATTLIST schema xmlns:ds CDATA #FIXED "urn:ds">
+  <!ENTITY dsig 'urn:ds#]>'> <!ENTITY % p ''>
+]>
+<schema xmlns="http://www.w3.org/2001/XMLSchema" xmlns:ds="urn:ds" targetNamespace="urn:ds">
+  <import namespace="http://www.w3.org/XML/1998/namespace" schemaLocation="http://www.w3.org/2001/xml.xsd"/>
+  <element name="Signature"><complexType><attribute ref="xml:lang" use="required"/></complexType></element>
+</schema>"""
+    validate = xml_schema(rule_file(**{"order.xsd": signature}))
+    assert not validate(document('<d:Signature xmlns:d="urn:ds" xml:lang="de"/>'))
+    (finding,) = validate(document('<d:Signature xmlns:d="urn:ds"/>'))
+    assert "lang" in finding.text
+    with pytest.raises(ConversionError, match="dsig"):
+        xml_schema(rule_file(**{"order.xsd": signature.replace('"Signature"', '"&dsig;"')}))
+
+
 def test_a_part_that_is_not_among_the_files_is_named_and_never_read_from_the_disk(tmp_path: Path) -> None:
     stranger = tmp_path / "types.xsd"
     stranger.write_text(TYPES)
@@ -74,9 +93,10 @@ def test_errors_of_a_schema_name_the_file_and_line() -> None:
 
 @pytest.mark.parametrize("name", ["order.xsd", "../common/types.xsd"])
 @pytest.mark.parametrize(
-    "content", ["<xs:schema", f"<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/hostname'>]><xs:schema {XS}/>"]
+    "content",
+    ["<xs:schema", f"<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/hostname'>]><xs:schema {XS}>&e;</xs:schema>"],
 )
-def test_a_schema_that_is_not_xml_or_has_a_doctype_is_refused(name: str, content: str) -> None:
+def test_a_schema_that_is_not_xml_or_has_entities_of_its_own_is_refused(name: str, content: str) -> None:
     with pytest.raises(ConversionError) as caught:
         xml_schema(rule_file(**COMPLETE | {name: content}))
     assert caught.value.code == "schema_invalid"
