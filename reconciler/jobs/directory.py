@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cached_property
 from threading import Lock
 from uuid import UUID
@@ -51,6 +52,14 @@ class Snapshot:
     def keys(self) -> Mapping[UUID, Key]:
         """The address of every mailbox by its UUID."""
         return {uuid: key for key, uuid in self._uuids.items()}
+
+    def is_stale(self) -> bool:
+        """Say whether a credential that was valid beside a newer one has run out since."""
+        return self._stale_at is not None and self._stale_at <= datetime.now(UTC)
+
+    @cached_property
+    def _stale_at(self) -> datetime | None:
+        return min((old.expires for _, *others in self._credentials.values() for old in others if old.expires), default=None)
 
     @property
     def uuids(self) -> Mapping[Key, UUID]:
@@ -186,7 +195,7 @@ class Directory:
         with self._store.read() as connection:
             revision = configuration.current_revision(connection)
         with self._lock:
-            if self._snapshot is None or self._snapshot.revision != revision:
+            if self._snapshot is None or self._snapshot.revision != revision or self._snapshot.is_stale():
                 self._snapshot = self._load()
             return self._snapshot
 
@@ -211,8 +220,11 @@ class Directory:
 
     def _credentials(self, connection: Connection) -> Mapping[Key, tuple[LiveCredential, ...]]:
         found: dict[Key, list[LiveCredential]] = defaultdict(list)
+        now = datetime.now(UTC)
         for stored in credentials.all_of(connection):
-            found[stored.key].append(self._live(stored))
+            # The newest stays, expired or not: what it is for says what then happens.
+            if stored.expires_at is None or now < stored.expires_at or stored.key not in found:
+                found[stored.key].append(self._live(stored))
         return {key: tuple(newest_first) for key, newest_first in found.items()}
 
     def _live(self, stored: StoredCredential) -> LiveCredential:

@@ -106,7 +106,7 @@ class Gateway:
             limit_of=Limits(directory),
         )
         self._follower = Thread(target=self._follow_revisions, name="revisions", daemon=True)
-        self._configured = -1
+        self._configured: Snapshot | None = None
 
     def start(self) -> None:
         """Serve. Raises ReconcilerError when another gateway has this store, and OSError when a port is taken."""
@@ -151,11 +151,11 @@ class Gateway:
     def _configure(self) -> None:
         """Give the endpoints the partners of the newest revision, if that is not the one they have."""
         snapshot = self._directory.current()
-        if snapshot.revision == self._configured:
+        if snapshot is self._configured:
             return
         self.sftp.configure(snapshot.partners(sftp.NAME))
         self._as2.configure(snapshot.partners(as2.NAME), as2_switched_off(snapshot))
-        self._configured = snapshot.revision
+        self._configured = snapshot
         _log.info("serving revision %d", snapshot.revision)
 
     def _follow_revisions(self) -> None:
