@@ -59,7 +59,9 @@ class Snapshot:
 
     @cached_property
     def _stale_at(self) -> datetime | None:
-        return min((old.expires for _, *others in self._credentials.values() for old in others if old.expires), default=None)
+        return min(
+            (old.expires for _, *others in self._credentials.values() for old in others if old.expires), default=None
+        )
 
     @property
     def uuids(self) -> Mapping[Key, UUID]:
