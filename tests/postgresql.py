@@ -67,7 +67,7 @@ class PostgresqlServer:
     def start(self) -> None:
         """Serve; returns when connections are accepted."""
         (self._data / "postmaster.pid").unlink(missing_ok=True)
-        arguments = ["-D", self._data, "-p", str(self.port), "-c", "listen_addresses=127.0.0.1"]
+        arguments = ["-D", str(self._data), "-p", str(self.port), "-c", "listen_addresses=127.0.0.1"]
         arguments += ["-c", f"unix_socket_directories={self._folder}", "-c", "max_connections=300"]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(

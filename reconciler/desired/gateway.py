@@ -13,6 +13,7 @@ from reconciler.model.key import Kind
 from reconciler.model.noun import Noun
 
 _STORES = ("sqlite", "postgresql")
+_OBJECT_STORES = ("s3", "gs", "az")
 
 
 def _is_url(value: str, schemes: tuple[str, ...]) -> bool:
@@ -42,6 +43,14 @@ def _is_state(value: str) -> str:
     if separator and scheme.partition("+")[0] not in _STORES:
         raise ValueError("expected a folder, or a URL that begins with sqlite:// or postgresql://")
     return value
+
+
+def _is_object_store(value: str) -> str:
+    if not _is_url(value, _OBJECT_STORES) or "@" in value:
+        raise ValueError(
+            "expected a URL without credentials, such as s3://bucket/prefix, gs://bucket or az://container"
+        )
+    return value.rstrip("/")
 
 
 def check_mail_address(value: str) -> str:
@@ -110,6 +119,12 @@ class ProjectDocument(Noun):
         repr=False,
         description="Where the live side is kept: a folder beside this file, or a database's URL.",
         examples=[".reconciler", "postgresql://reconciler@db.example.com/reconciler"],
+    )
+    payloads: Annotated[str, AfterValidator(_is_object_store)] | None = Field(
+        default=None,
+        description="Where large payloads lie, for gateways on several machines: an object store; its credentials come "
+        "from the environment. Default: the state's folder.",
+        examples=["s3://bucket/prefix", "gs://bucket", "az://container"],
     )
     gateway: GatewaySettings = Field(default=GatewaySettings(), description="The gateway.")
     limits: LimitsDocument = Field(default=LimitsDocument(), description="How much a plan may destroy.")

@@ -1,36 +1,45 @@
-"""Payloads: immutable bytes named by their SHA-256, small ones inside their row, large ones as files."""
+"""Payloads: immutable bytes named by their SHA-256, small ones inside their row, large ones on a shelf."""
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from shutil import copyfileobj
 from tempfile import TemporaryFile
 from typing import BinaryIO
+from weakref import finalize
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from reconciler.errors import BlobError
 from reconciler.model.source_file import digest
+from reconciler.store.shelf import CHUNK, FolderShelf, Shelf
 from reconciler.store.tables import blob
 from reconciler.store.upsert import insert_if_absent
 
 INLINE = 32 * 1024
 """Bytes up to which a payload stays inside its row: one fsync fewer than a file of its own."""
 
-_CHUNK = 1 << 20
+YOUNG = timedelta(hours=12)
+"""The age up to which nothing is collected; an older payload that is put again becomes young."""
 
 
 class Sealed:
-    """A payload whose bytes are safe on disk (or small enough for a row) but not named by any row yet."""
+    """A payload whose bytes are safe on disk (or small enough for a row) but not named by any row yet.
 
-    def __init__(self, name: str, size: int, content: bytes | None) -> None:
+    A large one keeps its bytes at hand until it is forgotten: the file may be collected before a row names it.
+    """
+
+    def __init__(self, name: str, size: int, content: bytes | None, source: BinaryIO | None = None) -> None:
         self.sha256 = name
         self.size = size
         self.content = content
+        self.source = source
+        if source is not None:
+            finalize(self, source.close)
 
 
 class Spool:
@@ -40,18 +49,22 @@ class Spool:
         self._blobs = blobs
         self._file = TemporaryFile(dir=blobs.spool_folder)  # noqa: SIM115 - closed by seal or discard
 
-    def write(self, offset: int, data: bytes) -> None:
+    def write(self, offset: int, data: bytes | memoryview) -> None:
         """Write bytes at an offset; a gap reads as zeros."""
         os.pwrite(self._file.fileno(), data, offset)
 
     def fill(self, content: BinaryIO) -> None:
         """Begin with the bytes of a file."""
-        copyfileobj(content, self._file, _CHUNK)
+        copyfileobj(content, self._file, CHUNK)
         self._file.flush()
 
     def read(self, offset: int, size: int) -> bytes:
         """Return up to `size` bytes from an offset."""
         return os.pread(self._file.fileno(), size, offset)
+
+    def sync(self) -> None:
+        """Bring what was written so far to the disk."""
+        os.fsync(self._file.fileno())
 
     def truncate(self, size: int) -> None:
         """Cut or extend to `size` bytes."""
@@ -63,18 +76,18 @@ class Spool:
         return os.fstat(self._file.fileno()).st_size
 
     def seal(self) -> Sealed:
-        """Return the finished payload, durable where it is a file. Raises OSError when the disk refuses."""
+        """Return the finished payload, durable where it is large. Raises OSError when there is no place for it."""
         size = self.size
         if size <= INLINE:
             content = self.read(0, size)
             self._file.close()
             return Sealed(digest(content), size, content)
-        name = sha256()
-        for offset in range(0, size, _CHUNK):
-            name.update(self.read(offset, _CHUNK))
-        self._blobs.keep(self._file, name.hexdigest())
+        self._file.seek(0)
+        name = _digest_of(self._file)
+        self._blobs.shelf.keep(self._file, name)
+        source = os.fdopen(os.dup(self._file.fileno()), "rb")
         self._file.close()
-        return Sealed(name.hexdigest(), size, None)
+        return Sealed(name, size, None, source)
 
     def discard(self) -> None:
         """Forget the bytes; may be called at any time, more than once."""
@@ -82,44 +95,30 @@ class Spool:
 
 
 class Blobs:
-    """The payloads of one store. `folder` holds the large ones."""
+    """The payloads of one store. Large ones lie on `shelf`: in `folder`, unless another is given."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder / "blobs"
+    def __init__(self, folder: Path, shelf: Shelf | None = None) -> None:
         self.spool_folder = folder / "spool"
-        for path in (self._folder, self.spool_folder):
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.spool_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.shelf = shelf or FolderShelf(folder / "blobs")
 
-    def path(self, name: str) -> Path:
-        """Return where a large payload lies."""
-        return self._folder / name[:2] / name[2:]
-
-    def keep(self, source: BinaryIO, name: str) -> None:
-        """Give a large payload its name: bytes flushed to disk first, then the name, then the folders that hold it."""
-        path = self.path(name)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        if not path.exists():
-            os.fsync(source.fileno())
-            with suppress(FileExistsError):  # the same bytes, stored at the same moment
-                _link(source, path)
-        for folder in (path.parent, self._folder):
-            _sync_folder(folder)
-
-    def seal(self, content: bytes) -> Sealed:
+    def seal(self, content: bytes | memoryview) -> Sealed:
         """Return bytes that are in memory already as a finished payload."""
         with self.spool() as spool:
             spool.write(0, content)
             return spool.seal()
 
     def put(self, tx: Connection, sealed: Sealed) -> str:
-        """Name a finished payload in this transaction and return its SHA-256."""
-        row = {
-            "sha256": sealed.sha256,
-            "size": sealed.size,
-            "content": sealed.content,
-            "created_at": datetime.now(UTC),
-        }
-        insert_if_absent(tx, blob, row)
+        """Name a finished payload in this transaction and return its SHA-256.
+
+        Collecting locks the row of what it takes, so from here on this payload is not taken; if it was just before,
+        its bytes are laid down again.
+        """
+        row = {"sha256": sealed.sha256, "size": sealed.size, "content": sealed.content}
+        while not (insert_if_absent(tx, blob, row | {"created_at": datetime.now(UTC)}) or _refresh(tx, sealed.sha256)):
+            continue  # collected at this very moment
+        if sealed.source is not None and not self.shelf.holds(sealed.sha256):
+            self.shelf.keep(sealed.source, sealed.sha256)
         return sealed.sha256
 
     def size(self, connection: Connection, name: str) -> int:
@@ -131,26 +130,26 @@ class Blobs:
 
     def read(self, connection: Connection, name: str) -> bytes:
         """Return a payload, checked against its name. Raises BlobError when it is missing or damaged."""
+        with self.open(connection, name) as file:
+            return file.read()
+
+    def open(self, connection: Connection, name: str) -> BinaryIO:
+        """Return a payload as a seekable file, checked against its name; its content may be read once it is opened.
+
+        Raises BlobError when it is missing or damaged.
+        """
         row = connection.execute(select(blob.c.content).where(blob.c.sha256 == name)).first()
         if row is None:
             raise BlobError(f"payload {name} is missing")
         try:
-            content: bytes = self.path(name).read_bytes() if row.content is None else row.content
+            file = self.shelf.open(name) if row.content is None else BytesIO(row.content)
         except FileNotFoundError:
-            raise BlobError(f"payload {name} is missing: {self.path(name)} is not there") from None
-        if digest(content) != name:
+            raise BlobError(f"payload {name} is missing: it is not where large payloads lie") from None
+        if _digest_of(file) != name:
+            file.close()
             raise BlobError(f"payload {name} is damaged: its bytes are not those that were stored")
-        return content
-
-    def open(self, connection: Connection, name: str) -> BinaryIO:
-        """Return a payload as a seekable file. Raises BlobError when it is missing or, for a small one, damaged."""
-        row = connection.execute(select(blob.c.content).where(blob.c.sha256 == name)).first()
-        if row is not None and row.content is None:
-            try:
-                return self.path(name).open("rb")
-            except FileNotFoundError:
-                raise BlobError(f"payload {name} is missing: {self.path(name)} is not there") from None
-        return BytesIO(self.read(connection, name))
+        file.seek(0)
+        return file
 
     @contextmanager
     def spool(self) -> Iterator[Spool]:
@@ -167,41 +166,31 @@ class Batch:
 
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
-        self._sealed: list[Sealed] = []
+        self._sealed: dict[str, Sealed] = {}
 
     def add(self, content: bytes) -> str:
         """Make bytes durable and return their SHA-256."""
-        self._sealed.append(self._blobs.seal(content))
-        return self._sealed[-1].sha256
+        sealed = self._blobs.seal(content)
+        self._sealed[sealed.sha256] = sealed
+        return sealed.sha256
 
     def put(self, tx: Connection) -> None:
-        """Name all payloads in this transaction."""
-        for sealed in self._sealed:
+        """Name all payloads in this transaction, in the same order as every other, so that none waits for the other."""
+        for _, sealed in sorted(self._sealed.items()):
             self._blobs.put(tx, sealed)
 
 
-def _link(source: BinaryIO, path: Path) -> None:
-    """Name an unnamed file without copying it, or copy it where the file system cannot do that."""
-    try:
-        os.link(f"/proc/self/fd/{source.fileno()}", path, follow_symlinks=True)
-    except FileExistsError:
-        raise
-    except OSError:
-        draft = path.with_name(f"{path.name}.{os.getpid()}.{source.fileno()}")
-        try:
-            with draft.open("wb") as target:
-                source.seek(0)
-                copyfileobj(source, target, _CHUNK)
-                target.flush()
-                os.fsync(target.fileno())
-            draft.rename(path)
-        finally:
-            draft.unlink(missing_ok=True)
+def _digest_of(file: BinaryIO) -> str:
+    name = sha256()
+    while chunk := file.read(CHUNK):
+        name.update(chunk)
+    return name.hexdigest()
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _refresh(tx: Connection, name: str) -> bool:
+    """Keep a payload that is there from being collected; False when it is not there."""
+    created = tx.execute(select(blob.c.created_at).where(blob.c.sha256 == name)).scalar()
+    if created is not None and created > datetime.now(UTC) - YOUNG:
+        return True
+    renewed = update(blob).where(blob.c.sha256 == name).values(created_at=datetime.now(UTC))
+    return tx.execute(renewed).rowcount == 1

@@ -14,6 +14,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.store.blobs import Blobs
 from reconciler.store.keyring import Keyring
 from reconciler.store.migrations import upgrade
+from reconciler.store.shelf import Shelf
 from reconciler.store.writer import GroupingWriter
 
 BUSY_TIMEOUT = 30.0
@@ -36,13 +37,15 @@ _READING: dict[str, dict[str, Any]] = {
 class Store:
     """What the gateway remembers. Safe to use from several threads; each transaction belongs to one.
 
-    `url` is a database URL; without one, a SQLite database in `folder`. The schema is brought up to date on opening.
+    `url` is a database URL; without one, a SQLite database in `folder`. `payloads` is the URL of an object store for
+    large payloads; without one they lie in `folder`. The schema is brought up to date on opening.
     """
 
-    def __init__(self, folder: Path, url: str | None = None) -> None:
+    def __init__(self, folder: Path, url: str | None = None, payloads: str | None = None) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder
-        self.blobs = Blobs(folder)
+        self.blobs = Blobs(folder, _shelf(payloads, folder))
+        self.payloads_are_shared = payloads is not None
         self.keyring = Keyring.of(folder)
         self.engine = _engine(url or f"sqlite:///{folder / 'state.db'}")
         self._reader = self.engine.execution_options(**_READING.get(self.engine.dialect.name, {}))
@@ -85,6 +88,15 @@ class Store:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def _shelf(payloads: str | None, folder: Path) -> Shelf | None:
+    if payloads is None:
+        return None
+    # Imported here because most stores have no use for it.
+    from reconciler.store.object_shelf import ObjectShelf  # noqa: PLC0415
+
+    return ObjectShelf(payloads, folder / "spool")
 
 
 def _engine(url: str) -> Engine:

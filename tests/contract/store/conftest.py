@@ -1,7 +1,6 @@
 """A store on each database that there is."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest

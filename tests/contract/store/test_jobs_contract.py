@@ -60,7 +60,7 @@ class TestClaiming:
         assert subjects(claim(store, 2)) == ["b", "a"]
 
     def test_of_what_was_rolled_back_there_is_nothing(self, store: Store) -> None:
-        with pytest.raises(ZeroDivisionError), store.write() as tx:
+        with pytest.raises(ZeroDivisionError), store.write() as tx:  # noqa: PT012 - the transaction is what is rolled back
             jobs.add(tx, "receipt", "a")
             raise ZeroDivisionError
         assert claim(store) == []
@@ -111,7 +111,7 @@ class TestFencing:
         with store.write() as tx:
             assert claims.reap(tx) == 1
         (second,) = claim(store, owner="two/1")
-        with pytest.raises(LeaseLostError), store.write() as tx:
+        with pytest.raises(LeaseLostError), store.write() as tx:  # noqa: PT012 - the transaction is what is rolled back
             jobs.add(tx, "receipt", "an effect of the first")
             jobs.finish(tx, first)
         finish(store, second)

@@ -83,7 +83,7 @@ class TestTransactions:
                     with store.write() as tx:
                         jobs.add(tx, "receipt", f"{number}-{turn}")
                         if turn % 2:
-                            raise ZeroDivisionError
+                            raise ZeroDivisionError  # noqa: TRY301 - it is to end the transaction
                 except ZeroDivisionError:
                     refused.append(number)
 
@@ -164,7 +164,13 @@ class TestRows:
 
     def test_a_receipt_ends_once(self, store: Store) -> None:
         receipt = Receipt(
-            mailbox=MAILBOX, channel="sftp", native=False, name="a", sha256=payload(store), size=7, attributes={"K": "v"}
+            mailbox=MAILBOX,
+            channel="sftp",
+            native=False,
+            name="a",
+            sha256=payload(store),
+            size=7,
+            attributes={"K": "v"},
         )
         with store.write() as tx:
             receipts.add(tx, receipt)
@@ -233,7 +239,7 @@ class TestPayloads:
     @pytest.mark.parametrize("size", [10, INLINE + 1])
     def test_of_what_was_rolled_back_there_is_nothing(self, store: Store, size: int) -> None:
         sealed = store.blobs.seal(b"x" * size)
-        with pytest.raises(ZeroDivisionError), store.write() as tx:
+        with pytest.raises(ZeroDivisionError), store.write() as tx:  # noqa: PT012 - the transaction is what is rolled back
             store.blobs.put(tx, sealed)
             raise ZeroDivisionError
         with store.read() as connection, pytest.raises(BlobError):
@@ -241,7 +247,7 @@ class TestPayloads:
 
     def test_nothing_damaged_is_read(self, store: Store, tmp_path: Path) -> None:
         name = payload(store, b"x" * (INLINE + 1))
-        path = store.blobs.path(name)
+        path = next((tmp_path / "blobs").glob("??/*"))
         path.write_bytes(b"y" + path.read_bytes()[1:])
         with store.read() as connection:
             with pytest.raises(BlobError, match="damaged"):
