@@ -36,7 +36,9 @@ def generate(credential: Credential) -> Generated:
         case CredentialKind.SSH_HOST_KEY_ECDSA:
             return _ssh_host_key(ec.generate_private_key(ec.SECP256R1()))
         case CredentialKind.CERTIFICATE:
-            return _certificate(credential.subject or "reconciler")
+            return _certificate(credential.subject or "reconciler", _rsa_key())
+        case CredentialKind.ECDSA_CERTIFICATE:
+            return _certificate(credential.subject or "reconciler", ec.generate_private_key(ec.SECP256R1()))
         case _:
             assert_never(credential.kind)
 
@@ -55,15 +57,30 @@ def _ssh_host_key(key: ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey | ec.Ellipt
     return Generated(Secret(private), f"SHA256:{fingerprint}", datetime.now(UTC), public=public)
 
 
-def _certificate(subject: str) -> Generated:
-    """Return an RSA key (PKCS#8) with a self-signed certificate that signs and decrypts (RFC 5280, section 4.2.1.3)."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
+def outlasting(credential: Credential) -> timedelta:
+    """Return how long the secret before a new generation's stays valid: a certificate's until it expires by itself.
+
+    A partner cannot take up a new certificate in the minute in which we make it; it encrypts for the old one meanwhile.
+    """
+    match credential.kind:
+        case CredentialKind.CERTIFICATE | CredentialKind.ECDSA_CERTIFICATE:
+            return CERTIFICATE_LIFETIME
+        case _:
+            return timedelta()
+
+
+def _rsa_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
+
+
+def _certificate(subject: str, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> Generated:
+    """Return a key (PKCS#8) with a self-signed certificate; an RSA key also decrypts (RFC 5280, section 4.2.1.3)."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject[:64])])
     now = datetime.now(UTC)
     usage = x509.KeyUsage(
         digital_signature=True,
         content_commitment=True,
-        key_encipherment=True,
+        key_encipherment=isinstance(key, rsa.RSAPrivateKey),
         data_encipherment=False,
         key_agreement=False,
         key_cert_sign=False,

@@ -9,7 +9,7 @@ from typing import assert_never
 
 from sqlalchemy import Connection
 
-from reconciler.apply.credentials import generate
+from reconciler.apply.credentials import generate, outlasting
 from reconciler.apply.lease import LENGTH, Held
 from reconciler.apply.steps import (
     AdoptResource,
@@ -114,8 +114,8 @@ def _perform(
             store.blobs.put(tx, sealed[sha256])
         case PutResource(key, resource):
             configuration.put_resource(tx, key, resource, revision, managed_by=managed_by)
-        case GenerateCredential(key, _):
-            credentials.replace(tx, store.keyring, key, generated[key])
+        case GenerateCredential(key, credential):
+            credentials.replace(tx, store.keyring, key, generated[key], overlap=outlasting(credential))
         case RotateCredential(key, credential):
             lasting = credential.rotation.overlap if credential.rotation else timedelta()
             credentials.replace(tx, store.keyring, key, generated[key], overlap=lasting)

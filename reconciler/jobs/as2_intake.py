@@ -1,19 +1,44 @@
-"""What AS2 partners send, kept in the store: payload, receipt, job and MDN in one transaction."""
+"""What AS2 partners send, kept in the store: payloads, receipts, jobs and MDN in one transaction."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection
 
 from reconciler.errors import NotFoundError
+from reconciler.jobs import notices
 from reconciler.jobs.acceptance import accept
 from reconciler.jobs.directory import Directory
 from reconciler.jobs.posting import mark_delivered
-from reconciler.jobs.queues import ordered_queue
+from reconciler.jobs.queues import ordered_queue, queue_of
+from reconciler.model.rule import Direction
 from reconciler.model.source_file import ContentReader
-from reconciler.protocols.as2.ports import Answer, Expectation, MdnOutcome, MdnVerdict, Post, Received
+from reconciler.protocols.as2.der import Bytes
+from reconciler.protocols.as2.ports import (
+    Answer,
+    Expectation,
+    Incoming,
+    MdnOutcome,
+    MdnVerdict,
+    Outcome,
+    Post,
+    Received,
+)
 from reconciler.protocols.as2.sender import expect
-from reconciler.store import jobs, posts
+from reconciler.store import conversions, exchanges, jobs, posts
+from reconciler.store.blobs import Sealed
+from reconciler.store.conversions import Conversion, ConversionStatus
 from reconciler.store.database import Store
+from reconciler.store.exchanges import Exchange
 from reconciler.store.posts import StoredAnswer, StoredPost
 from reconciler.store.receipts import Receipt
+
+MOST_ALERTS = 20
+"""Refused messages of one mailbox in an hour that become log records and mails: names in headers can be forged."""
+
+MOST_NOTES = 1000
+"""Refused messages and stray MDNs of one mailbox in an hour that are recorded at all."""
 
 
 class StoreIntake:
@@ -33,17 +58,9 @@ class StoreIntake:
 
     def receive(self, received: Received) -> Answer:
         """Commit a message, unless a copy of it is committed already; return the MDN that is committed."""
-        sealed = self._store.blobs.seal(received.payload)
-        receipt = Receipt(
-            mailbox=received.mailbox,
-            channel="as2",
-            native=False,
-            name=received.file_name,
-            sha256=sealed.sha256,
-            size=sealed.size,
-            content_type=received.content_type,
-            attributes=received.attributes,
-        )
+        files = [(received.file_name, received.content_type, received.payload)]
+        files += [(each.file_name, each.content_type, each.payload) for each in received.attachments]
+        accepted = [self._receipt(received, *file) for file in files]
         answer = StoredAnswer(received.mdn.status, received.mdn.headers, received.mdn.body)
         with self._store.write() as tx:
             first = posts.record_answer(
@@ -51,17 +68,69 @@ class StoreIntake:
                 as2_from=received.as2_from,
                 as2_to=received.as2_to,
                 message_id=received.message_id,
-                receipt=receipt.uuid,
+                receipt=accepted[0][0].uuid,
                 answer=answer,
             )
             if first:
-                self._store.blobs.put(tx, sealed)
-                accept(tx, receipt, queue=ordered_queue("receipt", receipt.mailbox, self._directory.known()))
+                queue = ordered_queue("receipt", received.mailbox, self._directory.known())
+                for receipt, sealed in accepted:
+                    self._store.blobs.put(tx, sealed)
+                    accept(tx, receipt, queue=queue)
+                _keep(tx, received)
         if first:
             self._wake()
             return received.mdn
         earlier = self.stored_answer(as2_from=received.as2_from, as2_to=received.as2_to, message_id=received.message_id)
-        return earlier or received.mdn
+        committed = earlier or received.mdn
+        self.note(replace(received, outcome=Outcome.COPY, mdn=committed))
+        return committed
+
+    def _receipt(self, received: Received, name: str, content_type: str, payload: Bytes) -> tuple[Receipt, Sealed]:
+        """Return a file of a message as an input, with its bytes durable."""
+        sealed = self._store.blobs.seal(payload)
+        receipt = Receipt(
+            mailbox=received.mailbox,
+            channel="as2",
+            native=False,
+            name=name,
+            sha256=sealed.sha256,
+            size=sealed.size,
+            content_type=content_type,
+            attributes={**received.attributes, "Content-Type": content_type},
+        )
+        return receipt, sealed
+
+    def note(self, incoming: Incoming) -> None:
+        """Record what was not taken as new, alert people of what was refused, and have its MDN posted if asked."""
+        since = datetime.now(UTC) - timedelta(hours=1)
+        batch = self._store.blobs.seal(_shown(incoming).encode())
+        with self._store.write() as tx:
+            noted = exchanges.count(tx, incoming.mailbox, str(incoming.outcome), since=since)
+            is_repeated = exchanges.count(
+                tx, incoming.mailbox, str(incoming.outcome), since=since, message_id=incoming.message_id
+            )
+            if noted < MOST_NOTES or incoming.outcome is Outcome.COPY:
+                _keep(tx, incoming)
+            if incoming.outcome is Outcome.REFUSED and noted < MOST_ALERTS and not is_repeated:
+                self._store.blobs.put(tx, batch)
+                self._alert(tx, incoming, batch.sha256)
+        self._wake()
+
+    def _alert(self, tx: Connection, incoming: Incoming, shown: str) -> None:
+        """Put a refused message into the conversion log, and tell whoever is told of failed conversions."""
+        snapshot = self._directory.known()
+        record = Conversion(
+            status=ConversionStatus.FAILED,
+            direction=Direction.OUT,
+            mailbox=incoming.mailbox,
+            rule=None,
+            file_name=(incoming.message_id or "message")[:255],
+            error_code="message_refused",
+            error=incoming.reason,
+            input=shown,
+        )
+        conversions.put(tx, record)
+        notices.of_failure(tx, snapshot.exchange(incoming.mailbox), snapshot.keys.get(incoming.mailbox), record)
 
     def expectation(self, message_id: str) -> Expectation | None:
         """Return what is expected of the asynchronous MDN of an own post, or None when none waits for one."""
@@ -74,21 +143,61 @@ class StoreIntake:
         partner = self._directory.current().partner(stored.mailbox)
         if partner is None or stored.state not in {"waiting", "sent"}:
             return None
-        return expect(partner, _post(stored, payload), content=self._content)
+        expected = expect(partner, _post(stored, payload), content=self._content)
+        if not stored.mic:
+            return expected
+        # What was sent decides, whatever was applied since then.
+        return replace(expected, mic=stored.mic, mic_algorithm=stored.mic_algorithm)
 
-    def settle(self, message_id: str, verdict: MdnVerdict) -> None:
+    def settle(self, message_id: str, verdict: MdnVerdict, incoming: Incoming) -> None:
         """Record what an asynchronous MDN said; what proves nothing changes nothing."""
         with self._store.write() as tx:
             stored = posts.get(tx, message_id)
-            if stored.state not in {"waiting", "sent"}:
+            is_waiting = stored.state in {"waiting", "sent"}
+            outcome = f"MDN {verdict.outcome}" if is_waiting else Outcome.STRAY.value
+            exchanges.add(tx, replace(_exchange(incoming), outcome=outcome, reason=verdict.reason))
+            if not is_waiting or verdict.outcome is MdnOutcome.DOUBTFUL:
                 return
             if verdict.outcome is MdnOutcome.CONFIRMED:
                 posts.change(tx, message_id, "delivered", mic=stored.mic, mic_algorithm=stored.mic_algorithm)
                 mark_delivered(tx, stored)
-            elif verdict.outcome is MdnOutcome.REJECTED:
+            else:
                 posts.change(tx, message_id, "rejected", error=verdict.reason)
             jobs.hasten(tx, "post", message_id)
         self._wake()
+
+
+def _keep(tx: Connection, incoming: Incoming) -> None:
+    """Record an exchange and, where the partner wants its MDN elsewhere, have that posted there."""
+    number = exchanges.add(tx, _exchange(incoming))
+    if incoming.async_mdn_url is not None:
+        jobs.add(tx, "mdn", str(number), queue=queue_of("mdn", incoming.mailbox))
+
+
+def _exchange(incoming: Incoming) -> Exchange:
+    return Exchange(
+        mailbox=incoming.mailbox,
+        message_id=incoming.message_id,
+        direction="in",
+        outcome=incoming.outcome.value,
+        reason=incoming.reason,
+        started_at=incoming.started_at,
+        seconds=(datetime.now(UTC) - incoming.started_at).total_seconds(),
+        headers=incoming.headers,
+        wire_size=incoming.wire_size,
+        status=incoming.mdn.status,
+        answer_headers=incoming.mdn.headers,
+        answer=incoming.mdn.body,
+        mic=incoming.mic,
+        mic_algorithm=incoming.mic_algorithm,
+        mdn_url=incoming.async_mdn_url,
+    )
+
+
+def _shown(incoming: Incoming) -> str:
+    """Return what is kept as the input of a refused message: its headers, since its content is not believed."""
+    lines = [f"{name}: {value}" for name, value in incoming.headers.items()]
+    return "\n".join([*lines, "", f"({incoming.wire_size} bytes, refused: {incoming.reason})", ""])
 
 
 def _post(stored: StoredPost, payload: bytes) -> Post:

@@ -13,12 +13,13 @@ from reconciler.jobs import notices
 from reconciler.jobs.directory import Directory
 from reconciler.jobs.job import FinalError, LaterError, retry_in
 from reconciler.model.rule import Direction
-from reconciler.protocols.as2.ports import DeliveryError, MdnOutcome, Post, Sent
+from reconciler.protocols.as2.ports import DeliveryError, MdnOutcome, Outgoing, Post, Sent
 from reconciler.protocols.protocol import Partner
-from reconciler.store import conversions, envelopes, jobs, posts
+from reconciler.store import conversions, envelopes, exchanges, jobs, posts
 from reconciler.store.blobs import Batch
 from reconciler.store.conversions import Conversion, ConversionStatus
 from reconciler.store.database import Store
+from reconciler.store.exchanges import Exchange
 from reconciler.store.jobs import Job
 from reconciler.store.posts import StoredPost
 
@@ -65,6 +66,7 @@ class Posting:
             raise FinalError(stored.error)
         sent = self._post(poster, partner, job, stored, payload)
         if sent.mdn is None and partner.settings.get("mdn") == "async":
+            self._keep(stored, sent.wire, "sent, awaits its MDN", "")
             self._await_mdn(stored, sent)
         else:
             self._settle(job, stored, sent)
@@ -80,6 +82,7 @@ class Posting:
         try:
             return poster(partner, post)
         except DeliveryError as error:
+            self._keep(stored, error.wire, "not delivered", str(error))
             if not error.retryable:
                 raise FinalError(str(error)) from error
             usual = retry_in(job, jitter=0)
@@ -104,20 +107,30 @@ class Posting:
             case MdnOutcome.CONFIRMED:
                 self._delivered(job, stored, sent)
             case MdnOutcome.REJECTED:
+                self._keep(stored, sent.wire, "MDN rejected", sent.mdn.reason)
                 raise FinalError(f"the partner could not process the message: {sent.mdn.reason}")
             case MdnOutcome.DOUBTFUL:
+                self._keep(stored, sent.wire, "MDN doubtful", sent.mdn.reason)
                 raise DeliveryError(f"the MDN proves nothing: {sent.mdn.reason}", retryable=True)
             case _:
                 assert_never(sent.mdn.outcome)
 
     def _delivered(self, job: Job, stored: StoredPost, sent: Sent) -> None:
         batch = Batch(self._store.blobs)
-        mdn = batch.add(sent.mdn_body) if sent.mdn_body else None
+        mdn = batch.add(sent.wire.answer) if sent.wire.answer else None
+        wire = replace(_exchange(stored, sent.wire, "delivered", ""), mic=sent.mic, mic_algorithm=sent.mic_algorithm)
         with self._store.write() as tx:
             jobs.finish(tx, job)
             batch.put(tx)
+            exchanges.add(tx, wire)
             posts.change(tx, stored.message_id, "delivered", mic=sent.mic, mic_algorithm=sent.mic_algorithm, mdn=mdn)
             mark_delivered(tx, stored)
+
+    def _keep(self, stored: StoredPost, wire: Outgoing | None, outcome: str, reason: str) -> None:
+        """Record a try that did not end the matter."""
+        if wire is not None:
+            with self._store.write() as tx:
+                exchanges.add(tx, _exchange(stored, wire, outcome, reason))
 
     def give_up(self, job: Job, error: str) -> None:
         """End a message that could not be delivered: its conversion is FAILED, and can be run again."""
@@ -136,6 +149,23 @@ class Posting:
             conversions.put(tx, record)
             posts.fail(tx, stored.message_id, error=error, conversion=record.uuid)
             notices.of_failure(tx, snapshot.exchange(stored.mailbox), snapshot.keys.get(stored.mailbox), record)
+
+
+def _exchange(stored: StoredPost, wire: Outgoing, outcome: str, reason: str) -> Exchange:
+    return Exchange(
+        mailbox=stored.mailbox,
+        message_id=stored.message_id,
+        direction="out",
+        outcome=outcome,
+        reason=reason,
+        started_at=wire.started_at,
+        seconds=wire.seconds,
+        headers=wire.headers,
+        wire_size=wire.wire_size,
+        status=wire.status,
+        answer_headers=wire.answer_headers,
+        answer=wire.answer,
+    )
 
 
 def mark_delivered(tx: Connection, stored: StoredPost) -> None:

@@ -17,6 +17,7 @@ class CredentialKind(StrEnum):
     SSH_HOST_KEY_RSA = "ssh-host-key-rsa"
     SSH_HOST_KEY_ECDSA = "ssh-host-key-ecdsa"
     CERTIFICATE = "certificate"
+    ECDSA_CERTIFICATE = "ecdsa-certificate"
 
 
 class Rotation(Noun):

@@ -67,7 +67,7 @@ def _as2(
     if settings.recipient is not None:
         values["recipient_id"] = settings.recipient.id
         values["recipient_url"] = settings.recipient.url
-        values["recipient_certificates"] = ", ".join(file.name for file in settings.recipient.certificates)
+        values["recipient_certificates"] = ", ".join(each.file.name for each in settings.recipient.certificates)
         if settings.recipient.email:
             values["recipient_email"] = settings.recipient.email
     return values | {"encryption": settings.encryption, "signing": settings.signing, "mdn": settings.mdn}

@@ -5,6 +5,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -282,6 +283,32 @@ as2_message = Table(
     Column("answer_headers", JSON, nullable=False),
     Column("answer", LargeBinary, nullable=False),
     Column("received_at", Moment, nullable=False),
+)
+
+as2_exchange = Table(
+    "as2_exchange",
+    metadata,
+    Column("number", _NUMBER, primary_key=True),
+    Column("mailbox", Uuid, nullable=False),
+    # Of the message itself or, for an MDN that was posted, of the message that it is about.
+    Column("message_id", String(998), nullable=False),
+    Column("direction", String(3), nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("headers", JSON, nullable=False),
+    Column("wire_size", BigInteger, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("answer_headers", JSON, nullable=False),
+    # The MDN, or whatever the other side answered, as bytes.
+    Column("answer", LargeBinary, nullable=False),
+    Column("mic", Text, nullable=False),
+    Column("mic_algorithm", String(20), nullable=False),
+    # Where the MDN is to be posted when it was not the answer.
+    Column("mdn_url", Text),
+    Index("ix_as2_exchange_message_id", "message_id"),
+    Index("ix_as2_exchange_mailbox_started_at", "mailbox", "started_at"),
 )
 
 mail = Table(

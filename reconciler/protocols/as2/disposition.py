@@ -14,6 +14,7 @@ class Disposition(StrEnum):
     DECRYPTION_FAILED = "processed/error: decryption-failed"
     INSUFFICIENT_SECURITY = "processed/error: insufficient-message-security"
     UNEXPECTED = "processed/error: unexpected-processing-error"
+    UNKNOWN_PARTNER = "processed/error: unknown-trading-partner"
     UNSUPPORTED_FORMAT = "failed/failure: unsupported format"
     UNSUPPORTED_MIC = "failed/failure: unsupported MIC-algorithms"
 

@@ -5,6 +5,5 @@ from reconciler.protocols.as2.oscrypto_standin import install
 install()
 
 from pyas2lib import Mdn, Message, Organization, Partner  # noqa: E402 - the stand-in comes first
-from pyas2lib.cms import compress_message, encrypt_message, sign_message  # noqa: E402 - the stand-in comes first
 
-__all__ = ["Mdn", "Message", "Organization", "Partner", "compress_message", "encrypt_message", "sign_message"]
+__all__ = ["Mdn", "Message", "Organization", "Partner"]

@@ -1,7 +1,7 @@
 """Believing an MDN: what proves that a partner has what we sent (RFC 4130 section 7)."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from email.message import Message
 from email.parser import HeaderParser
@@ -9,6 +9,8 @@ from email.parser import HeaderParser
 from cryptography import x509
 
 from reconciler.protocols.as2 import cms, smime
+from reconciler.protocols.as2.algorithms import STRONG_DIGESTS
+from reconciler.protocols.as2.der import Bytes
 from reconciler.protocols.as2.disposition import RefusedMessageError
 from reconciler.protocols.as2.mime import Entity
 from reconciler.protocols.as2.ports import Expectation, MdnOutcome, MdnVerdict
@@ -37,10 +39,11 @@ def original_message_id(entity: Entity) -> str | None:
 def check_mdn(
     expected: Expectation,
     headers: Mapping[str, str],
-    body: bytes,
+    body: Bytes,
     certificates: Sequence[x509.Certificate],
     *,
     now: datetime,
+    quirks: Collection[str] = (),
 ) -> MdnVerdict:
     """Say what an MDN proves about a message.
 
@@ -50,7 +53,7 @@ def check_mdn(
     """
     entity = Entity.received(headers.items(), body)
     try:
-        report = _signed(entity, certificates, now, expected.mic_algorithm) if _is_signed(entity) else None
+        report = _signed(entity, certificates, now, expected.mic_algorithm, quirks) if _is_signed(entity) else None
         if report is None and expected.signed:
             return MdnVerdict(MdnOutcome.DOUBTFUL, "the MDN is not signed, or there is none", _stated(entity))
         return _judged(expected, _fields(report or _unsigned(entity)))
@@ -70,7 +73,7 @@ def _judged(expected: Expectation, fields: Message) -> MdnVerdict:
     value, _, algorithm = str(fields["Received-Content-MIC"] or "").partition(",")
     if not value.strip() or digest_name(algorithm) != expected.mic_algorithm:
         return MdnVerdict(MdnOutcome.DOUBTFUL, "the MDN has no MIC, or one of another algorithm", disposition)
-    if "".join(value.split()) != expected.mic:
+    if "".join(value.split()) not in expected.other_mics | {expected.mic}:
         return MdnVerdict(MdnOutcome.DOUBTFUL, "the MIC is not that of what we sent", disposition)
     return MdnVerdict(MdnOutcome.CONFIRMED, "the partner has what we sent", disposition)
 
@@ -85,14 +88,22 @@ def _is_signed(entity: Entity) -> bool:
     return entity.content_type == "multipart/signed" or entity.content_type in smime.PKCS7_MIME
 
 
-def _signed(entity: Entity, certificates: Sequence[x509.Certificate], now: datetime, digest: str) -> Entity:
+def _signed(
+    entity: Entity, certificates: Sequence[x509.Certificate], now: datetime, digest: str, quirks: Collection[str]
+) -> Entity:
     """Return the signed entity. Raises RefusedMessageError and ValueError."""
-    digests = cms.STRONG_DIGESTS | {digest}
+    digests = STRONG_DIGESTS | {digest}
     if entity.content_type == "multipart/signed":
-        signed = smime.signed_part(entity, by=tuple(certificates), now=now, digests=digests)
-    else:
-        signed = cms.verify(None, entity.decoded(), by=certificates, now=now, digests=digests)
-    return Entity.parse(signed.content)
+        report, _ = smime.signed_part(
+            entity,
+            by=tuple(certificates),
+            now=now,
+            digests=digests,
+            canonical="canonical-line-ends" in quirks,
+            missing_line_end="missing-line-end" in quirks,
+        )
+        return report
+    return Entity.parse(cms.verify(None, entity.decoded(), by=certificates, now=now, digests=digests).content)
 
 
 def _unsigned(entity: Entity) -> Entity:
@@ -113,7 +124,7 @@ def _fields(entity: Entity) -> Message:
     reports = [part for part in entity.parts() if part.content_type == _REPORT]
     if len(reports) != 1:
         raise ValueError("there is not exactly one report")
-    text = reports[0].decoded().decode("latin-1").lstrip()
+    text = bytes(reports[0].decoded()).decode("latin-1").lstrip()
     # An empty line between the fields, which some products write, would end them for the parser.
     fields = HeaderParser().parsestr(re.sub(r"\r?\n(?:[ \t]*\r?\n)+", "\n", text))
     for name in _ONCE:

@@ -7,11 +7,13 @@ from email.utils import format_datetime
 from hashlib import sha256
 from typing import Self
 
+from reconciler.protocols.as2.algorithms import MIC_DIGESTS
 from reconciler.protocols.as2.as2_name import quoted
-from reconciler.protocols.as2.cms import HASHES, Identity
+from reconciler.protocols.as2.building import AS2_VERSION, EDIINT_FEATURES
+from reconciler.protocols.as2.cms import Identity
 from reconciler.protocols.as2.disposition import Disposition, RefusedMessageError
 from reconciler.protocols.as2.mdn import digest_name
-from reconciler.protocols.as2.message import AS2_VERSION, Opened
+from reconciler.protocols.as2.message import Opened
 from reconciler.protocols.as2.mime import Entity, multipart
 from reconciler.protocols.as2.ports import Answer
 from reconciler.protocols.as2.smime import sign
@@ -44,7 +46,7 @@ class MdnRequest:
         signed = "pkcs7-signature" in (protocol.lower() for protocol in protocols)
         unsupported = Disposition.UNSUPPORTED_FORMAT if importance == "required" and not signed else None
         importance, digests = options.get("signed-receipt-micalg", ("", ()))
-        spelling = next((each for each in digests if digest_name(each) in HASHES), "")
+        spelling = next((each for each in digests if digest_name(each) in MIC_DIGESTS), "")
         if importance == "required" and digests and not spelling:
             unsupported = Disposition.UNSUPPORTED_MIC
         url = str(entity.headers.get("Receipt-Delivery-Option", "")).strip()
@@ -110,12 +112,13 @@ def build_mdn(
         **dict(entity.headers.items()),
         "MIME-Version": "1.0",
         "AS2-Version": AS2_VERSION,
+        "EDIINT-Features": EDIINT_FEATURES,
         "AS2-From": quoted(as2_from),
         "AS2-To": quoted(as2_to),
         "Message-ID": f"<{sha256(entity.raw).hexdigest()[:40]}@mdn>",
         "Date": format_datetime(now),
     }
-    return Answer(200, headers, entity.body)
+    return Answer(200, headers, bytes(entity.body))
 
 
 def _line(text: str) -> bytes:

@@ -17,32 +17,45 @@ from email.parser import HeaderParser
 from typing import Self
 from urllib.parse import quote
 
+from reconciler.protocols.as2.der import Bytes
+
 _HEADER_LINE = re.compile(rb"[A-Za-z0-9_-]+[ \t]*:")
 _EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
 _FORBIDDEN_IN_NAMES = re.compile(r'[\\/:?*<>|"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
 _LONGEST_NAME = 200
+_LARGEST_HEADERS = 64 * 1024
+_MOST_PARTS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """Headers and body. `raw` is the whole as it was received or will be sent, `body` its part after the headers."""
+    """Headers and body. `raw` is the whole as it was received or will be sent, `body` its part after the headers.
+
+    What is cut out of a view is a view: the content of a large message is not copied.
+    """
 
     headers: Message
-    body: bytes
-    raw: bytes
+    body: Bytes
+    raw: Bytes
 
     @classmethod
-    def parse(cls, raw: bytes) -> Self:
+    def parse(cls, raw: Bytes) -> Self:
         """Read an entity; bytes that do not begin with a header line are all body."""
-        if raw.startswith((b"\r\n", b"\n")):
-            return cls(Message(), raw[raw.index(b"\n") + 1 :], raw)
-        end = _EMPTY_LINE.search(raw)
+        begin = bytes(raw[:2])
+        if begin == b"\r\n" or begin[:1] == b"\n":
+            return cls(Message(), raw[begin.index(b"\n") + 1 :], raw)
+        end = _EMPTY_LINE.search(raw, 0, _LARGEST_HEADERS)
         if end is None or not _HEADER_LINE.match(raw):
             return cls(Message(), raw, raw)
-        return cls(HeaderParser().parsestr(_text(raw[: end.start()])), raw[end.end() :], raw)
+        return cls(HeaderParser().parsestr(_text(bytes(raw[: end.start()]))), raw[end.end() :], raw)
+
+    @property
+    def has_headers(self) -> bool:
+        """Say whether there was a header at all."""
+        return len(self.headers) > 0
 
     @classmethod
-    def of(cls, headers: Iterable[tuple[str, str]], body: bytes) -> Self:
+    def of(cls, headers: Iterable[tuple[str, str]], body: Bytes) -> Self:
         """Make an entity of headers, in their order, and a body. Raises ValueError when a header is not one line."""
         message = Message()
         lines: list[str] = []
@@ -51,10 +64,10 @@ class Entity:
                 raise ValueError(f"the header {name} is not one line of ASCII")
             message[name] = value
             lines.append(f"{name}: {value}\r\n")
-        return cls(message, body, "".join(lines).encode() + b"\r\n" + body)
+        return cls(message, body, b"".join(("".join(lines).encode(), b"\r\n", body)))
 
     @classmethod
-    def received(cls, headers: Iterable[tuple[str, str]], body: bytes) -> Self:
+    def received(cls, headers: Iterable[tuple[str, str]], body: Bytes) -> Self:
         """Make an entity of what HTTP delivered; its `raw` is the body, for headers change on the way."""
         message = Message()
         for name, value in headers:
@@ -76,14 +89,14 @@ class Entity:
         """Return a header's value, decoded (RFC 2047); empty when there is none."""
         return _plain_text(str(self.headers.get(header, "")).strip())
 
-    def decoded(self) -> bytes:
+    def decoded(self) -> Bytes:
         """Return the body without its transfer encoding. Raises ValueError when that encoding is unknown or broken."""
         encoding = str(self.headers.get("Content-Transfer-Encoding", "binary")).strip().lower()
         match encoding:
             case "base64":
                 return base64.b64decode(self.body)
             case "quoted-printable":
-                return quopri.decodestring(self.body)
+                return quopri.decodestring(bytes(self.body))
             case "binary" | "8bit" | "7bit":
                 return self.body
             case _:
@@ -108,16 +121,18 @@ class Entity:
             start = found.end()
             if found[1]:
                 return tuple(parts)
+            if len(parts) == _MOST_PARTS:
+                raise ValueError("the multipart content has too many parts")
         raise ValueError("the multipart content does not end")
 
 
-def multipart(kind: str, parts: Iterable[Entity], headers: Iterable[tuple[str, str]] = ()) -> Entity:
+def multipart(kind: str, parts: Iterable[Entity], *, boundary: str | None = None) -> Entity:
     """Put entities into one of type `multipart/…`; `kind` is what follows the slash, with its parameters."""
-    boundary = f"=_{secrets.token_hex(24)}"
-    body = b"".join(f"--{boundary}\r\n".encode() + part.raw + b"\r\n" for part in parts)
-    return Entity.of(
-        [("Content-Type", f'multipart/{kind}; boundary="{boundary}"'), *headers], body + f"--{boundary}--\r\n".encode()
-    )
+    boundary = boundary or f"=_{secrets.token_hex(24)}"
+    delimiter = f"--{boundary}\r\n".encode()
+    pieces = [piece for part in parts for piece in (delimiter, part.raw, b"\r\n")]
+    body = b"".join((*pieces, f"--{boundary}--\r\n".encode()))
+    return Entity.of([("Content-Type", f'multipart/{kind}; boundary="{boundary}"')], body)
 
 
 def attachment(file_name: str) -> tuple[str, str]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
 from reconciler.errors import ReconcilerError
+from reconciler.protocols.as2.der import Bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,28 +20,64 @@ class Answer:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
-    """A message that was decrypted, verified and accepted, with the answer that acknowledges it.
+class Outcome(StrEnum):
+    """What became of something that a partner posted."""
 
-    `payload` is what the partner's file had, byte for byte; `mic` is base64 and `mic_algorithm` is such as `sha256`.
-    `attributes` are what rules match (`KEY==regex`): AS2-From, AS2-To, Message-ID, Subject, Content-Type. `mdn` is
-    what a synchronous partner gets as the answer; with `async_mdn_url` the endpoint posts it there after the commit.
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    """Not taken; its MDN says why."""
+    COPY = "copy"
+    """Taken earlier under the same Message-ID: nothing new was made, and the stored MDN is given again."""
+    STRAY = "stray MDN"
+    """An MDN that nothing waits for: late, doubled, or about what we never sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """Something that a partner posted, as it is kept for people to look at.
+
+    `message_id` is, for an MDN, that of the message it is about. `wire_size` is in bytes. `mdn` is what a synchronous
+    partner gets as the answer; with `async_mdn_url` it is to be posted there, durably, after the commit.
     """
 
     mailbox: UUID
     as2_from: str
     as2_to: str
     message_id: str
+    outcome: Outcome
+    reason: str = ""
+    started_at: datetime
+    headers: Mapping[str, str]
+    wire_size: int
+    mic: str = ""
+    mic_algorithm: str = ""
+    mdn: Answer
+    async_mdn_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A further file of the same message (RFC 6362)."""
+
+    payload: Bytes = field(repr=False)
+    file_name: str
+    content_type: str = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received(Incoming):
+    """A message that was decrypted, verified and accepted, with the answer that acknowledges it.
+
+    `payload` is what the partner's file had, byte for byte; `mic` is base64 and `mic_algorithm` is such as `sha256`.
+    `attributes` are what rules match (`KEY==regex`): AS2-From, AS2-To, Message-ID, Subject, Content-Type.
+    """
+
     file_name: str
     content_type: str
     subject: str
-    payload: bytes
+    payload: Bytes = field(repr=False)
     attributes: Mapping[str, str]
-    mic: str
-    mic_algorithm: str
-    mdn: Answer
-    async_mdn_url: str | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +89,8 @@ class Expectation:
     mic: str
     mic_algorithm: str
     signed: bool = True
+    other_mics: frozenset[str] = frozenset()
+    """Further ones that are believed: those of a partner whose product has a known quirk."""
 
 
 class MdnOutcome(StrEnum):
@@ -89,11 +129,15 @@ class Intake(Protocol):
         """
         ...
 
+    def note(self, incoming: Incoming) -> None:
+        """Record what was not taken as new, alert people of what was refused, and have its MDN posted if asked."""
+        ...
+
     def expectation(self, message_id: str) -> Expectation | None:
         """Return what is expected of an own post that waits for its asynchronous MDN; None when none waits."""
         ...
 
-    def settle(self, message_id: str, verdict: MdnVerdict) -> None:
+    def settle(self, message_id: str, verdict: MdnVerdict, incoming: Incoming) -> None:
         """Record what an asynchronous MDN said. Only CONFIRMED and REJECTED end the waiting."""
         ...
 
@@ -103,10 +147,24 @@ class Post:
     """A file to send. `message_id`, without angle brackets, is fixed before the first try and never changes."""
 
     message_id: str
-    payload: bytes = field(repr=False)
+    payload: Bytes = field(repr=False)
     file_name: str
     content_type: str = "application/octet-stream"
     subject: str = "AS2 message"
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """One try of a post as it went over the wire: `status` is 0 without an answer; `wire_size` is in bytes."""
+
+    started_at: datetime
+    seconds: float
+    headers: Mapping[str, str]
+    wire_size: int
+    status: int = 0
+    answer_headers: Mapping[str, str] = field(default_factory=dict)
+    answer: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,20 +173,21 @@ class Sent:
 
     mic: str
     mic_algorithm: str
-    status: int
+    wire: Outgoing
     mdn: MdnVerdict | None = None
-    mdn_headers: Mapping[str, str] = field(default_factory=dict)
-    mdn_body: bytes = field(default=b"", repr=False)
 
 
 class DeliveryError(ReconcilerError):
     """A message could not be handed over.
 
     `retryable` says whether the same message may pass later, `retry_after` after how many seconds the partner asks
-    for it.
+    for it; `wire` is what went over the wire, None when nothing did.
     """
 
-    def __init__(self, message: str, *, retryable: bool, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, retryable: bool, retry_after: float | None = None, wire: Outgoing | None = None
+    ) -> None:
         self.retryable = retryable
         self.retry_after = retry_after
+        self.wire = wire
         super().__init__(message)

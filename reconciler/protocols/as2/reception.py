@@ -1,7 +1,7 @@
 """What happens to one HTTP post: identify, open, commit, answer. Knows no socket and no web framework."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -9,12 +9,13 @@ from reconciler.errors import RefusedError
 from reconciler.model.source_file import ContentReader
 from reconciler.protocols.as2.as2_name import unquoted
 from reconciler.protocols.as2.cms import Identity
+from reconciler.protocols.as2.der import Bytes
 from reconciler.protocols.as2.disposition import Disposition, RefusedMessageError
 from reconciler.protocols.as2.mdn import check_mdn, is_mdn, original_message_id
 from reconciler.protocols.as2.mdn_answer import MdnRequest, build_mdn
 from reconciler.protocols.as2.message import Opened, open_message
 from reconciler.protocols.as2.mime import Entity, safe_name
-from reconciler.protocols.as2.ports import Answer, Intake, Received
+from reconciler.protocols.as2.ports import Answer, Attachment, Incoming, Intake, Outcome, Received
 from reconciler.protocols.as2.relation import Relation, RelationError
 from reconciler.protocols.protocol import Partner
 
@@ -22,21 +23,12 @@ FORBIDDEN = Answer(403, {}, b"")
 """Given to whoever is not a partner of an enabled integration, without telling which of the two it is."""
 
 _LONGEST_MESSAGE_ID = 998
+_SECRET = frozenset({"authorization", "proxy-authorization", "cookie"})
 _log = logging.getLogger(__name__)
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """The answer to a post, and the MDN to post to `url` when the partner asked for an asynchronous one."""
-
-    answer: Answer
-    url: str | None = None
-    mdn: Answer | None = None
-    relation: Relation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +39,9 @@ class _Message:
     entity: Entity
     request: MdnRequest
     message_id: str
+    started_at: datetime
 
-    def mdn(self, disposition: Disposition, opened: Opened | None, now: datetime, text: str = "") -> Answer:
+    def mdn(self, disposition: Disposition, opened: Opened | None, text: str = "") -> Answer:
         """Return the MDN for this message."""
         return build_mdn(
             self.request,
@@ -57,24 +50,29 @@ class _Message:
             as2_to=self.relation.recipient.id,
             message_id=self.message_id,
             opened=opened,
-            identity=self._identity(),
-            now=now,
+            identity=_signer(self.relation, self.started_at),
+            now=self.started_at,
             text=text,
         )
 
-    def _identity(self) -> Identity | None:
-        try:
-            return self.relation.identities[0]
-        except RelationError:
-            return None
+    def noted(self, outcome: Outcome, mdn: Answer, reason: str = "") -> Incoming:
+        """Return what is kept of a message that is not taken as new."""
+        return _incoming(
+            self.relation,
+            self.entity,
+            self.message_id,
+            outcome,
+            mdn,
+            self.started_at,
+            reason=reason,
+            url=self.request.url,
+        )
 
-    def reply(self, mdn: Answer, *, accepted: bool) -> Reply:
-        """Return the reply that carries an MDN in the way that was asked for."""
+    def answer(self, mdn: Answer, *, accepted: bool) -> Answer:
+        """Return the answer that carries an MDN, if the partner wants it in the answer."""
         if not self.request.wanted:
-            return Reply(Answer(200 if accepted else 400, {}, b""))
-        if self.request.url is None:
-            return Reply(mdn)
-        return Reply(Answer(200, {}, b""), self.request.url, mdn, self.relation)
+            return Answer(200 if accepted else 400, {}, b"")
+        return mdn if self.request.url is None else Answer(200, {}, b"")
 
 
 class Reception:
@@ -88,24 +86,43 @@ class Reception:
         self._limit = limit
         self._clock = clock
         self._relations: dict[tuple[str, str], Relation] = {}
+        self._own: dict[str, Relation] = {}
+        self._off: frozenset[tuple[str, str]] = frozenset()
 
-    def configure(self, partners: Sequence[Partner]) -> None:
-        """Receive for these partners and no others."""
+    def configure(self, partners: Sequence[Partner], off: Collection[tuple[str, str]] = ()) -> None:
+        """Receive for these partners and no others; `off` are the names, theirs and ours, of who is switched off."""
         relations = [Relation(partner, self._content) for partner in partners]
+        self._off = frozenset(off)
         self._relations = {(relation.self_id, relation.recipient.id): relation for relation in relations}
+        self._own = {relation.self_id: relation for relation in reversed(relations)}
 
-    def take(self, mailbox: str | None, headers: Iterable[tuple[str, str]], body: bytes) -> Reply:
-        """Take what was posted for everyone or, when the URL names one, for a mailbox (by UUID or key)."""
-        entity = Entity.received(headers, body)
+    def refuses(self, mailbox: str | None, headers: Iterable[tuple[str, str]]) -> Answer | None:
+        """Return the answer to a post that is nobody's, from its headers alone; None when its body is to be read."""
+        entity = Entity.received(headers, b"")
         as2_from, as2_to = (unquoted(entity.headers.get(name)) for name in ("AS2-From", "AS2-To"))
         if as2_from is None or as2_to is None:
-            return self._nameless(entity)
+            return self._stranger(entity, None, "AS2-From or AS2-To is missing or is no AS2 name.")
+        if self._relation(mailbox, as2_from, as2_to) is not None:
+            return None
+        own = self._own.get(as2_to)
+        if own is None or mailbox is not None or (as2_from, as2_to) in self._off:
+            return FORBIDDEN
+        return self._stranger(entity, own, "The sender is unknown.")
+
+    def take(self, mailbox: str | None, headers: Iterable[tuple[str, str]], body: Bytes) -> Answer:
+        """Take what was posted for everyone or, when the URL names one, for a mailbox (by UUID or key)."""
+        headers = list(headers)
+        refusal = self.refuses(mailbox, headers)
+        if refusal is not None:
+            return refusal
+        entity = Entity.received(headers, memoryview(body))
+        as2_from, as2_to = (unquoted(entity.headers.get(name)) or "" for name in ("AS2-From", "AS2-To"))
         relation = self._relation(mailbox, as2_from, as2_to)
         if relation is None:
-            return Reply(FORBIDDEN)
+            return FORBIDDEN
         if is_mdn(entity):
-            return self._settle(relation, entity, body)
-        message = _Message(relation, entity, MdnRequest.of(entity), _message_id(entity))
+            return self._settle(relation, entity)
+        message = _Message(relation, entity, MdnRequest.of(entity), _message_id(entity), self._clock())
         try:
             return self._accept(mailbox, message)
         except (RefusedMessageError, RefusedError) as error:
@@ -113,9 +130,17 @@ class Reception:
         except Exception:  # noqa: BLE001 - whatever fails, the partner must learn that the message was not taken
             _log.exception("message %r of %r failed", message.message_id, as2_from)
             refused = RefusedMessageError(Disposition.UNEXPECTED, "")
-        _log.warning("message %r of %r was refused: %s", message.message_id, as2_from, refused)
+        return self._refuse(message, refused)
+
+    def _refuse(self, message: _Message, refused: RefusedMessageError | RefusedError) -> Answer:
+        _log.warning("message %r of %r was refused: %s", message.message_id, message.relation.recipient.id, refused)
         disposition = refused.disposition if isinstance(refused, RefusedMessageError) else Disposition.UNEXPECTED
-        return message.reply(message.mdn(disposition, None, self._clock(), str(refused)), accepted=False)
+        mdn = message.mdn(disposition, None, str(refused))
+        try:
+            self._intake.note(message.noted(Outcome.REFUSED, mdn, f"{disposition.value}: {refused}"))
+        except Exception:  # noqa: BLE001 - a record that cannot be kept must not keep the partner from its answer
+            _log.exception("the refusal of message %r could not be recorded", message.message_id)
+        return message.answer(mdn, accepted=False)
 
     def _relation(self, mailbox: str | None, as2_from: str, as2_to: str) -> Relation | None:
         relation = self._relations.get((as2_to, as2_from))
@@ -123,74 +148,147 @@ class Reception:
             return None
         return relation
 
-    def _nameless(self, entity: Entity) -> Reply:
+    def _stranger(self, entity: Entity, own: Relation | None, text: str) -> Answer:
+        """Return an MDN for whoever is no partner, in the answer only: nothing is posted to where strangers say."""
         request = MdnRequest.of(entity)
         if not request.wanted or request.url is not None:
-            return Reply(Answer(400, {}, b""))
-        mdn = build_mdn(
+            return FORBIDDEN if own is not None else Answer(400, {}, b"")
+        now = self._clock()
+        return build_mdn(
             request,
-            Disposition.UNEXPECTED,
+            Disposition.UNEXPECTED if own is None else Disposition.UNKNOWN_PARTNER,
             as2_from=unquoted(entity.headers.get("AS2-To")) or "unknown",
             as2_to=unquoted(entity.headers.get("AS2-From")) or "unknown",
             message_id=_message_id(entity),
             opened=None,
-            identity=None,
-            now=self._clock(),
-            text="AS2-From or AS2-To is missing or is no AS2 name.",
+            identity=_signer(own, now) if own is not None else None,
+            now=now,
+            text=text,
         )
-        return Reply(mdn)
 
-    def _accept(self, mailbox: str | None, message: _Message) -> Reply:
-        relation, request, now = message.relation, message.request, self._clock()
+    def _accept(self, mailbox: str | None, message: _Message) -> Answer:
+        relation, request = message.relation, message.request
         if not message.message_id:
             raise RefusedMessageError(Disposition.UNEXPECTED, "the message has no Message-ID")
         as2_from, as2_to = relation.recipient.id, relation.self_id
         stored = self._intake.stored_answer(as2_from=as2_from, as2_to=as2_to, message_id=message.message_id)
         if stored is not None:
-            return message.reply(stored, accepted=True)
+            self._intake.note(message.noted(Outcome.COPY, stored))
+            return message.answer(stored, accepted=True)
         request.check()
-        opened = open_message(message.entity, relation, now=now, digest=request.digest or "sha256", limit=self._limit)
+        opened = open_message(
+            message.entity, relation, now=message.started_at, digest=request.digest or "sha256", limit=self._limit
+        )
         if self._relation(mailbox, as2_from, as2_to) is None:
             # Turned off while the message was being opened.
-            return Reply(FORBIDDEN)
-        subject = message.entity.text("Subject")
-        content_type = str(opened.content.headers.get("Content-Type", "application/octet-stream"))
-        committed = self._intake.receive(
-            Received(
-                mailbox=relation.mailbox,
-                as2_from=as2_from,
-                as2_to=as2_to,
-                message_id=message.message_id,
-                file_name=safe_name(opened.content.file_name or "") or safe_name(message.message_id) or "message",
-                content_type=content_type,
-                subject=subject,
-                payload=opened.payload,
-                attributes={
-                    "AS2-From": as2_from,
-                    "AS2-To": as2_to,
-                    "Message-ID": message.message_id,
-                    "Subject": subject,
-                    "Content-Type": content_type,
-                },
-                mic=opened.mic,
-                mic_algorithm=opened.digest,
-                mdn=message.mdn(Disposition.PROCESSED, opened, now),
-                async_mdn_url=request.url,
-            )
-        )
-        return message.reply(committed, accepted=True)
+            return FORBIDDEN
+        committed = self._intake.receive(_received(message, opened))
+        return message.answer(committed, accepted=True)
 
-    def _settle(self, relation: Relation, entity: Entity, body: bytes) -> Reply:
-        message_id = original_message_id(entity)
+    def _settle(self, relation: Relation, entity: Entity) -> Answer:
+        now, accepted = self._clock(), Answer(200, {}, b"")
+        message_id = original_message_id(entity) or ""
         expected = self._intake.expectation(message_id) if message_id else None
-        if message_id is None or expected is None or expected.mailbox != relation.mailbox:
+        if expected is None or expected.mailbox != relation.mailbox:
             _log.warning("an MDN of %r is about %r, for which none is expected", relation.recipient.id, message_id)
-            return Reply(Answer(200, {}, b""))
-        headers = dict(entity.headers.items())
-        verdict = check_mdn(expected, headers, body, relation.certificates, now=self._clock())
+            self._intake.note(_incoming(relation, entity, message_id, Outcome.STRAY, accepted, now))
+            return accepted
+        verdict = check_mdn(
+            expected,
+            dict(entity.headers.items()),
+            entity.body,
+            relation.certificates_to_verify(now),
+            now=now,
+            quirks=relation.settings.quirks,
+        )
         _log.info("MDN for %r: %s, %s", message_id, verdict.outcome, verdict.reason)
-        self._intake.settle(message_id, verdict)
-        return Reply(Answer(200, {}, b""))
+        self._intake.settle(
+            message_id, verdict, _incoming(relation, entity, message_id, Outcome.ACCEPTED, accepted, now)
+        )
+        return accepted
+
+
+def _received(message: _Message, opened: Opened) -> Received:
+    relation, entity = message.relation, message.entity
+    subject = entity.text("Subject")
+    first, *others = (
+        Attachment(
+            payload=file.payload,
+            file_name=safe_name(file.name or "") or _nameless(message.message_id, number),
+            content_type=file.content_type,
+        )
+        for number, file in enumerate(opened.files)
+    )
+    return Received(
+        mailbox=relation.mailbox,
+        as2_from=relation.recipient.id,
+        as2_to=relation.self_id,
+        message_id=message.message_id,
+        outcome=Outcome.ACCEPTED,
+        started_at=message.started_at,
+        headers=_headers(entity),
+        wire_size=len(entity.body),
+        file_name=first.file_name,
+        content_type=first.content_type,
+        subject=subject,
+        payload=first.payload,
+        attachments=tuple(others),
+        attributes={
+            "AS2-From": relation.recipient.id,
+            "AS2-To": relation.self_id,
+            "Message-ID": message.message_id,
+            "Subject": subject,
+            "Content-Type": first.content_type,
+        },
+        mic=opened.mic,
+        mic_algorithm=opened.digest,
+        mdn=message.mdn(Disposition.PROCESSED, opened),
+        async_mdn_url=message.request.url,
+    )
+
+
+def _nameless(message_id: str, number: int) -> str:
+    """Return what a file is called whose sender gives it no name."""
+    name = safe_name(message_id) or "message"
+    return f"{name}.{number}" if number else name
+
+
+def _incoming(
+    relation: Relation,
+    entity: Entity,
+    message_id: str,
+    outcome: Outcome,
+    mdn: Answer,
+    started_at: datetime,
+    *,
+    reason: str = "",
+    url: str | None = None,
+) -> Incoming:
+    return Incoming(
+        mailbox=relation.mailbox,
+        as2_from=relation.recipient.id,
+        as2_to=relation.self_id,
+        message_id=message_id,
+        outcome=outcome,
+        reason=reason,
+        started_at=started_at,
+        headers=_headers(entity),
+        wire_size=len(entity.body),
+        mdn=mdn,
+        async_mdn_url=url,
+    )
+
+
+def _headers(entity: Entity) -> dict[str, str]:
+    """Return the headers that are kept; what authenticates somebody is not."""
+    return {name: str(value) for name, value in entity.headers.items() if name.lower() not in _SECRET}
+
+
+def _signer(relation: Relation, now: datetime) -> Identity | None:
+    try:
+        return relation.signer(now)
+    except RelationError:
+        return None
 
 
 def _message_id(entity: Entity) -> str:

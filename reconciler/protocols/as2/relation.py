@@ -1,17 +1,28 @@
 """A trading relation: one mailbox, its partner, and the keys of both."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
+from typing import Literal
 from uuid import UUID
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from reconciler.errors import ReconcilerError
 from reconciler.model.source_file import ContentReader
+from reconciler.protocols.as2.algorithms import STRONG_CIPHERS, STRONG_DIGESTS
 from reconciler.protocols.as2.cms import Identity, valid
-from reconciler.protocols.as2.settings import CERTIFICATE, As2Settings, Recipient
+from reconciler.protocols.as2.settings import (
+    CERTIFICATE,
+    SIGNING_CERTIFICATE,
+    TLS_CLIENT_CERTIFICATE,
+    As2Settings,
+    PartnerCertificate,
+    Quirk,
+    Recipient,
+)
 from reconciler.protocols.protocol import LiveCredential, Partner
 
 
@@ -44,25 +55,95 @@ class Relation:
             raise RelationError(f"{self.partner.key.integration} has no recipient")
         return self.settings.recipient
 
+    def has(self, quirk: Quirk) -> bool:
+        """Say whether the partner's product has a quirk."""
+        return quirk in self.settings.quirks
+
+    # --- what is accepted ----------------------------------------------------------------------------------------
+
+    @cached_property
+    def digests(self) -> frozenset[str]:
+        """The digests that the partner's signatures may have."""
+        return frozenset(self.settings.inbound.digests or STRONG_DIGESTS | {self.settings.signing})
+
+    @cached_property
+    def ciphers(self) -> frozenset[str]:
+        """The ciphers that the partner may encrypt by."""
+        return frozenset(self.settings.inbound.ciphers or STRONG_CIPHERS | {self.settings.encryption})
+
+    # --- our keys ------------------------------------------------------------------------------------------------
+
     @cached_property
     def identities(self) -> tuple[Identity, ...]:
-        """Our key pairs, newest first: the first one signs, all decrypt. Raises RelationError without any."""
-        identities = tuple(_identity(credential) for credential in self.partner.credentials.get(CERTIFICATE, ()))
+        """Our key pairs, newest first; all of them decrypt. Raises RelationError without any."""
+        return self._identities(CERTIFICATE)
+
+    def signer(self, now: datetime) -> Identity:
+        """Return the key pair that signs now. Raises RelationError when there is none.
+
+        The newest one does, from the moment that the settings say; until then the one before it, if that is valid
+        still, so that the partner has the time to learn the new certificate.
+        """
+        if self.settings.signature == "ecdsa":
+            return self._active(self._identities(SIGNING_CERTIFICATE), now)
+        return self._active(self.identities, now)
+
+    @cached_property
+    def tls_client(self) -> LiveCredential | None:
+        """The key pair that the partner's web server is shown, PEM; None when it is shown none."""
+        if not self.recipient.tls.client_certificate:
+            return None
+        found = self.partner.credentials.get(TLS_CLIENT_CERTIFICATE, ())
+        if not found:
+            raise RelationError(f"{self.partner.key.integration} has no certificate for TLS")
+        return found[0]
+
+    def _identities(self, name: str) -> tuple[Identity, ...]:
+        identities = tuple(_identity(credential) for credential in self.partner.credentials.get(name, ()))
         if not identities:
             raise RelationError(f"{self.partner.key.integration} has no certificate of its own")
         return identities
 
+    def _active(self, identities: Sequence[Identity], now: datetime) -> Identity:
+        newest, *others = identities
+        start = self.settings.certificate_active_from
+        if start is not None and now < start and others and valid(others[0].certificate, now):
+            return others[0]
+        return newest
+
+    # --- the partner's -------------------------------------------------------------------------------------------
+
+    @cached_property
+    def declared(self) -> tuple[tuple[PartnerCertificate, x509.Certificate], ...]:
+        """The partner's certificates with their declarations. Raises RelationError when one cannot be read."""
+        return tuple((each, self.certificate(each.file.name, each.file.sha256)) for each in self.recipient.certificates)
+
     @cached_property
     def certificates(self) -> tuple[x509.Certificate, ...]:
-        """The partner's certificates as declared. Raises RelationError when one cannot be read."""
-        return tuple(_certificate(file.name, self._content(file.sha256)) for file in self.recipient.certificates)
+        """The partner's certificates as declared, whatever they are for. Raises RelationError."""
+        return tuple(certificate for _, certificate in self.declared)
+
+    def certificates_to_verify(self, now: datetime) -> tuple[x509.Certificate, ...]:
+        """Return the certificates that may have signed, valid or not. Raises RelationError."""
+        return self._used("verify", now)
 
     def certificate_to_encrypt(self, now: datetime) -> x509.Certificate:
-        """Return the partner's first certificate that is valid. Raises RelationError when none is."""
-        for certificate in self.certificates:
+        """Return the partner's first certificate that is in use and valid. Raises RelationError when none is."""
+        for certificate in self._used("encrypt", now):
             if valid(certificate, now):
                 return certificate
         raise RelationError(f"none of the certificates of {self.recipient.id} is valid today")
+
+    def _used(self, use: Literal["encrypt", "verify"], now: datetime) -> tuple[x509.Certificate, ...]:
+        return tuple(certificate for each, certificate in self.declared if each.is_used(use, now))
+
+    def certificate(self, name: str, sha256: str) -> x509.Certificate:
+        """Return the certificate in a file of the configuration. Raises RelationError when it cannot be read."""
+        return _certificate(name, self._content(sha256))
+
+    def file(self, sha256: str) -> bytes:
+        """Return a file of the configuration."""
+        return self._content(sha256)
 
 
 def _identity(credential: LiveCredential) -> Identity:
@@ -72,8 +153,8 @@ def _identity(credential: LiveCredential) -> Identity:
         key = load_pem_private_key(secret, None, unsafe_skip_rsa_key_validation=True)
     except (ValueError, TypeError):
         key = None
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise RelationError(f"the own key {credential.fingerprint} is no RSA key")
+    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+        raise RelationError(f"the own key {credential.fingerprint} is no RSA or elliptic-curve key")
     return Identity(_certificate("the own certificate", credential.public.encode()), key)
 
 

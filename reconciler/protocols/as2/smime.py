@@ -1,24 +1,37 @@
 """Signed, encrypted and compressed entities (RFC 8551, RFC 5402)."""
 
 import base64
+import re
+from collections.abc import Iterator
 from datetime import datetime
 
 from cryptography import x509
 
+from reconciler.protocols.as2 import cms_writing
+from reconciler.protocols.as2.algorithms import CIPHERS
 from reconciler.protocols.as2.cms import Identity, Signed, verify
+from reconciler.protocols.as2.der import Bytes
 from reconciler.protocols.as2.disposition import Disposition, RefusedMessageError
-from reconciler.protocols.as2.library import compress_message, encrypt_message, sign_message
 from reconciler.protocols.as2.mime import Entity, multipart
-from reconciler.protocols.as2.oscrypto_standin import PrivateKey, certificate_of
 
 PKCS7_MIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _SIGNATURE = frozenset({"application/pkcs7-signature", "application/x-pkcs7-signature"})
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
-def signed_part(entity: Entity, *, by: tuple[x509.Certificate, ...], now: datetime, digests: frozenset[str]) -> Signed:
+def signed_part(
+    entity: Entity,
+    *,
+    by: tuple[x509.Certificate, ...],
+    now: datetime,
+    digests: frozenset[str],
+    canonical: bool = False,
+    missing_line_end: bool = False,
+) -> tuple[Entity, Signed]:
     """Return the entity inside a multipart/signed one, as its bytes stand there, when its signature holds.
 
-    Raises RefusedMessageError.
+    The quirks let the signature hold for canonical line ends too, or for one more or less at the end. Raises
+    RefusedMessageError.
     """
     try:
         parts = entity.parts()
@@ -29,39 +42,70 @@ def signed_part(entity: Entity, *, by: tuple[x509.Certificate, ...], now: dateti
         ) from error
     match parts, signatures:
         case (content, _), [signature]:
-            return verify(content.raw, signature, by=by, now=now, digests=digests)
+            readings = _Readings(content.raw, canonical=canonical, missing_line_end=missing_line_end)
+            return content, verify(readings, signature, by=by, now=now, digests=digests)
         case _:
             raise RefusedMessageError(
                 Disposition.AUTHENTICATION_FAILED, "the signed message is not one part and its signature"
             )
 
 
-def sign(entity: Entity, identity: Identity, digest: str) -> Entity:
-    """Return the entity with our signature beside it."""
-    key = PrivateKey(identity.key), certificate_of(identity.certificate)
-    signature = Entity.of(
+class _Readings:
+    """The forms in which content may have been signed, to be walked over for each signer."""
+
+    def __init__(self, content: Bytes, *, canonical: bool, missing_line_end: bool) -> None:
+        self._content, self._canonical, self._missing_line_end = content, canonical, missing_line_end
+
+    def __iter__(self) -> Iterator[Bytes]:
+        yield self._content
+        if not self._canonical and not self._missing_line_end:
+            return
+        forms = [bytes(self._content)]
+        if self._canonical:
+            forms.append(_LINE_END.sub(b"\r\n", forms[0]))
+            yield forms[1]
+        if self._missing_line_end:
+            for form in forms:
+                yield form + b"\r\n"
+                yield re.sub(rb"\r?\n\Z", b"", form)
+
+
+def sign(
+    entity: Entity,
+    identity: Identity,
+    digest: str,
+    *,
+    pss: bool = False,
+    opaque: bool = False,
+    now: datetime | None = None,
+) -> Entity:
+    """Return the entity with our signature beside it, or around it. Raises ValueError when the key cannot sign so."""
+    signature = cms_writing.signed_data(bytes(entity.raw), identity, digest, pss=pss, opaque=opaque, now=now)
+    if opaque:
+        return _pkcs7("signed-data", "smime.p7m", signature)
+    beside = Entity.of(
         [
             ("Content-Type", 'application/pkcs7-signature; name="smime.p7s"; smime-type=signed-data'),
             ("Content-Transfer-Encoding", "base64"),
             ("Content-Disposition", 'attachment; filename="smime.p7s"'),
         ],
-        base64.encodebytes(sign_message(entity.raw, digest, key)).replace(b"\n", b"\r\n").rstrip(),
+        base64.encodebytes(signature).replace(b"\n", b"\r\n").rstrip(),
     )
     # RFC 8551 section 3.5.3.2 spells the digests of the SHA family with a hyphen.
     micalg = digest.replace("sha", "sha-")
-    return multipart(f'signed; protocol="application/pkcs7-signature"; micalg={micalg}', (entity, signature))
+    return multipart(f'signed; protocol="application/pkcs7-signature"; micalg={micalg}', (entity, beside))
 
 
 def compress(entity: Entity) -> Entity:
     """Return the entity compressed."""
-    return _pkcs7("compressed-data", "smime.p7z", compress_message(entity.raw))
+    return _pkcs7("compressed-data", "smime.p7z", cms_writing.compressed_data(bytes(entity.raw)))
 
 
-def encrypt(entity: Entity, certificate: x509.Certificate, encryption: str) -> Entity:
+def encrypt(entity: Entity, certificate: x509.Certificate, encryption: str, *, oaep: str | None = None) -> Entity:
     """Return the entity encrypted for the holder of the certificate. Raises ValueError when that has no RSA key."""
-    # The library's names are the settings' names with the key length set off: aes256-cbc is aes_256_cbc.
-    cipher = encryption.replace("aes", "aes-").replace("-", "_")
-    return _pkcs7("enveloped-data", "smime.p7m", encrypt_message(entity.raw, cipher, certificate_of(certificate)))
+    smime_type = "authEnveloped-data" if CIPHERS[encryption].authenticates else "enveloped-data"
+    content = cms_writing.enveloped_data(bytes(entity.raw), [certificate], encryption, oaep=oaep)
+    return _pkcs7(smime_type, "smime.p7m", content)
 
 
 def _pkcs7(smime_type: str, name: str, content: bytes) -> Entity:

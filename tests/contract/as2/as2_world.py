@@ -11,7 +11,7 @@ from reconciler.model.credential import Secret
 from reconciler.model.key import Key
 from reconciler.model.source_file import SourceFile, digest
 from reconciler.protocols.as2.peer import new_key
-from reconciler.protocols.as2.ports import Answer, Expectation, MdnVerdict, Received
+from reconciler.protocols.as2.ports import Answer, Expectation, Incoming, MdnVerdict, Outcome, Received
 from reconciler.protocols.as2.relation import Relation
 from reconciler.protocols.as2.settings import As2Settings, Recipient
 from reconciler.protocols.protocol import LiveCredential, Partner
@@ -25,6 +25,8 @@ class MemoryIntake:
     answers: dict[tuple[str, str, str], Answer] = field(default_factory=dict)
     expected: dict[str, Expectation] = field(default_factory=dict)
     settled: list[tuple[str, MdnVerdict]] = field(default_factory=list)
+    noted: list[Incoming] = field(default_factory=list)
+    to_post: list[tuple[str, Answer]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     was_settled: threading.Event = field(default_factory=threading.Event)
 
@@ -37,12 +39,23 @@ class MemoryIntake:
             if key not in self.answers:
                 self.answers[key] = received.mdn
                 self.received.append(received)
+                if received.async_mdn_url is not None:
+                    self.to_post.append((received.async_mdn_url, received.mdn))
             return self.answers[key]
+
+    def note(self, incoming: Incoming) -> None:
+        self.noted.append(incoming)
+        if incoming.async_mdn_url is not None:
+            self.to_post.append((incoming.async_mdn_url, incoming.mdn))
+
+    def refusals(self) -> list[str]:
+        """Return why messages were refused."""
+        return [each.reason for each in self.noted if each.outcome is Outcome.REFUSED]
 
     def expectation(self, message_id: str) -> Expectation | None:
         return self.expected.get(message_id)
 
-    def settle(self, message_id: str, verdict: MdnVerdict) -> None:
+    def settle(self, message_id: str, verdict: MdnVerdict, incoming: Incoming) -> None:
         self.settled.append((message_id, verdict))
         self.was_settled.set()
 
@@ -65,13 +78,21 @@ class World:
         return self.files[sha256]
 
     def partner(
-        self, url: str = "http://127.0.0.1:9/as2", *, own: str = "acme", other: str = "globex", **settings: object
+        self,
+        url: str = "http://127.0.0.1:9/as2",
+        *,
+        own: str = "acme",
+        other: str = "globex",
+        reach: dict[str, Any] | None = None,
+        **settings: object,
     ) -> Partner:
         """Return the integration of the gateway's mailbox with GLOBEX, reached at a URL; or the other way round."""
         certificate = (self.folder / f"{other}.pem").read_bytes()
         self.files[digest(certificate)] = certificate
         source = SourceFile(name=f"{other}.pem", sha256=digest(certificate))
-        recipient = Recipient(id=other.upper(), url=url, certificates=(source,))
+        recipient = Recipient.model_validate(
+            {"id": other.upper(), "url": url, "allow_private": True, "certificates": [source], **(reach or {})}
+        )
         section = As2Settings(self_id=own.upper(), recipient=recipient).model_copy(update=settings)
         pair = LiveCredential(
             fingerprint=own,

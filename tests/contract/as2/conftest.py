@@ -11,6 +11,7 @@ import pytest
 import uvicorn
 
 from reconciler.protocols.as2.endpoint import As2Endpoint
+from reconciler.protocols.as2.sender import Sender
 from tests.contract.as2.as2_world import MemoryIntake, World
 
 
@@ -22,6 +23,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 @pytest.fixture
 def intake() -> MemoryIntake:
     return MemoryIntake()
+
+
+@pytest.fixture
+def sender(world: World) -> Iterator[Sender]:
+    sender = Sender(world.content)
+    yield sender
+    sender.close()
 
 
 @dataclass

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from reconciler.protocols.as2.ports import DeliveryError, MdnOutcome, Post
-from reconciler.protocols.as2.sender import post_file
+from reconciler.protocols.as2.sender import Sender
 from tests.contract.as2.as2_world import World
 
 POST = Post(message_id="7@acme", payload=b"UNB", file_name="a.edi")
@@ -61,16 +61,23 @@ def bad() -> Iterator[BadPartner]:
         (500, {"Retry-After": "soon"}, True, None),
         (429, {}, True, None),
         (404, {}, False, None),
+        (403, {}, True, None),
         (302, {"Location": "http://127.0.0.1:9/"}, False, None),
         (0, {}, True, None),
     ],
 )
 def test_what_was_not_taken_is_an_error(
-    world: World, bad: BadPartner, status: int, headers: dict[str, str], retryable: bool, retry_after: float | None
+    sender: Sender,
+    world: World,
+    bad: BadPartner,
+    status: int,
+    headers: dict[str, str],
+    retryable: bool,
+    retry_after: float | None,
 ) -> None:
     bad.status, bad.headers = status, headers
     with pytest.raises(DeliveryError) as failed:
-        post_file(world.partner(bad.url), POST, content=world.content)
+        sender.post(world.partner(bad.url), POST)
     assert (failed.value.retryable, failed.value.retry_after) == (retryable, retry_after)
     assert len(bad.posted) == 1
 
@@ -83,32 +90,36 @@ def test_what_was_not_taken_is_an_error(
         ({"Content-Type": "multipart/signed; boundary=b"}, b"--b\r\n\r\nprocessed\r\n--b--\r\n"),
     ],
 )
-def test_200_without_an_mdn_proves_nothing(world: World, bad: BadPartner, headers: dict[str, str], body: bytes) -> None:
+def test_200_without_an_mdn_proves_nothing(
+    sender: Sender, world: World, bad: BadPartner, headers: dict[str, str], body: bytes
+) -> None:
     bad.headers, bad.body = headers, body
-    sent = post_file(world.partner(bad.url), POST, content=world.content)
+    sent = sender.post(world.partner(bad.url), POST)
     assert sent.mdn is not None
     assert sent.mdn.outcome is MdnOutcome.DOUBTFUL
-    assert sent.mdn_body == body
+    assert sent.wire.answer == body
 
 
-def test_an_endless_answer_is_cut_off(world: World, bad: BadPartner) -> None:
+def test_an_endless_answer_is_cut_off(sender: Sender, world: World, bad: BadPartner) -> None:
     bad.body = bytes(1024 * 1024 + 1)
     with pytest.raises(DeliveryError, match="too long"):
-        post_file(world.partner(bad.url), POST, content=world.content)
+        sender.post(world.partner(bad.url), POST)
 
 
-def test_every_try_has_the_same_message_id_and_asks_for_what_is_configured(world: World, bad: BadPartner) -> None:
+def test_every_try_has_the_same_message_id_and_asks_for_what_is_configured(
+    sender: Sender, world: World, bad: BadPartner
+) -> None:
     for _ in range(2):
-        post_file(world.partner(bad.url), POST, content=world.content)
-    post_file(world.partner(bad.url, mdn="none"), POST, content=world.content)
+        sender.post(world.partner(bad.url), POST)
+    sender.post(world.partner(bad.url, mdn="none"), POST)
     assert {posted["Message-ID"] for posted in bad.posted} == {"<7@acme>"}
     assert [posted.get("Disposition-Notification-To") for posted in bad.posted] == ["ACME", "ACME", None]
     assert "micalg=required, sha256" in bad.posted[0]["Disposition-Notification-Options"]
 
 
-def test_what_cannot_be_built_is_not_tried_again(world: World, bad: BadPartner) -> None:
+def test_what_cannot_be_built_is_not_tried_again(sender: Sender, world: World, bad: BadPartner) -> None:
     bent = Post(message_id="7@acme", payload=b"UNB", file_name="a.edi", content_type="text/x\r\nBcc: y")
     with pytest.raises(DeliveryError) as failed:
-        post_file(world.partner(bad.url), bent, content=world.content)
+        sender.post(world.partner(bad.url), bent)
     assert not failed.value.retryable
     assert bad.posted == []

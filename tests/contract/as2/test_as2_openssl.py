@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.protocols.as2.message import build_message
+from reconciler.protocols.as2.building import build_message
 from reconciler.protocols.as2.mime import Entity
 from reconciler.protocols.as2.ports import Post
 from reconciler.protocols.as2.reception import Reception
@@ -36,19 +36,19 @@ def cms(openssl: str, folder: Path, *arguments: str, stdin: bytes) -> bytes:
 def test_openssl_decrypts_and_verifies_what_we_send(openssl: str, world: World, settings: dict[str, Any]) -> None:
     message = build_message(world.relation(settings=settings), POST, now=datetime.now(UTC))
     key = ("-recip", "globex.pem", "-inkey", "globex.key")
-    signed = cms(openssl, world.folder, "-decrypt", "-binary", "-inform", "DER", *key, stdin=message.body)
+    signed = cms(openssl, world.folder, "-decrypt", "-binary", "-inform", "DER", *key, stdin=bytes(message.body))
     content, signature = Entity.parse(signed).parts()
     (world.folder / "content").write_bytes(content.raw)
     # Given apart, since the command's own reader of multipart messages rewrites binary content.
     apart = ("-verify", "-binary", "-inform", "DER", "-content", "content", "-CAfile", "acme.pem")
-    assert cms(openssl, world.folder, *apart, stdin=signature.decoded()) == content.raw
+    assert cms(openssl, world.folder, *apart, stdin=bytes(signature.decoded())) == content.raw
     assert content.body == BINARY
 
 
 def test_openssl_reads_our_multipart_messages(openssl: str, world: World) -> None:
     text = replace(POST, payload=b"UNB+UNOC:3'\r\nUNZ+1'\r\n")
     message = build_message(world.relation(settings={"encryption": "none"}), text, now=datetime.now(UTC))
-    content = cms(openssl, world.folder, "-verify", "-CAfile", "acme.pem", stdin=message.raw)
+    content = cms(openssl, world.folder, "-verify", "-CAfile", "acme.pem", stdin=bytes(message.raw))
     assert Entity.parse(content).body == text.payload
 
 
@@ -63,7 +63,7 @@ def received(world: World, entity: Entity, **settings: Any) -> MemoryIntake:  # 
         ("Message-ID", "<7@globex>"),
         ("Disposition-Notification-To", "globex"),
     ]
-    answer = reception.take(None, headers, entity.body).answer
+    answer = reception.take(None, headers, entity.body)
     assert b"automatically; processed\r\n" in answer.body, answer.body
     return intake
 
@@ -94,7 +94,7 @@ def test_we_open_what_openssl_signs_and_encrypts(
     openssl: str, world: World, sign: tuple[str, ...], encrypt: tuple[str, ...]
 ) -> None:
     entity = Entity.of([("Content-Type", "application/edifact"), ("Content-Transfer-Encoding", "binary")], BINARY)
-    signed = cms(openssl, world.folder, *SIGN, *sign, stdin=entity.raw)
+    signed = cms(openssl, world.folder, *SIGN, *sign, stdin=bytes(entity.raw))
     encrypted = cms(openssl, world.folder, *ENCRYPT, *encrypt, stdin=signed)
     message = Entity.of([("Content-Type", "application/pkcs7-mime; smime-type=enveloped-data")], encrypted)
     assert received(world, message).received[0].payload == BINARY
@@ -103,12 +103,14 @@ def test_we_open_what_openssl_signs_and_encrypts(
 def test_text_that_openssl_made_canonical_verifies(openssl: str, world: World) -> None:
     text = b"Content-Type: text/plain\n\nline one\nline two\n"
     signed = cms(openssl, world.folder, *SIGN, "-md", "sha256", stdin=text)
-    assert received(world, Entity.parse(signed), encryption="none").received[0].payload.split() == text.split()[2:]
+    assert (
+        bytes(received(world, Entity.parse(signed), encryption="none").received[0].payload).split() == text.split()[2:]
+    )
 
 
 def test_base64_on_the_wire_is_taken(openssl: str, world: World) -> None:
     entity = Entity.of([("Content-Type", "application/edifact")], BINARY)
-    signed = cms(openssl, world.folder, *SIGN, "-md", "sha256", "-binary", stdin=entity.raw)
+    signed = cms(openssl, world.folder, *SIGN, "-md", "sha256", "-binary", stdin=bytes(entity.raw))
     encrypted = cms(openssl, world.folder, "-encrypt", "-binary", "-aes256", "-recip", "acme.pem", stdin=signed)
     assert received(world, Entity.parse(encrypted)).received[0].payload == BINARY
 

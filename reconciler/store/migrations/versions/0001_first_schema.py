@@ -14,6 +14,30 @@ depends_on = None
 def upgrade() -> None:
     """Change the schema."""
     op.create_table(
+        "as2_exchange",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("mailbox", sa.Uuid(), nullable=False),
+        sa.Column("message_id", sa.String(length=998), nullable=False),
+        sa.Column("direction", sa.String(length=3), nullable=False),
+        sa.Column("outcome", sa.String(length=20), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("started_at", Moment(), nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.Column("headers", sa.JSON(), nullable=False),
+        sa.Column("wire_size", sa.BigInteger(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("answer_headers", sa.JSON(), nullable=False),
+        sa.Column("answer", sa.LargeBinary(), nullable=False),
+        sa.Column("mic", sa.Text(), nullable=False),
+        sa.Column("mic_algorithm", sa.String(length=20), nullable=False),
+        sa.Column("mdn_url", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_as2_exchange")),
+    )
+    with op.batch_alter_table("as2_exchange", schema=None) as batch_op:
+        batch_op.create_index("ix_as2_exchange_mailbox_started_at", ["mailbox", "started_at"], unique=False)
+        batch_op.create_index("ix_as2_exchange_message_id", ["message_id"], unique=False)
+
+    op.create_table(
         "as2_message",
         sa.Column("as2_from", sa.String(length=128), nullable=False),
         sa.Column("as2_to", sa.String(length=128), nullable=False),

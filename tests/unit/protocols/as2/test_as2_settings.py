@@ -4,7 +4,7 @@ from pydantic import ValidationError
 from reconciler.model.credential import CredentialKind
 from reconciler.model.key import Key
 from reconciler.model.source_file import SourceFile
-from reconciler.protocols.as2.settings import As2Settings, Recipient
+from reconciler.protocols.as2.settings import As2Settings, PartnerCertificate, Recipient
 
 MAILBOX = Key.parse("accounts.acme.mailboxes.invoices")
 CERTIFICATE = SourceFile(name="globex.pem", sha256="0" * 64)
@@ -23,14 +23,16 @@ def test_certificate_is_generated_for_the_own_name_and_generation() -> None:
 
 def test_enabled_needs_a_recipient() -> None:
     assert set(As2Settings().missing()) == {"recipient"}
-    recipient = Recipient(id="GLOBEX", url="https://globex.example/as2", certificates=(CERTIFICATE,))
+    recipient = Recipient(
+        id="GLOBEX", url="https://globex.example/as2", certificates=(PartnerCertificate(file=CERTIFICATE),)
+    )
     assert As2Settings(recipient=recipient).missing() == {}
 
 
 @pytest.mark.parametrize("url", ["ftp://globex.example/", "globex.example/as2", "https:///as2", "https://u:p@h/as2"])
 def test_recipient_is_reached_by_http(url: str) -> None:
     with pytest.raises(ValidationError, match="URL"):
-        Recipient(id="GLOBEX", url=url, certificates=(CERTIFICATE,))
+        Recipient(id="GLOBEX", url=url, certificates=(PartnerCertificate(file=CERTIFICATE),))
 
 
 @pytest.mark.parametrize("name", ["", " A", "A ", "Ä", "A\nB", "A" * 129])

@@ -133,7 +133,7 @@ class TestDoubtful:
 
     def test_changed_after_signing(self, judge: Judge, partner: Relation) -> None:
         entity = signed(partner, report(FIELDS | {"Received-Content-MIC": "b3RoZXI=, sha256"}))
-        changed = Entity.of(entity.headers.items(), entity.body.replace(b"b3RoZXI=", b"bWlj"))
+        changed = Entity.of(entity.headers.items(), bytes(entity.body).replace(b"b3RoZXI=", b"bWlj"))
         assert judge(changed).outcome is MdnOutcome.DOUBTFUL
 
     def test_an_unsigned_report_beside_the_signed_one(self, judge: Judge, partner: Relation) -> None:

@@ -37,7 +37,7 @@ def test_a_key_that_cannot_be_read_is_not_shown(world: World, secret: str) -> No
     relation = Relation(replace(partner, credentials={"certificate": (spoilt,)}), world.content)
     with pytest.raises(RelationError) as failed:
         _ = relation.identities
-    assert str(failed.value) == "the own key acme is no RSA key"
+    assert str(failed.value) == "the own key acme is no RSA or elliptic-curve key"
 
 
 def test_without_credentials_and_recipient_nothing_is_exchanged(world: World) -> None:
