@@ -99,9 +99,7 @@ class SftpSettings(ProtocolSettings):
     def credentials(self, mailbox: Key) -> Mapping[str, Credential]:
         """Return the one password that every SFTP integration has."""
         del mailbox
-        password = Credential(
-            kind=CredentialKind.PASSWORD, generation=self.password_generation, rotation=self.rotation
-        )
+        password = Credential(kind=CredentialKind.PASSWORD, generation=self.password_generation, rotation=self.rotation)
         return MappingProxyType({"password": password})
 
 
