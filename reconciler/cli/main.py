@@ -11,6 +11,7 @@ import click
 
 from reconciler import __version__
 from reconciler.cli import terminal
+from reconciler.cli.workspace import Chosen
 from reconciler.errors import ConfigurationError, ReconcilerError
 
 USAGE_ERROR = 64
@@ -20,7 +21,9 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "demo": "reconciler.cli.demo",
         "init": "reconciler.cli.init",
-        "validate": "reconciler.cli.plan",
+        "validate": "reconciler.cli.validate",
+        "fmt": "reconciler.cli.fmt",
+        "test": "reconciler.cli.test",
         "plan": "reconciler.cli.plan",
         "apply": "reconciler.cli.plan",
         "history": "reconciler.cli.history",
@@ -38,6 +41,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "envelope": "reconciler.cli.envelope",
         "token": "reconciler.cli.token",
         "schema": "reconciler.cli.schema",
+        "explain": "reconciler.cli.explain",
+        "completion": "reconciler.cli.completion",
     }
 )
 """Each command's module, which has it in `COMMANDS` under its name; it is imported when the command is used."""
@@ -57,7 +62,9 @@ class Reconciler(click.Group):
         if cmd_name not in COMMANDS:
             return None
         commands: Mapping[str, click.Command] = import_module(COMMANDS[cmd_name]).COMMANDS
-        return commands[cmd_name]
+        command = commands[cmd_name]
+        _takes_environment(command)
+        return command
 
     def main(  # type: ignore[override]  # the program's name and its exits are its own, whatever a caller says
         self, args: Sequence[str] | None = None, **_: object
@@ -90,8 +97,31 @@ class Reconciler(click.Group):
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="The folder of reconciler.yaml. Default: the nearest one, from the working directory upward.",
 )
+@click.option(
+    "--env",
+    "environment",
+    metavar="NAME",
+    envvar="RECONCILER_ENV",
+    help="The environment: environments/NAME.yaml, with its variables and patches.",
+)
 @click.version_option(__version__, prog_name="reconciler", message="%(prog)s %(version)s")
 @click.pass_context
-def main(ctx: click.Context, config: Path | None) -> None:
+def main(ctx: click.Context, config: Path | None, environment: str | None) -> None:
     """B2B integrations as code: YAML reconciled with a gateway that speaks SFTP and AS2."""
-    ctx.obj = config
+    ctx.obj = Chosen(config, environment)
+
+
+def _choose(ctx: click.Context, _: click.Parameter, environment: str | None) -> None:
+    if environment is not None:
+        ctx.find_root().obj.environment = environment
+
+
+def _takes_environment(command: click.Command) -> None:
+    """Give a command, or each one of a group, the option that the program has too: people write it at the end."""
+    if isinstance(command, click.Group):
+        for part in command.commands.values():
+            _takes_environment(part)
+    elif all(option.name != "environment" for option in command.params):
+        option = click.Option(["--env", "environment"], metavar="NAME", callback=_choose, expose_value=False)
+        option.help = "The environment of the configuration."
+        command.params.append(option)

@@ -1,7 +1,6 @@
-"""`reconciler validate`, `plan` and `apply`: from YAML to what is live."""
+"""`reconciler plan` and `apply`: from YAML to what is live."""
 
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, assert_never
 
@@ -10,9 +9,7 @@ import click
 from reconciler.cli import terminal
 from reconciler.cli.terms import ended_by_signal, lock_timeout_given, progress_shown, terms_given, terms_of
 from reconciler.cli.workspace import actor, opened
-from reconciler.errors import ConfigurationError, PlanRefusedError, Problem
-from reconciler.model.key import Kind
-from reconciler.model.noun import Json
+from reconciler.errors import PlanRefusedError
 from reconciler.plan.impact import Impact
 from reconciler.plan.plan import Applied, Plan
 from reconciler.plan.render import impact_form, json_form, markdown, text
@@ -24,56 +21,7 @@ if TYPE_CHECKING:
 CHANGES = 2
 """Exit code of `plan --detailed-exitcode` when there is something to do."""
 
-_NOUNS: tuple[tuple[Kind, str, str], ...] = (
-    (Kind.ACCOUNT, "account", "accounts"),
-    (Kind.MAILBOX, "mailbox", "mailboxes"),
-    (Kind.RULE, "rule", "rules"),
-    (Kind.TEMPLATE, "template", "templates"),
-    (Kind.DICTIONARY, "dictionary", "dictionaries"),
-)
-
 Form = Literal["text", "json", "markdown"]
-
-
-@click.command()
-@terminal.printed_as("text", "json")
-@click.pass_context
-def validate(ctx: click.Context, form: Literal["text", "json"]) -> None:
-    """Check the whole configuration.
-
-    The files that it names are checked too. Nothing live is read, nothing is written.
-    """
-    workspace = opened(ctx)
-    try:
-        desired = workspace.load()
-    except ConfigurationError as error:
-        if form == "text":
-            raise
-        terminal.write_json({"valid": False, "problems": _documents(error.problems), "warnings": []})
-        ctx.exit(1)
-    if form == "json":
-        terminal.write_json({"valid": True, "problems": [], "warnings": _documents(desired.warnings)})
-        return
-    if desired.warnings:
-        terminal.complain_of(desired.warnings)
-    counts = Counter(key.kind for key in desired.state.resources)
-    found = [f"{counts[kind]} {one if counts[kind] == 1 else many}" for kind, one, many in _NOUNS if counts[kind]]
-    terminal.write(f"The configuration is valid: {', '.join(found) or 'nothing in it yet'}.")
-
-
-def _documents(problems: tuple[Problem, ...]) -> list[Json]:
-    return [
-        {
-            "path": problem.path,
-            "file": problem.position.file,
-            "line": problem.position.line,
-            "column": problem.position.column,
-            "code": problem.code,
-            "message": problem.message,
-            "suggestion": problem.suggestion,
-        }
-        for problem in problems
-    ]
 
 
 @click.command()
@@ -215,4 +163,4 @@ def has_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-COMMANDS = {"validate": validate, "plan": plan, "apply": apply}
+COMMANDS = {"plan": plan, "apply": apply}

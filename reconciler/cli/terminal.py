@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from textwrap import indent
-from typing import Any, TextIO, TypeVar
+from typing import Any, Literal, TextIO, TypeVar
 from uuid import UUID
 
 import click
@@ -49,12 +49,14 @@ def say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def complain_of(problems: Sequence[Problem]) -> None:
-    """Write what is wrong with a configuration to stderr, or what is doubtful about it."""
+def complain_of(problems: Sequence[Problem], *, severity: Literal["error", "warning"] = "error") -> None:
+    """Write what is wrong with a configuration to stderr, or what is doubtful about it; nothing for nothing."""
     from reconciler.desired.render import render_problems  # noqa: PLC0415 - `--version` shall not wait for it
 
-    colour = wants_colour(sys.stderr)
-    click.echo(render_problems(problems, colour=colour).rstrip("\n"), err=True, color=colour)
+    if problems:
+        colour = wants_colour(sys.stderr)
+        text = render_problems(problems, colour=colour, severity=severity)
+        click.echo(text.rstrip("\n"), err=True, color=colour)
 
 
 def printable(text: str) -> str:

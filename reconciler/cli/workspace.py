@@ -2,6 +2,7 @@
 
 import getpass
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +13,14 @@ if TYPE_CHECKING:
     from reconciler.service.workspace import Workspace
 
 
+@dataclass(slots=True)
+class Chosen:
+    """Which configuration a command is about: its folder, or None for the nearest one, and its environment."""
+
+    config: "Path | None" = None
+    environment: str | None = None
+
+
 def opened(ctx: click.Context) -> "Workspace":
     """Return the workspace of the configuration that `--config` or the working directory names, for one command.
 
@@ -20,8 +29,8 @@ def opened(ctx: click.Context) -> "Workspace":
     # The service brings every adapter with it; `--version` and `--help` shall not wait for them.
     from reconciler.service.workspace import Workspace  # noqa: PLC0415
 
-    config: Path | None = ctx.find_root().obj
-    workspace = Workspace.open(config)
+    chosen: Chosen = ctx.find_root().obj
+    workspace = Workspace.open(chosen.config, chosen.environment)
     ctx.call_on_close(workspace.close)
     return workspace
 

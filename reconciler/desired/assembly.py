@@ -176,7 +176,7 @@ class Assembly:
             self.problems += wrong
             if not wrong:
                 self._rules.add(owner, name, rule, where)
-                self.tests += rule_tests(key, rule, where)
+                self.tests += rule_tests(key, rule, where, self._sources.content)
 
     def _note_sections(self, key: Key, document: AccountDocument | MailboxDocument, *names: str) -> None:
         self.sections.update((*key.path, name) for name in names if name in document.model_fields_set)

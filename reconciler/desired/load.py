@@ -44,6 +44,8 @@ class Project:
     gateway: GatewaySettings
     caps: Mapping[Kind, int] = field(default_factory=lambda: MappingProxyType({}))
     """The most of a kind that one plan may destroy."""
+    environment: str | None = None
+    """The chosen environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def load_project(root: Path, *, environment: str | None = None, environ: Mapping
         project = parsed(ProjectDocument, own, SourceFiles(root).reader(""))
     except ValidationError as error:
         raise ConfigurationError(tuple(problems_of(error, document, schemas({})[ROOT_SCHEMA]))) from None
-    return Project(root, project.state, project.gateway, MappingProxyType(project.limits.destroy))
+    return Project(root, project.state, project.gateway, MappingProxyType(project.limits.destroy), environment)
 
 
 @contextmanager
@@ -128,7 +130,7 @@ def load(
                 content, found = validated(RootDocument, document, read_file, lambda: schemas(protocols)[ROOT_SCHEMA])
                 if content is not None:
                     caps = MappingProxyType(content.limits.destroy)
-                    project = Project(root, content.state, content.gateway, caps)
+                    project = Project(root, content.state, content.gateway, caps, environment)
             else:
                 content, found = validated(
                     AccountsDocument, document, read_file, lambda: schemas(protocols)[ACCOUNTS_SCHEMA]

@@ -30,7 +30,7 @@ def _rendered(problem: Problem, severity: str, *, colour: bool) -> str:
         indent = _indent(shown, problem.position.column - 1 - start)
         lines += [bar, f"{blue}{number} |{plain} {shown}", f"{bar} {indent}{red}^{plain}"]
     if problem.suggestion:
-        lines.append(f"{bar} {_mend(_visible(problem.suggestion))}")
+        lines.append(f"{bar} {mended(_visible(problem.suggestion))}")
     if problem.also is not None:
         lines.append(f"{bar} see also {_visible(str(problem.also))}")
     return "\n".join(lines)
@@ -49,6 +49,6 @@ def _indent(shown: str, width: int) -> str:
     )
 
 
-def _mend(suggestion: str) -> str:
+def mended(suggestion: str) -> str:
     """Return a word as the question whether it was meant, and a sentence as help."""
     return f"help: {suggestion}" if " " in suggestion else f"did you mean '{suggestion}'?"

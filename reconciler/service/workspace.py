@@ -1,5 +1,6 @@
 """A configuration with its live side: everything that a command does, in the words of the domain."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -34,6 +35,7 @@ from reconciler.service.connection import connection_details
 from reconciler.service.oversight import Oversight
 from reconciler.service.replay import Replay
 from reconciler.service.replay_inputs import samples, stored
+from reconciler.service.rule_testing import RuleTestResult, run_tests
 from reconciler.service.views import envelope_view, log_record
 from reconciler.service.wiring import PROTOCOLS
 from reconciler.store import configuration, conversions, envelopes, posts, undelivered
@@ -58,12 +60,12 @@ class Workspace:
         self.project = project
 
     @classmethod
-    def open(cls, config: Path | None) -> Self:
+    def open(cls, config: Path | None, environment: str | None = None) -> Self:
         """Return the workspace at `config`, or at the nearest `reconciler.yaml` upward from the working directory.
 
-        Raises NotFoundError when there is none and ConfigurationError when it is wrong.
+        `environment` is the name of the one that the configuration is read for. Raises NotFoundError when there is none and ConfigurationError when it is wrong.
         """
-        return cls(load_project(find_root(config or Path.cwd())))
+        return cls(load_project(find_root(config or Path.cwd()), environment=environment, environ=os.environ))
 
     @cached_property
     def store(self) -> Store:
@@ -83,7 +85,13 @@ class Workspace:
     def load(self) -> Desired:
         """Return what the files ask for. Raises ConfigurationError with every mistake."""
         with ContentCompiler() as compiler:
-            return load(self.project.root, PROTOCOLS, compiler)
+            return load(
+                self.project.root, PROTOCOLS, compiler, environment=self.project.environment, environ=os.environ
+            )
+
+    def test(self, address: str, *, update: bool) -> Iterator[RuleTestResult]:
+        """Yield the results of the tests beside the rules at and below an address; all tests for an empty one."""
+        return run_tests(self.load(), only=address, update=update)
 
     def plan(self, desired: Desired, terms: Terms = CAREFUL) -> Plan:
         """Return the plan that makes the live side what is desired, on these terms."""

@@ -162,39 +162,6 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
 
 
-class TestValidate:
-    def test_says_what_is_in_it(self, workspace: FakeWorkspace) -> None:
-        result = run("validate")
-        assert (result.exit_code, result.stdout) == (0, "The configuration is valid: 1 account, 1 mailbox.\n")
-
-    def test_problems_go_to_stderr_and_fail(self, workspace: FakeWorkspace) -> None:
-        workspace.desired = ConfigurationError((PROBLEM,))
-        result = run("validate")
-        assert (result.exit_code, result.stdout) == (1, "")
-        assert result.stderr.startswith("acme.yaml:3:5: error: unknown key 'nam'\n")
-
-    def test_warnings_go_to_stderr_and_do_not_fail(self, workspace: FakeWorkspace) -> None:
-        workspace.desired = replace(DESIRED, warnings=(PROBLEM,))
-        result = run("validate")
-        assert result.exit_code == 0
-        assert "unknown key 'nam'" in result.stderr
-
-    def test_problems_as_data(self, workspace: FakeWorkspace) -> None:
-        workspace.desired = ConfigurationError((PROBLEM,))
-        result = run("validate", "-o", "json")
-        assert result.exit_code == 1
-        problem = {
-            "path": "accounts.acme",
-            "file": "acme.yaml",
-            "line": 3,
-            "column": 5,
-            "code": "unknown-key",
-            "message": "unknown key 'nam'",
-            "suggestion": "name",
-        }
-        assert json.loads(result.stdout) == {"valid": False, "problems": [problem], "warnings": []}
-
-
 class TestPlan:
     def test_shows_changes_and_writes_nothing(self, workspace: FakeWorkspace) -> None:
         result = run("plan")
