@@ -77,6 +77,11 @@ class HttpGateway(Noun):
         description="The URL under which partners reach the HTTP server. Default: where it listens.",
         examples=["https://edi.example.com"],
     )
+    source_url: str | None = Field(
+        default=None,
+        description="A template of links from the pages into git, with {commit}, {file} and {line}.",
+        examples=["https://git.example.com/edi/config/blob/{commit}/{file}#L{line}"],
+    )
 
 
 class SmtpGateway(Noun):

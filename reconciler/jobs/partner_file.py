@@ -1,5 +1,6 @@
 """The file that an IN rule makes of an envelope: its bytes, its name, what kind it is."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from mimetypes import guess_type
@@ -12,7 +13,7 @@ from reconciler.conversion.converter import Converter, InConversion
 from reconciler.envelope import xml
 from reconciler.jobs.directory import Snapshot
 from reconciler.jobs.lookups import MailboxLookups
-from reconciler.model.rule import Rule
+from reconciler.model.rule import ArchivePart, Rule
 from reconciler.store import envelopes
 from reconciler.store.database import Store
 from reconciler.store.envelopes import StoredEnvelope
@@ -44,7 +45,8 @@ class PartnerFileMaker:
         """Return what the rule makes of an envelope. Raises ConversionError, or BlobError for a damaged attachment."""
         messages: tuple[str, ...] = ()
         if rule.convert is None:
-            made, pattern = self._archive(row, content, rule), rule.name_pattern or ARCHIVE_PATTERN
+            exclude = rule.archive.exclude if rule.archive else ()
+            made, pattern = archive(self._store, row, content, exclude), rule.name_pattern or ARCHIVE_PATTERN
         else:
             request = InConversion(
                 envelope=content,
@@ -69,15 +71,16 @@ class PartnerFileMaker:
         )
         return PartnerFile(name, made, guess_type(name)[0] or "application/octet-stream", messages)
 
-    def _archive(self, row: StoredEnvelope, content: bytes, rule: Rule) -> bytes:
-        with self._store.read() as connection:
-            attached = [
-                (attachment.name, self._store.blobs.read(connection, attachment.sha256))
-                for attachment in envelopes.attachments(connection, row.uuid)
-            ]
-            history = envelopes.events(connection, row.uuid)
-        trail = "".join(
-            f"{event.at.isoformat()}\t{event.what}\t{event.mailbox or ''}\t{event.message}\n" for event in history
-        )
-        exclude = rule.archive.exclude if rule.archive else ()
-        return pack(envelope_uuid=row.uuid, xml=content, attachments=attached, audit=trail.encode(), exclude=exclude)
+
+def archive(store: Store, row: StoredEnvelope, content: bytes, exclude: Collection[ArchivePart] = ()) -> bytes:
+    """Return the zip of an envelope: its XML, its attachments, its history. Raises BlobError."""
+    with store.read() as connection:
+        attached = [
+            (attachment.name, store.blobs.read(connection, attachment.sha256))
+            for attachment in envelopes.attachments(connection, row.uuid)
+        ]
+        history = envelopes.events(connection, row.uuid)
+    trail = "".join(
+        f"{event.at.isoformat()}\t{event.what}\t{event.mailbox or ''}\t{event.message}\n" for event in history
+    )
+    return pack(envelope_uuid=row.uuid, xml=content, attachments=attached, audit=trail.encode(), exclude=exclude)

@@ -88,6 +88,12 @@ class Workers:
             thread.join(max(0.0, deadline - monotonic()))
         self._stopped.set()
 
+    def require_alive(self) -> None:
+        """Raise ReconcilerError when a thread that works has ended though nobody stopped it."""
+        ended = [thread.name for lane in self._lanes for thread in lane.threads if not thread.is_alive()]
+        if ended:
+            raise ReconcilerError(f"{', '.join(ended)} ended; what is due waits until the gateway is restarted")
+
     # --- one job ---------------------------------------------------------------------------------------------------
 
     def _do(self, job: Job) -> None:

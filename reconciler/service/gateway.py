@@ -30,9 +30,12 @@ from reconciler.protocols.as2.sender import Sender
 from reconciler.protocols.protocol import LiveCredential
 from reconciler.protocols.sftp import settings as sftp
 from reconciler.protocols.sftp.server import SftpServer
+from reconciler.service.trial import RuleTrial
 from reconciler.service.workspace import Workspace
 from reconciler.store import configuration
+from reconciler.web.admin import Administration, LazyAdmin
 from reconciler.web.app import application
+from reconciler.web.health import Health, accepting, database_writable, payloads_writable
 from reconciler.web.listener import HttpListener
 
 REVISION_INTERVAL = 0.25
@@ -76,7 +79,7 @@ class Gateway:
             spool=str(self._store.blobs.spool_folder),
         )
         self.http = HttpListener(
-            application([Mount("", self._as2.app)], self._is_ready),
+            application([*self._as2.app.routes, Mount("", self._admin(workspace, converter))], self._is_ready),
             host=settings.http.listen.host,
             port=settings.http.listen.port,
         )
@@ -107,6 +110,34 @@ class Gateway:
         )
         self._follower = Thread(target=self._follow_revisions, name="revisions", daemon=True)
         self._configured: Snapshot | None = None
+
+    def _admin(self, workspace: Workspace, converter: Converter) -> LazyAdmin:
+        """Return the admin API and the pages."""
+        store = self._store
+        self._health = Health(
+            {
+                "database": database_writable(store),
+                "payloads": payloads_writable(store),
+                "SFTP": accepting(lambda: self.sftp.address),
+                "workers": self._workers_alive,
+            }
+        )
+        self._stack.callback(self._health.close)
+        return LazyAdmin(
+            Administration(
+                store=store,
+                directory=self._directory,
+                operations=workspace,
+                health=self._health,
+                try_out=RuleTrial(store, self._directory, converter),
+                origins=workspace.origin,
+                source_url=self._settings.http.source_url or "",
+                is_stopping=self._stopping.is_set,
+            )
+        )
+
+    def _workers_alive(self) -> None:
+        self._workers.require_alive()
 
     def start(self) -> None:
         """Serve. Raises ReconcilerError when another gateway has this store, and OSError when a port is taken."""
@@ -166,16 +197,8 @@ class Gateway:
                 _log.exception("the newest revision could not be taken up")
 
     def _is_ready(self) -> bool:
-        """Say whether inputs can be accepted: the store answers and nothing is being stopped."""
-        if self._stopping.is_set():
-            return False
-        try:
-            with self._store.write() as tx:
-                configuration.current_revision(tx)
-        except Exception:  # noqa: BLE001 - whatever the reason, the answer is no
-            _log.exception("the store is out of reach")
-            return False
-        return True
+        """Say whether inputs can be accepted and worked off, and nothing is being stopped."""
+        return not self._stopping.is_set() and self._health.is_ready()
 
 
 def as2_switched_off(snapshot: Snapshot) -> set[tuple[str, str]]:

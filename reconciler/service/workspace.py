@@ -8,19 +8,17 @@ from datetime import UTC, datetime
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Literal, Self
-from uuid import NAMESPACE_URL, UUID, uuid5
+from typing import Self
+from uuid import NAMESPACE_URL, uuid5
 
 from reconciler.apply.lease import APPLY, Held, holding
-from reconciler.apply.run import UNKNOWN, Origin, Progress, no_progress, rotate, run
+from reconciler.apply.run import UNKNOWN, Origin, Progress, no_progress, run
 from reconciler.conversion.compiler import ContentCompiler
 from reconciler.desired.load import Desired, Project, find_root, load, load_project
 from reconciler.errors import NotFoundError, PlanRefusedError
-from reconciler.jobs import closing, reprocessing
-from reconciler.jobs.acceptance import accept
-from reconciler.jobs.directory import Directory, Snapshot
+from reconciler.jobs.directory import Snapshot
 from reconciler.live.store_live import StoreLive
-from reconciler.live.views import ConnectionDetails, EnvelopeView, LiveResource, LogRecord, RevisionView
+from reconciler.live.views import RevisionView
 from reconciler.model.duration import parse_duration
 from reconciler.model.key import Key, Kind
 from reconciler.model.mailbox import Mailbox
@@ -31,17 +29,14 @@ from reconciler.plan.making import CAREFUL, Terms, Wish, make
 from reconciler.plan.plan import Applied, Plan
 from reconciler.plan.safety import Limits
 from reconciler.plan.saved import SavedPlan, config_hash
-from reconciler.service.connection import connection_details
+from reconciler.service.operating import Operating
 from reconciler.service.oversight import Oversight
 from reconciler.service.replay import Replay
 from reconciler.service.replay_inputs import samples, stored
 from reconciler.service.rule_testing import RuleTestResult, run_tests
-from reconciler.service.views import envelope_view, log_record
 from reconciler.service.wiring import PROTOCOLS
-from reconciler.store import configuration, conversions, envelopes, posts, undelivered
+from reconciler.store import configuration, undelivered
 from reconciler.store.database import Store
-from reconciler.store.receipts import Receipt
-from reconciler.store.search import LogFilter
 from reconciler.watch.repository import commit_of
 
 LOCK_TIMEOUT = 10.0
@@ -53,7 +48,7 @@ def wish_of(desired: Desired) -> Wish:
     return Wish(state=desired.state, renames=desired.renames, sections=desired.sections)
 
 
-class Workspace:
+class Workspace(Operating):
     """One configuration. The store is opened when something first needs it."""
 
     def __init__(self, project: Project) -> None:
@@ -63,7 +58,8 @@ class Workspace:
     def open(cls, config: Path | None, environment: str | None = None) -> Self:
         """Return the workspace at `config`, or at the nearest `reconciler.yaml` upward from the working directory.
 
-        `environment` is the name of the one that the configuration is read for. Raises NotFoundError when there is none and ConfigurationError when it is wrong.
+        `environment` is the name of the one that the configuration is read for. Raises NotFoundError when there is
+        none and ConfigurationError when it is wrong.
         """
         return cls(load_project(find_root(config or Path.cwd()), environment=environment, environ=os.environ))
 
@@ -72,8 +68,8 @@ class Workspace:
         """The store that `state` names; a folder is made when it is not there."""
         state, root = self.project.state, self.project.root
         if "://" in state:
-            return Store(root / ".reconciler", state)
-        return Store(root / state)
+            return Store(root / ".reconciler", state, self.project.payloads)
+        return Store(root / state, payloads=self.project.payloads)
 
     def close(self) -> None:
         """Close the store, if it was opened."""
@@ -221,169 +217,3 @@ class Workspace:
         with self.store.read() as connection:
             found = list(islice(configuration.revisions(connection), offset, offset + limit))
         return [RevisionView(row.number, row.applied_at, row.actor, row.by_hand, row.plan) for row in found]
-
-    def show(self, address: str | None) -> list[LiveResource]:
-        """Return what is live at and below an address, or everything. Raises NotFoundError."""
-        snapshot = self._snapshot()
-        found = [
-            LiveResource(key, resource, snapshot.uuid(key))
-            for key, resource in snapshot.state.resources.items()
-            if address is None or f"{key}.".startswith(f"{address}.")
-        ]
-        if address is not None and not found:
-            raise NotFoundError(f"Nothing is live at {address}. See: reconciler show")
-        return found
-
-    # --- credentials ---------------------------------------------------------------------------------------------
-
-    def credentials(self, address: str) -> ConnectionDetails:
-        """Return a mailbox's connection details, secrets included. Raises NotFoundError."""
-        details = connection_details(self._snapshot(), self.project.gateway, self._mailbox(address))
-        if details is None:
-            raise NotFoundError(f"{address} has no integration; write one into its mailbox and apply.")
-        return details
-
-    def rotate(self, address: str, *, actor: str) -> list[Key]:
-        """Replace the credentials at and below an address by new ones, at once; return which."""
-        found = [item.key for item in self.show(address) if item.key.kind is Kind.CREDENTIAL]
-        if not found:
-            raise NotFoundError(f"Nothing was generated for {address}.")
-        for key in found:
-            rotate(self.store, key, actor=actor)
-        return found
-
-    # --- conversion log ------------------------------------------------------------------------------------------
-
-    def log(
-        self,
-        *,
-        mailbox: str | None = None,
-        status: str | None = None,
-        account: str | None = None,
-        rule: str | None = None,
-        no_rule: bool = False,
-        keyword: str = "",
-        offset: int = 0,
-        limit: int = 50,
-    ) -> list[LogRecord]:
-        """Return the newest records of the conversion log, those left out that the filters do not want."""
-        wanted = LogFilter(
-            mailboxes=None if mailbox is None else [self._mailbox_uuid(mailbox)],
-            status=status,
-            account=account,
-            rule=rule,
-            no_rule=no_rule,
-            keyword=keyword,
-        )
-        with self.store.read() as connection:
-            found = conversions.newest(connection, wanted, limit=limit, offset=offset)
-        return [log_record(record, self._name) for record in found]
-
-    def log_record(self, uuid: UUID) -> LogRecord:
-        """Return one record of the conversion log. Raises NotFoundError."""
-        with self.store.read() as connection:
-            post = posts.of_conversion(connection, uuid)
-            return log_record(conversions.get(connection, uuid), self._name, post)
-
-    def log_payload(self, uuid: UUID, part: Literal["input", "output"]) -> bytes:
-        """Return a record's input or output. Raises NotFoundError when it has none."""
-        with self.store.read() as connection:
-            record = conversions.get(connection, uuid)
-            name = record.input if part == "input" else record.output
-            if name is None:
-                raise NotFoundError(f"Record {uuid} has no {part}.")
-            return self.store.blobs.read(connection, name)
-
-    def reprocess(self, uuid: UUID) -> None:
-        """Have a FAILED record run again by the gateway."""
-        reprocessing.reprocess(self.store, uuid)
-
-    # --- envelopes -----------------------------------------------------------------------------------------------
-
-    def envelopes(
-        self,
-        *,
-        mailbox: str | None = None,
-        account: str | None = None,
-        status: str | None = None,
-        subject: str = "",
-        offset: int = 0,
-        limit: int = 50,
-    ) -> list[EnvelopeView]:
-        """Return the newest envelopes, those left out that the filters do not want."""
-        wanted = None if mailbox is None else self._mailbox_uuid(mailbox)
-        with self.store.read() as connection:
-            found = envelopes.newest(
-                connection,
-                mailbox=wanted,
-                account=account,
-                status=status,
-                subject=subject,
-                limit=limit,
-                offset=offset,
-            )
-            return [envelope_view(row, envelopes.arrivals(connection, row.uuid), (), self._name) for row in found]
-
-    def envelope(self, uuid: UUID) -> EnvelopeView:
-        """Return one envelope with its history. Raises NotFoundError."""
-        with self.store.read() as connection:
-            row = envelopes.get(connection, uuid)
-            arrivals = envelopes.arrivals(connection, uuid)
-            return envelope_view(row, arrivals, envelopes.events(connection, uuid), self._name)
-
-    def envelope_xml(self, uuid: UUID) -> bytes:
-        """Return an envelope's XML as it is now. Raises NotFoundError."""
-        with self.store.read() as connection:
-            return self.store.blobs.read(connection, envelopes.get(connection, uuid).sha256)
-
-    def send(self, mailbox: str, name: str, content: bytes) -> UUID:
-        """Accept an envelope's XML as if it were uploaded to the mailbox's `outbox/`; return the receipt's UUID."""
-        sealed = self.store.blobs.seal(content)
-        receipt = Receipt(
-            mailbox=self._mailbox_uuid(mailbox),
-            channel="admin",
-            native=True,
-            name=name,
-            sha256=sealed.sha256,
-            size=sealed.size,
-        )
-        with self.store.write() as tx:
-            self.store.blobs.put(tx, sealed)
-            accept(tx, receipt)
-        return receipt.uuid
-
-    def complete(self, uuid: UUID, mailbox: str) -> None:
-        """Complete an envelope as one of its recipients."""
-        closing.complete(self.store, uuid, self._mailbox_uuid(mailbox))
-
-    def reject(self, uuid: UUID, mailbox: str, reason: str) -> None:
-        """Reject an envelope as one of its recipients."""
-        closing.reject(self.store, uuid, self._mailbox_uuid(mailbox), reason)
-
-    # --- names ---------------------------------------------------------------------------------------------------
-
-    @cached_property
-    def _directory(self) -> Directory:
-        return Directory(self.store)
-
-    def _snapshot(self) -> Snapshot:
-        return self._directory.current()
-
-    def _name(self, mailbox: UUID) -> str:
-        return str(self._snapshot().keys.get(mailbox, mailbox))
-
-    def _mailbox(self, address: str) -> Key:
-        """Return the mailbox at or above an address. Raises NotFoundError when it is no live mailbox's."""
-        try:
-            key = Key.parse(address).mailbox_key
-        except ValueError as error:
-            raise NotFoundError(str(error)) from None
-        if key is None or key not in self._snapshot().state:
-            raise NotFoundError(f"{address} is no live mailbox. See: reconciler show")
-        return key
-
-    def _mailbox_uuid(self, address: str) -> UUID:
-        uuid = self._snapshot().uuid(self._mailbox(address))
-        if uuid is None:
-            raise NotFoundError(f"{address} is no live mailbox. See: reconciler show")
-        return uuid

@@ -136,6 +136,15 @@ def _revision(row: Any) -> Revision:  # noqa: ANN401 - a row with these columns
     )
 
 
+def origin(connection: Connection, key: Key) -> tuple[str, str]:
+    """Return where a resource is written, as file:line, and the commit that was applied last; empty when unknown."""
+    row, revision = tables.resource.c, tables.revision.c
+    place = connection.execute(select(row.origin).where(row.address == str(key))).scalar()
+    newest = select(revision.commit).where(revision.by_hand == "", revision.commit != "")
+    commit = connection.execute(newest.order_by(revision.number.desc()).limit(1)).scalar()
+    return place or "", commit or ""
+
+
 def made_by_hand(connection: Connection) -> frozenset[Key]:
     """Return the resources that were made through the API and that no configuration has taken over."""
     rows = connection.execute(select(tables.resource.c.address).where(tables.resource.c.managed_by == "api")).scalars()

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -49,6 +49,11 @@ class LogFilter:
     keyword: str = ""
     since: datetime | None = None
     until: datetime | None = None
+
+
+def since(wanted: LogFilter, first: datetime) -> LogFilter:
+    """Return a filter that also leaves out what is older."""
+    return replace(wanted, since=max(first, wanted.since or first))
 
 
 def words(text: str) -> list[str]:

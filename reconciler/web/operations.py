@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 from uuid import UUID
 
+from reconciler.live.history import Drift
 from reconciler.live.views import ConnectionDetails, EnvelopeView, LiveResource, LogRecord, RevisionView
 from reconciler.model.key import Key
 from reconciler.plan.plan import Applied, Plan
@@ -72,6 +73,10 @@ class Operations(Protocol):
         """Return an envelope's XML as it is now."""
         ...
 
+    def envelope_archive(self, uuid: UUID) -> bytes:
+        """Return an envelope's archive: its XML, its attachments, its history."""
+        ...
+
     def send(self, mailbox: str, name: str, content: bytes) -> UUID:
         """Accept an envelope's XML as if it were uploaded to the mailbox's `outbox/`; return the receipt's UUID."""
         ...
@@ -90,4 +95,12 @@ class Operations(Protocol):
 
     def apply_plan(self, plan: Plan, files: Mapping[str, bytes], *, actor: str) -> Applied:
         """Make a plan true, given the content of every file that it names, by SHA-256."""
+        ...
+
+    def switch(self, address: str, *, on: bool, actor: str, reason: str) -> None:
+        """Switch an integration or a rule on or off past the configuration, which is drift until that says the same."""
+        ...
+
+    def drift(self) -> Sequence[Drift]:
+        """Return where the live side is not what was last applied."""
         ...

@@ -1,0 +1,82 @@
+"""Trying a rule out with the gateway's own converter; what a map asks for is answered, and nothing is created."""
+
+from reconciler.conversion.converter import Converter, InConversion, OutConversion
+from reconciler.envelope import xml
+from reconciler.envelope.check import check_envelope
+from reconciler.errors import ConversionError, NotFoundError
+from reconciler.jobs.directory import Directory
+from reconciler.jobs.lookups import MailboxLookups
+from reconciler.model.key import Key
+from reconciler.model.rule import Direction, Rule
+from reconciler.store.database import Store
+from reconciler.web.trial import Trial
+
+
+class RuleTrial:
+    """Tries rules out."""
+
+    def __init__(self, store: Store, directory: Directory, converter: Converter) -> None:
+        self._store = store
+        self._directory = directory
+        self._converter = converter
+
+    def __call__(self, rule: Key, mailbox: Key, file_name: str, content: bytes) -> Trial:
+        """Return what the rule makes of the file when the mailbox is its sender (OUT) or its recipient (IN)."""
+        snapshot = self._directory.current()
+        found, uuid = snapshot.state.get(rule), snapshot.uuid(mailbox)
+        if not isinstance(found, Rule) or uuid is None:
+            raise NotFoundError(f"There is no rule {rule} for {mailbox}.")
+        if found.convert is None:
+            return Trial(file_name=file_name, error="This rule delivers the envelope's archive and has no map.")
+        lookups = MailboxLookups(self._store, snapshot, uuid)
+        source = ""
+        try:
+            if found.direction is Direction.IN:
+                sender = next((role.mailbox_uuid for role in xml.parse(content).roles), None)
+                request = InConversion(
+                    envelope=content,
+                    stylesheet=found.convert,
+                    validation=found.validation,
+                    sender_mailbox=sender or uuid,
+                    template=found.template,
+                    attributes=found.attributes,
+                )
+                made = self._converter.convert_in(request, lookups)
+                return Trial(file_name=file_name, results=[_text(made.results[0])], messages=made.messages)
+            source = _text(self._converter.to_source_xml(content, file_name=file_name, source=found.source))
+            out = OutConversion(
+                payload=content,
+                file_name=file_name,
+                source=found.source,
+                stylesheet=found.convert,
+                validation=found.validation,
+                sender_mailbox=uuid,
+                template=found.template,
+                multiple_envelopes=found.multiple_envelopes,
+                attributes=found.attributes,
+            )
+            made = self._converter.convert_out(out, lookups)
+            faults = [
+                fault
+                for result in made.results
+                for fault in check_envelope(
+                    xml.parse(result),
+                    template=found.template,
+                    definition=snapshot.template(found.template),
+                    mailbox_exists=snapshot.keys.__contains__,
+                    sender=uuid,
+                )
+            ]
+        except ConversionError as error:
+            return Trial(file_name=file_name, source=source, error=f"{error} ({error.code})")
+        return Trial(
+            file_name=file_name,
+            source=source,
+            results=[_text(result) for result in made.results],
+            messages=made.messages,
+            error="; ".join(str(fault) for fault in faults),
+        )
+
+
+def _text(content: bytes) -> str:
+    return content.decode(errors="replace")
