@@ -120,6 +120,6 @@ def invoice(lines: int = 18) -> str:
         "<bas:Currency>EUR</bas:Currency><agg:Seller><bas:EndpointID>1700</bas:EndpointID>"
         "<bas:Country>de</bas:Country></agg:Seller>"
         f'<agg:Tax><agg:Subtotal>{category}</agg:Subtotal></agg:Tax><agg:Totals><bas:LineTotal currencyID="EUR">'
-        f"{lines * 10}.00</bas:LineTotal><bas:Inclusive>{lines * 12}.00</bas:Inclusive><bas:Payable>{lines * 12}.00</bas:Payable>"
-        f"</agg:Totals>{body}</inv:Invoice>"
+        f"{lines * 10}.00</bas:LineTotal><bas:Inclusive>{lines * 12}.00</bas:Inclusive>"
+        f"<bas:Payable>{lines * 12}.00</bas:Payable></agg:Totals>{body}</inv:Invoice>"
     )

@@ -12,6 +12,7 @@ from reconciler.conversion import naming
 from reconciler.conversion.converter import described
 from reconciler.conversion.dictionary import DictionaryError, Table
 from reconciler.conversion.frames import Message
+from reconciler.conversion.sources.directory import DirectoryError, parse_directory
 from reconciler.conversion.workers import Limits, Workers
 from reconciler.desired.codes import Code
 from reconciler.desired.compiler import Fault
@@ -66,6 +67,16 @@ class ContentCompiler:
     def schematron(self, file: SourceFile, content: ContentReader, /) -> Sequence[Fault]:
         """Check a Schematron schema with what it includes."""
         return self._checked("schematron", file, content)
+
+    def directory(self, file: SourceFile, content: ContentReader, /) -> Sequence[Fault]:
+        """Check a table of EDIFACT messages."""
+        try:
+            parse_directory(content(file.sha256).decode())
+        except DirectoryError as error:
+            return [Fault(error.reason, error.line)]
+        except UnicodeDecodeError:
+            return [Fault("the file is not UTF-8", 1)]
+        return []
 
     def template(self, file: SourceFile, content: ContentReader, ref: TemplateRef, /) -> Sequence[Fault]:
         """Check a template's XML, and that it is the one that the configuration says."""

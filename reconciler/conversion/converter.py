@@ -29,7 +29,8 @@ class OutConversion:
     """A partner's file to be turned into an envelope of `template`, or into several with `multiple_envelopes`.
 
     `source` is the format that the rule declares; None lets content type, name and content decide. `attributes` are
-    literals, or XPath over the first envelope when they begin with `/` or `xpath:`.
+    literals, or XPath over the first envelope when they begin with `/` or `xpath:`. `directories` are EDIFACT tables
+    beside the built-in ones.
     """
 
     payload: bytes
@@ -42,6 +43,7 @@ class OutConversion:
     template: TemplateRef
     multiple_envelopes: bool = False
     attributes: Mapping[str, str] = field(default_factory=dict)
+    directories: tuple[SourceFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,14 +133,20 @@ class Converter:
             "source": request.source,
             "multiple_envelopes": request.multiple_envelopes,
         }
-        return self._convert(header, request.payload, request, lookups)
+        return self._convert(header, request.payload, request, lookups, request.directories)
 
     def convert_in(self, request: InConversion, lookups: Lookups) -> Converted:
         """Turn an envelope's XML into a partner's file."""
         return self._convert({"task": "in"}, request.envelope, request, lookups)
 
     def to_source_xml(
-        self, payload: bytes, *, file_name: str, content_type: str = "", source: SourceFormat | None = None
+        self,
+        payload: bytes,
+        *,
+        file_name: str,
+        content_type: str = "",
+        source: SourceFormat | None = None,
+        directories: Sequence[SourceFile] = (),
     ) -> bytes:
         """Return a partner's file as the XML that a map would see."""
         header: dict[str, Json] = {
@@ -146,12 +154,19 @@ class Converter:
             "file_name": file_name,
             "content_type": content_type,
             "source": source,
+            "directories": len(directories),
         }
+        tables = [self._content(file.sha256) for file in directories]
         with self._workers.conversation() as conversation:
-            return conversation.ask(Message(header, (payload,))).frames[0]
+            return conversation.ask(Message(header, (payload, *tables))).frames[0]
 
     def _convert(
-        self, header: dict[str, Json], payload: bytes, request: OutConversion | InConversion, lookups: Lookups
+        self,
+        header: dict[str, Json],
+        payload: bytes,
+        request: OutConversion | InConversion,
+        lookups: Lookups,
+        directories: Sequence[SourceFile] = (),
     ) -> Converted:
         files = (request.stylesheet, *request.validation)
         header |= {
@@ -162,8 +177,9 @@ class Converter:
                 "TEMPLATE_VERSION": str(request.template.version),
             },
             "attributes": dict(request.attributes),
+            "directories": len(directories),
         }
-        contents = [self._content(sha256) for file in files for sha256 in file.hashes]
+        contents = [self._content(sha256) for file in (*directories, *files) for sha256 in file.hashes]
         with self._workers.conversation() as conversation:
             reply = conversation.ask(Message(header, (payload, *contents)))
             while "asked" in reply.header:

@@ -70,8 +70,9 @@ class _Inclusion:
             raise SchematronError("the schema with all it includes is too large", file=name, line=None)
         for element in root.iter(*XSLT_INCLUDES):
             # What is included from a file in another folder is compiled with the main file's as its base.
-            href = element.get("href", "")
-            element.set("href", self._file.included(name, href) or href)
+            part = self._file.included(name, element.get("href", ""))
+            if part is not None:
+                element.set("href", part)
         for element in list(root.iter(sch("include"), sch("extends"))):
             href = element.get("href")
             parent = element.getparent()

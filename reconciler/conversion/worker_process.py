@@ -181,12 +181,14 @@ def _source(message: Message) -> tuple[bool, bytes]:
     source = header["source"] or source_format(payload, file_name=name, content_type=content_type)
     if source == "xml":
         return True, in_utf8(payload, what=name, code="xml_syntax")
-    return False, to_xml(payload, file_name=name, content_type=content_type, declared=source)
+    directories = [table.decode() for table in message.frames[1 : 1 + header["directories"]]]
+    return False, to_xml(payload, file_name=name, content_type=content_type, declared=source, directories=directories)
 
 
 def _files(message: Message) -> list[RuleFile]:
-    """Return the files that the message describes; their contents follow its first frame in the same order."""
-    contents = iter(message.frames[1:])
+    """Return the files that the message describes; their contents are its last frames in the same order."""
+    tables: Any = message.header.get("directories", 0)
+    contents = iter(message.frames[1 + tables :])
     described: Any = message.header["files"]
     return [
         RuleFile(

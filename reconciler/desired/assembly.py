@@ -52,7 +52,7 @@ class Assembly:
         self._inspection = inspection
         self._templates = Templates()
         self._unique = Unique()
-        self._rules = RuleBook.empty()
+        self._rules = RuleBook.empty(inspection.directories())
         self._connected: defaultdict[Key, list[Key]] = defaultdict(list)
         self._named: dict[Key, Place] = {}
 

@@ -53,6 +53,7 @@ class Code(StrEnum):
     STYLESHEET = "stylesheet", "An XSLT stylesheet does not compile."
     SCHEMA = "schema", "An XML Schema does not compile."
     SCHEMATRON = "schematron", "A Schematron schema does not compile."
+    DIRECTORY = "edifact-directory", "A table of the folder edifact/ is not written in their notation."
     TEMPLATE = "template", "A template's XML file is not a template."
     DICTIONARY = "dictionary", "A dictionary's CSV file is not a dictionary."
     CERTIFICATE = "certificate", "A file that should hold certificates in PEM does not."

@@ -42,6 +42,10 @@ class Compiler(Protocol):
         """Check a Schematron schema with what it includes."""
         ...
 
+    def directory(self, file: SourceFile, content: ContentReader, /) -> Sequence[Fault]:
+        """Check a table of EDIFACT messages."""
+        ...
+
     def template(self, file: SourceFile, content: ContentReader, ref: TemplateRef, /) -> Sequence[Fault]:
         """Check a template's XML, and that it is the one that the configuration says."""
         ...

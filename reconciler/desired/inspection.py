@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePath
 
+from pydantic_core import PydanticCustomError
+
 from reconciler.desired.codes import Code
 from reconciler.desired.compiler import Compiler, Fault
 from reconciler.desired.documents import RuleDocument, TemplateDocument
@@ -13,6 +15,9 @@ from reconciler.desired.source_files import SourceFiles
 from reconciler.errors import Position, Problem
 from reconciler.model.source_file import SourceFile
 from reconciler.model.template import TemplateRef
+
+DIRECTORIES = "edifact"
+"""The folder of a configuration, beside reconciler.yaml, whose .txt files are tables of EDIFACT messages."""
 
 
 class Inspection:
@@ -47,6 +52,28 @@ class Inspection:
         """Compile a file that is no template, unless that was done before. `code` says as what."""
         if self._is_new(code, file):
             self._note(self._faults(code, file), code, file, place)
+
+    def directories(self) -> tuple[SourceFile, ...]:
+        """Return the tables of the folder `edifact/`; what is wrong inside of them is noted."""
+        read_file, found = self._sources.reader(""), []
+        for path in self._sources.folder(DIRECTORIES, ".txt"):
+            try:
+                file = read_file(path)
+            except PydanticCustomError as error:
+                self.problems.append(Problem(Position(path, 1, 1), error.type, error.message()))
+                continue
+            found.append(file)
+            text = self._sources.content(file.sha256).decode(errors="replace")
+            self.problems += (
+                Problem(
+                    Position(path, fault.line or 1, 1),
+                    Code.DIRECTORY.value,
+                    fault.message,
+                    source=excerpt(text, fault.line or 1),
+                )
+                for fault in self._compiler.directory(file, self._sources.content)
+            )
+        return tuple(found)
 
     def template(self, template: TemplateDocument, place: Place) -> None:
         """Compile a template's file."""

@@ -11,6 +11,7 @@ from reconciler.desired.rules import UNRESOLVED, rule_of
 from reconciler.errors import Problem
 from reconciler.model.key import Key
 from reconciler.model.rule import Direction, Match
+from reconciler.model.source_file import SourceFile
 from reconciler.model.template import TemplateRef
 
 _UNRESOLVED = UNRESOLVED.model_dump_json()
@@ -35,18 +36,20 @@ class RuleBook:
     """Collects rules by owner, in the order in which they are tried."""
 
     _rules: "defaultdict[Key, list[_Written]]"
+    _directories: tuple[SourceFile, ...]
 
     @classmethod
-    def empty(cls) -> "RuleBook":
-        """Return one without rules."""
-        return cls(defaultdict(list))
+    def empty(cls, directories: tuple[SourceFile, ...]) -> "RuleBook":
+        """Return one without rules. `directories` are the EDIFACT tables that rules have."""
+        return cls(defaultdict(list), directories)
 
     def add(self, owner: Key, name: str, document: RuleDocument, place: Place) -> None:
         """Take over a rule that is right in itself."""
         rules = self._rules[owner]
         named = document.template
         template = named if isinstance(named, str) else named.ref
-        rule = rule_of(document, UNRESOLVED if isinstance(template, str) else template, len(rules))
+        ref = UNRESOLVED if isinstance(template, str) else template
+        rule = rule_of(document, ref, len(rules), self._directories)
         written = _Written(
             owner.rule(name), place, template, rule.active, rule.direction, rule.match, rule.model_dump_json()
         )

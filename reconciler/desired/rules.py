@@ -9,6 +9,7 @@ from reconciler.desired.documents import ArchiveDocument, MatchDocument, RuleDoc
 from reconciler.desired.references import Place
 from reconciler.errors import Problem
 from reconciler.model.rule import Archive, Direction, Match, Rule
+from reconciler.model.source_file import SourceFile
 from reconciler.model.template import TemplateRef
 
 UNRESOLVED = TemplateRef(uuid=UUID(int=0), version=UUID(int=0))
@@ -40,8 +41,9 @@ def misfits(rule: RuleDocument, place: Place) -> Iterator[Problem]:
             assert_never(rule.direction)
 
 
-def rule_of(rule: RuleDocument, template: TemplateRef, position: int) -> Rule:
-    """Return the rule that is run."""
+def rule_of(rule: RuleDocument, template: TemplateRef, position: int, directories: tuple[SourceFile, ...] = ()) -> Rule:
+    """Return the rule that is run. `directories` are the EDIFACT tables of the configuration."""
+    reads_edifact = rule.direction is Direction.OUT and rule.source in {None, "edifact"}
     return Rule(
         active=rule.active,
         direction=rule.direction,
@@ -55,6 +57,7 @@ def rule_of(rule: RuleDocument, template: TemplateRef, position: int) -> Rule:
         validation=rule.validation,
         multiple_envelopes=rule.multiple_envelopes,
         attributes=rule.attributes,
+        directories=directories if reads_edifact else (),
         protected=rule.protected,
     )
 

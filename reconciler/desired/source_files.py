@@ -46,6 +46,14 @@ class SourceFiles:
 
         return read
 
+    def folder(self, name: str, extension: str) -> Iterator[str]:
+        """Yield the paths of the files of a folder, sorted; none when there is no such folder."""
+        place = self._root / name
+        if place.is_dir():
+            for entry in sorted(place.iterdir()):
+                if entry.suffix == extension and not entry.name.startswith("."):
+                    yield f"{name}/{entry.name}"
+
     def path(self, file: SourceFile, part: str | None = None) -> str:
         """Return where a file, or one of its parts, was read."""
         main = self._paths[file]

@@ -114,6 +114,7 @@ class Sending:
             template=rule.template,
             multiple_envelopes=rule.multiple_envelopes,
             attributes=rule.attributes,
+            directories=rule.directories,
         )
         return self._converter.convert_out(request, MailboxLookups(self._store, snapshot, receipt.mailbox))
 

@@ -39,7 +39,8 @@ class Rule(Noun):
 
     `position` is the rule's index among the rules of its owner, from 0: rules are tried in this order. `convert` is
     an XSLT stylesheet; an IN rule has either it or `archive`. `validation` are `.xsd` and `.sch` files for the
-    result. `attributes` maps names to literals or XPath expressions over the envelope.
+    result, `directories` the configuration's own EDIFACT tables. `attributes` maps names to literals or XPath
+    expressions over the envelope.
     """
 
     active: bool = False
@@ -54,6 +55,7 @@ class Rule(Noun):
     validation: tuple[SourceFile, ...] = ()
     multiple_envelopes: bool = False
     attributes: dict[str, str] = Field(default_factory=dict)
+    directories: tuple[SourceFile, ...] = ()
     protected: bool = False
 
     @model_validator(mode="after")

@@ -75,7 +75,7 @@ class State:
                 case Template() | Dictionary():
                     found.update(resource.file.hashes)
                 case Rule():
-                    for file in (resource.convert, *resource.validation):
+                    for file in (resource.convert, *resource.validation, *resource.directories):
                         found.update(file.hashes if file else ())
                 case Integration():
                     found.update(_hashes_in(resource.settings))

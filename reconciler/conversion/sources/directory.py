@@ -47,10 +47,45 @@ def time_of(name: str) -> float:
     return year + (1900 if year >= 88 else 2000) + (ord(match[2]) - ord("A")) / 2  # noqa: PLR2004 - the first directory
 
 
+class DirectoryError(ValueError):
+    """A directory's text is wrong; `line` counts from 1."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        self.line, self.reason = line, reason
+        super().__init__(f"line {line}: {reason}")
+
+
+class _Tokens:
+    """The words of a directory's text; `line` is that of the last one."""
+
+    def __init__(self, text: str) -> None:
+        self.line = 1
+        self._words = self._read(text)
+
+    def __iter__(self) -> Iterator[str]:
+        return self._words
+
+    def __next__(self) -> str:
+        return next(self._words)
+
+    def _read(self, text: str) -> Iterator[str]:
+        for number, line in enumerate(text.splitlines(), 1):
+            for word in _TOKEN.findall(line.partition("#")[0]):
+                self.line = number
+                yield word
+
+
 @lru_cache(maxsize=64)
 def parse_directory(text: str, *, header: str = "UNH", trailer: str = "UNT") -> Directory:
-    """Read a directory whose messages have these segments around them. Raises ValueError that names what is wrong."""
-    tokens = iter(_TOKEN.findall(re.sub("#.*", "", text)))
+    """Read a directory whose messages have these segments around them. Raises DirectoryError."""
+    tokens = _Tokens(text)
+    try:
+        return _read_directory(tokens, header, trailer)
+    except ValueError as error:
+        raise DirectoryError(tokens.line, str(error)) from None
+
+
+def _read_directory(tokens: _Tokens, header: str, trailer: str) -> Directory:
     if next(tokens, "") != "directory":
         raise ValueError("a directory's text begins with: directory NAME, such as: directory D97A")
     directory = Directory(_name(next(tokens, ""), "directory"))
@@ -73,7 +108,7 @@ def _name(token: str, what: str) -> str:
     return token
 
 
-def _read_segments(tokens: Iterator[str], segments: dict[str, str]) -> str:
+def _read_segments(tokens: _Tokens, segments: dict[str, str]) -> str:
     """Read `TAG=cs…` and return the token that is none."""
     for token in tokens:
         tag, equals, elements = token.partition("=")
@@ -85,7 +120,7 @@ def _read_segments(tokens: Iterator[str], segments: dict[str, str]) -> str:
     return ""
 
 
-def _read_message(tokens: Iterator[str], directory: str, kind: str, around: tuple[str, str]) -> tuple[Message, str]:
+def _read_message(tokens: _Tokens, directory: str, kind: str, around: tuple[str, str]) -> tuple[Message, str]:
     """Read tags and groups and return them with the token that is neither."""
     group = root = Group(0, None, 0)
     places = [Place(around[0], root)]

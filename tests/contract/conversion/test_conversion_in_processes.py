@@ -5,6 +5,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -20,6 +21,7 @@ SENDER = UUID("11111111-1111-4111-8111-111111111111")
 TEMPLATE = TemplateRef(
     uuid=UUID("1997a1b4-88e3-4f58-88ca-fcd2c6fb5869"), version=UUID("4a303734-a118-44a2-aedf-67df61612628")
 )
+XS = 'xmlns:xs="http://www.w3.org/2001/XMLSchema"'
 FUNCTIONS = 'xmlns:wd="java:com.whitedoc.xslt.extensions.WdExtensions"'
 
 
@@ -156,6 +158,26 @@ def test_what_a_map_saw_is_kept_when_it_is_not_the_payload(converter: Converter,
     assert converted.source_xml == converter.to_source_xml(payload, file_name="ORDERS.edi")
     assert b"<BGM" in (converted.source_xml or b"")
     assert b"4711" in converted.results[0]
+
+
+def test_a_message_is_read_with_a_table_of_the_configuration(converter: Converter, files: Files) -> None:
+    table = files.add("D96A.txt", "directory D96A\nsegments CNI=scs\nmessage IFTSTA BGM (CNI (STS RFF))")
+    message = b"UNH+1+IFTSTA:D:96A:UN'BGM+23+1'CNI+1+X'STS+1+13'UNT+5+1'"
+    interchange = b"UNB+UNOC:3+A+B+261121:1200+1'" + message + b"UNZ+1+1'"
+    request = OutConversion(
+        payload=interchange,
+        file_name="status.edi",
+        stylesheet=files.stylesheet("<envelope><xsl:value-of select='//GROUP_1/CNI/CNI02/CNI0201'/></envelope>"),
+        validation=(files.add("order.xsd", f"<xs:schema {XS}><xs:element name='envelope'/></xs:schema>"),),
+        sender_mailbox=SENDER,
+        template=TEMPLATE,
+        directories=(table,),
+    )
+    assert b">X<" in converter.convert_out(request, Gateway()).results[0]
+    with pytest.raises(ConversionError) as caught:
+        converter.convert_out(replace(request, directories=()), Gateway())
+    assert caught.value.code == "edifact_unknown_message"
+    assert b"<CNI0201>" in converter.to_source_xml(interchange, file_name="status.edi", directories=[table])
 
 
 def test_several_envelopes_need_the_rule_to_say_so(converter: Converter, files: Files) -> None:

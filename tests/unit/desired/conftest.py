@@ -59,6 +59,10 @@ class WellFormed:
             return [Fault("there is no certificate in it")]
         return [fault for word, fault in _DOUBTS.items() if word in text]
 
+    def directory(self, file: SourceFile, content: ContentReader) -> Sequence[Fault]:
+        lines = content(file.sha256).decode().splitlines()
+        return [Fault("expected ( or a tag", number) for number, line in enumerate(lines, 1) if "?" in line]
+
     def name_pattern(self, pattern: str) -> Sequence[Fault]:
         left = re.sub(r"\{[^{}]*\}", "", pattern)
         return [Fault("a token is not closed", 1, 1)] if "{" in left else []

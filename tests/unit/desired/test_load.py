@@ -268,3 +268,13 @@ def test_passwords_in_urls_are_in_no_repr(tmp_path: Path) -> None:
     project = load_project(tmp_path)
     assert "hidden" in project.state
     assert "hidden" not in repr(project)
+
+
+def test_rules_that_may_read_edifact_have_the_configuration_s_own_tables(
+    root: Path, protocols: ProtocolRegistry, compiler: Compiler
+) -> None:
+    write(root, {"edifact/D97A.txt": "directory D97A", "edifact/notes.md": "", "edifact/.D99B.txt": ""})
+    desired = load(root, protocols, compiler)
+    tables = {key.name: [file.name for file in rule.directories] for key, rule in desired.state.of(Rule)}
+    assert tables == {"orders-from-edifact": ["D97A.txt"], "invoices-to-erp": []}
+    assert b"directory D97A" in desired.files.values()

@@ -13,6 +13,10 @@ from reconciler.model.source_file import digest
 
 XSL = '<xsl:stylesheet version="2.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">{}</xsl:stylesheet>'
 
+SCH_OF_XSL = """<schema xmlns="http://purl.oclc.org/dsdl/schematron">
+  <x:import xmlns:x="http://www.w3.org/1999/XSL/Transform" href="b"/>
+</schema>"""
+
 
 def write(root: Path, files: dict[str, str]) -> SourceFiles:
     for name, text in files.items():
@@ -52,6 +56,7 @@ def test_includes_are_followed_and_named_from_the_main_file(tmp_path: Path) -> N
         ("a.xsd", '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:import schemaLocation="b"/></xs:schema>'),
         ("a.xsd", '<s:schema xmlns:s="http://www.w3.org/2001/XMLSchema"><s:redefine schemaLocation="b"/></s:schema>'),
         ("a.sch", '<schema xmlns="http://purl.oclc.org/dsdl/schematron"><include href="b"/></schema>'),
+        ("a.sch", SCH_OF_XSL),
         ("a.XSLT", XSL.format('<xsl:include href="b"/>')),
     ],
 )

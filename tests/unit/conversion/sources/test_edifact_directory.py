@@ -3,7 +3,7 @@
 import pytest
 
 from reconciler.conversion.sources import to_xml
-from reconciler.conversion.sources.directory import parse_directory
+from reconciler.conversion.sources.directory import DirectoryError, parse_directory
 from reconciler.conversion.sources.edifact.directories import Directories
 from reconciler.errors import ConversionError
 
@@ -92,3 +92,9 @@ def test_a_mistake_in_a_directory_is_named(text: str, reason: str) -> None:
     with pytest.raises(ConversionError) as refused:
         to_xml(b"UNB", file_name="a.edi", directories=[text])
     assert refused.value.code == "edifact_directory"
+
+
+def test_a_mistake_in_a_directory_has_a_line() -> None:
+    with pytest.raises(DirectoryError) as wrong:
+        parse_directory("directory X # ()\n\nmessage A BGM\n  (RFF ?\n  DTM)")
+    assert (wrong.value.line, wrong.value.reason) == (4, "message A: ? is neither a segment tag nor ( or )")
