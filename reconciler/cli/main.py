@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "history": "reconciler.cli.history",
         "rollback": "reconciler.cli.history",
         "drift": "reconciler.cli.history",
+        "watch": "reconciler.cli.watch",
         "suspend": "reconciler.cli.suspend",
         "resume": "reconciler.cli.suspend",
         "lock": "reconciler.cli.lock",

@@ -1,6 +1,7 @@
 """What the watcher has to say: conditions of each account, and (scope empty) of all of the configuration."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -23,27 +24,23 @@ class Condition:
     changed_at: datetime
 
 
-def put(tx: Connection, condition: Condition) -> None:
-    """Record a condition; its time stays while what it says stays the same."""
+def record(tx: Connection, said: Sequence[Condition]) -> None:
+    """Keep what is said now, and forget accounts of which nothing is; a time stays while what is said does."""
+    known = {(item.scope, item.type): item for item in all_of(tx)}
     row = tables.condition.c
-    here = and_(row.scope == condition.scope, row.type == condition.type)
-    values = {"status": condition.status, "commit": condition.commit, "message": condition.message}
-    found = tx.execute(select(row.status, row.message).where(here)).first()
-    if found is None:
-        tx.execute(
-            insert(tables.condition).values(
-                scope=condition.scope, type=condition.type, changed_at=condition.changed_at, **values
-            )
-        )
-        return
-    if (found.status, found.message) != (condition.status, condition.message):
-        values["changed_at"] = condition.changed_at
-    tx.execute(update(tables.condition).where(here).values(values))
-
-
-def keep_only(tx: Connection, scopes: set[str]) -> None:
-    """Forget the conditions of accounts that are gone."""
-    tx.execute(delete(tables.condition).where(tables.condition.c.scope.not_in(scopes)))
+    for item in said:
+        before = known.pop((item.scope, item.type), None)
+        if before is None:
+            tx.execute(insert(tables.condition).values(asdict(item)))
+        elif replace(item, changed_at=before.changed_at) != before:
+            same = (before.status, before.message) == (item.status, item.message)
+            values = asdict(item) | ({"changed_at": before.changed_at} if same else {})
+            here = and_(row.scope == item.scope, row.type == item.type)
+            tx.execute(update(tables.condition).where(here).values(values))
+    # A round that could look at no account says something of the whole only; then the accounts stay as they were.
+    if any(item.scope for item in said):
+        for scope, kind in known:
+            tx.execute(delete(tables.condition).where(and_(row.scope == scope, row.type == kind)))
 
 
 def all_of(connection: Connection) -> list[Condition]:

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import (
     Connection,
+    Select,
     String,
     delete,
     func,
@@ -109,14 +110,26 @@ def revision(connection: Connection, number: int) -> Revision:
 
 def headers(connection: Connection, *, limit: int, offset: int = 0) -> list[Revision]:
     """Return the newest revisions without their plans, which can be large."""
+    query = _without_plan().order_by(tables.revision.c.number.desc()).limit(limit).offset(offset)
+    return [_revision(row) for row in connection.execute(query).all()]
+
+
+def _without_plan() -> Select[Any]:
     columns = [column for column in tables.revision.c if column.name != "plan"]
-    query = select(*columns, literal(None).label("plan")).order_by(tables.revision.c.number.desc())
-    return [_revision(row) for row in connection.execute(query.limit(limit).offset(offset)).all()]
+    return select(*columns, literal(None).label("plan"))
+
+
+def last_configured(connection: Connection) -> Revision | None:
+    """Return the newest revision that applied a configuration, without its plan, or None."""
+    row = tables.revision.c
+    query = _without_plan().where(row.config_hash != "", row.by_hand == "").order_by(row.number.desc())
+    found = connection.execute(query.limit(1)).first()
+    return None if found is None else _revision(found)
 
 
 def applied_as(connection: Connection, digest: str) -> Revision | None:
-    """Return the revision that a plan with this digest made, or None."""
-    query = select(tables.revision).where(tables.revision.c.digest == digest).order_by(tables.revision.c.number.desc())
+    """Return the revision that a plan with this digest made, without its plan, or None."""
+    query = _without_plan().where(tables.revision.c.digest == digest).order_by(tables.revision.c.number.desc())
     row = connection.execute(query).first()
     return None if row is None else _revision(row)
 
