@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter
+from typing import assert_never
 from uuid import UUID, uuid5
 
 from lxml import etree
@@ -122,6 +123,8 @@ class _World:
                     attributes=rule.attributes,
                 )
                 converted = converter.convert_in(into, lookups)
+            case _:
+                assert_never(rule.direction)
         return _comparable(converted)
 
     def _check(self, converted: Converted, rule: Rule, sender: UUID) -> None:
@@ -200,6 +203,7 @@ class _Lookups:
 
     def envelope_by_field(self, template: str, field: str, value: str) -> str | None:
         del template, field, value
+        return None
 
 
 def uuid_of(mailbox: Key) -> UUID:
@@ -239,4 +243,4 @@ def _lines(content: bytes) -> list[str]:
     except (etree.XMLSyntaxError, ValueError):
         return content.decode(errors="replace").splitlines()
     etree.indent(root)
-    return etree.tostring(root, method="c14n2", encoding="unicode").splitlines()
+    return etree.tostring(root, method="c14n2").decode().splitlines()
