@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, literal_column, select, update
 
 from reconciler.errors import LeaseLostError
 from reconciler.store import tables
@@ -168,23 +168,19 @@ def hasten(tx: Connection, kind: JobKind, subject: UUID | str) -> None:
 
 def listed(connection: Connection, states: Sequence[JobState], *, limit: int) -> list[JobRow]:
     """Return up to `limit` jobs in these states, oldest first."""
-    job = tables.job.c
-    query = (
-        select(
-            job.number, job.kind, job.subject, job.queue, job.state, job.failures, job.error, job.run_at, job.created_at
-        )
-        .where(is_in(*states))
-        .order_by(job.number)
-        .limit(limit)
-    )
-    return [JobRow(**row) for row in connection.execute(query).mappings()]
+    query = select(tables.job).where(is_in(*states)).order_by(tables.job.c.number).limit(limit)
+    return [_row(row) for row in connection.execute(query).mappings()]
 
 
 def find(connection: Connection, number: int) -> JobRow | None:
     """Return a job, or None."""
-    query = select(tables.job).where(tables.job.c.number == number)
-    row = connection.execute(query).mappings().first()
-    return None if row is None else JobRow(**{name: row[name] for name in JobRow.__slots__})
+    row = connection.execute(select(tables.job).where(tables.job.c.number == number)).mappings().first()
+    return None if row is None else _row(row)
+
+
+def _row(row: RowMapping) -> JobRow:
+    values = {name: row[name] for name in JobRow.__slots__}
+    return JobRow(**values | {"state": JobState(row["state"])})
 
 
 def counts(connection: Connection) -> dict[tuple[str, JobState], int]:

@@ -1,0 +1,227 @@
+"""Workers on a store of their own, with handlers that do as they are told."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from threading import Event
+from time import monotonic, sleep
+
+import pytest
+
+from reconciler.jobs.bell import Bell
+from reconciler.jobs.job import FinalError, LaterError
+from reconciler.jobs.lane import Lane
+from reconciler.jobs.worker import Workers
+from reconciler.store import claims, jobs
+from reconciler.store.database import Store
+from reconciler.store.destinations import BREAKER_AFTER, Limit
+from reconciler.store.job_states import JobState
+from reconciler.store.jobs import Job, JobRow
+
+PATIENCE = 5.0
+
+
+class Told:
+    """A handler that finishes jobs, or does what it is told for a subject first."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.told: dict[str, Callable[[Job], None]] = {}
+        self.handled: list[str] = []
+        self.given_up: list[str] = []
+
+    def handle(self, job: Job) -> None:
+        self.handled.append(job.subject)
+        self.told.get(job.subject, nothing)(job)
+        with self._store.write() as tx:
+            jobs.finish(tx, job)
+
+    def give_up(self, job: Job, error: str) -> None:
+        self.given_up.append(job.subject)
+        with self._store.write() as tx:
+            jobs.fail(tx, job, error=error, retry_in=None)
+
+
+class Site:
+    """A store, its workers and their handler."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.handler = Told(store)
+        self.bell = Bell()
+        self.workers = Workers(
+            store,
+            {"receipt": self.handler, "post": self.handler},
+            [Lane(("receipt",), 2), Lane(("post",), 4)],
+            bell=self.bell,
+            limit_of=lambda _: Limit(2),
+            node="here",
+        )
+
+    def add(self, *subjects: str, queue: str = "", ordered: bool = False) -> None:
+        with self.store.write() as tx:
+            for subject in subjects:
+                jobs.add(tx, "post" if queue else "receipt", subject, queue=queue, ordered=ordered)
+        self.bell.ring()
+
+    def rows(self) -> dict[str, JobRow]:
+        with self.store.read() as connection:
+            return {row.subject: row for row in jobs.listed(connection, list(JobState), limit=1000)}
+
+    def await_states(self, **wanted: JobState) -> None:
+        self.await_that(lambda: all(self.rows()[subject].state is state for subject, state in wanted.items()))
+
+    def await_that(self, condition: Callable[[], bool]) -> None:
+        deadline = monotonic() + PATIENCE
+        while not condition():
+            assert monotonic() < deadline, self.rows()
+            sleep(0.005)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with closing(Store(tmp_path)) as store:
+        made = Site(store)
+        yield made
+        made.workers.stop(PATIENCE)
+
+
+def nothing(_: Job) -> None:
+    """Do nothing special."""
+
+
+def fails(error: Exception) -> Callable[[Job], None]:
+    def fail(_: Job) -> None:
+        raise error
+
+    return fail
+
+
+class TestOutcomes:
+    def test_what_is_added_is_done_once(self, site: Site) -> None:
+        site.workers.start()
+        site.add("a", "b", "c")
+        site.await_states(a=JobState.DONE, b=JobState.DONE, c=JobState.DONE)
+        assert sorted(site.handler.handled) == ["a", "b", "c"]
+
+    def test_a_failure_is_recorded_and_comes_back_later(self, site: Site) -> None:
+        site.handler.told["a"] = fails(OSError("no route"))
+        site.workers.start()
+        site.add("a")
+        site.await_states(a=JobState.RETRYING)
+        assert (site.rows()["a"].failures, site.rows()["a"].error) == (1, "no route")
+
+    def test_what_cannot_be_mended_is_given_up_at_once(self, site: Site) -> None:
+        site.handler.told["a"] = fails(FinalError("refused"))
+        site.workers.start()
+        site.add("a")
+        site.await_states(a=JobState.DEAD)
+        assert site.handler.given_up == ["a"]
+
+    def test_what_cannot_even_be_given_up_is_dead(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(site.handler, "give_up", lambda _job, _error: 1 / 0)
+        site.handler.told["a"] = fails(FinalError("refused"))
+        site.workers.start()
+        site.add("a")
+        site.await_states(a=JobState.DEAD)
+        assert "refused; and then: division by zero" in site.rows()["a"].error
+
+    def test_a_poisoned_job_is_not_tried_again(self, site: Site) -> None:
+        site.add("a")
+        for _ in range(3):
+            with site.store.write() as tx:
+                claims.claim(tx, "here/dead", "receipt", "", count=1, limit=Limit(1), lease=timedelta(minutes=1))
+                claims.release_node(tx, "here")
+                jobs.hasten(tx, "receipt", "a")
+        site.workers.start()
+        site.await_states(a=JobState.DEAD)
+        assert (site.handler.handled, site.handler.given_up) == ([], ["a"])
+
+    def test_what_another_took_over_is_left_to_it(self, site: Site) -> None:
+        def lose(job: Job) -> None:
+            with site.store.write() as tx:
+                tx.exec_driver_sql("UPDATE job SET lease_owner = 'there/1', claims = 2 WHERE subject = 'a'")
+
+        site.handler.told["a"] = lose
+        site.workers.start()
+        site.add("a", "b")
+        site.await_states(b=JobState.DONE)
+        assert site.rows()["a"].state is JobState.RUNNING
+
+
+class TestStarting:
+    def test_takes_up_at_once_what_its_node_held_when_it_died(self, site: Site) -> None:
+        site.add("a")
+        with site.store.write() as tx:
+            claims.claim(tx, "here/dead", "receipt", "", count=1, limit=Limit(1), lease=timedelta(hours=1))
+        site.workers.start()
+        site.await_states(a=JobState.DONE)
+
+    def test_takes_over_what_another_node_let_lapse(self, site: Site) -> None:
+        site.add("a")
+        with site.store.write() as tx:
+            claims.claim(tx, "there/1", "receipt", "", count=1, limit=Limit(1), lease=timedelta(seconds=-1))
+        site.workers.start()
+        site.await_states(a=JobState.DONE)
+
+
+class TestStopping:
+    def test_lets_run_what_runs_and_gives_back_the_rest(self, site: Site) -> None:
+        running, go_on = Event(), Event()
+
+        def wait(_: Job) -> None:
+            running.set()
+            go_on.wait(PATIENCE)
+
+        site.handler.told["a"] = wait
+        site.workers.start()
+        site.add("a")
+        running.wait(PATIENCE)
+        site.workers.stop(0.01)
+        site.add("b")
+        go_on.set()
+        site.await_states(a=JobState.DONE)
+        assert site.rows()["b"].state is JobState.READY
+
+
+class TestDestinations:
+    def test_one_that_hangs_holds_no_more_than_its_share(self, site: Site) -> None:
+        go_on = Event()
+
+        def hang(_: Job) -> None:
+            go_on.wait(PATIENCE)
+
+        site.handler.told = {f"dead-{number}": hang for number in range(8)}
+        site.workers.start()
+        site.add(*site.handler.told, queue="post/dead")
+        site.add(*(f"alive-{number}" for number in range(20)), queue="post/alive")
+        site.await_that(lambda: sum(subject.startswith("alive") for subject in site.handler.handled) == 20)
+        assert sum(subject.startswith("dead") for subject in site.handler.handled) == 2
+        go_on.set()
+
+    def test_one_that_always_fails_is_left_alone(self, site: Site) -> None:
+        subjects = [f"dead-{number}" for number in range(20)]
+        site.handler.told = {subject: fails(OSError("reset")) for subject in subjects}
+        site.workers.start()
+        site.add(*subjects, queue="post/dead")
+        site.await_that(lambda: len(site.handler.handled) >= BREAKER_AFTER)
+        site.add("alive", queue="post/alive")
+        site.await_states(alive=JobState.DONE)
+        # Those that ran beside the fifth failure had begun before it.
+        assert len(site.handler.handled) <= BREAKER_AFTER + 2
+
+    def test_waiting_for_an_answer_is_no_failure(self, site: Site) -> None:
+        subjects = [f"sent-{number}" for number in range(8)]
+        waits = LaterError("no MDN yet", delay=timedelta(hours=1), answered=True)
+        site.handler.told = {subject: fails(waits) for subject in subjects}
+        site.workers.start()
+        site.add(*subjects, queue="post/partner")
+        site.await_states(**dict.fromkeys(subjects, JobState.RETRYING))
+
+    def test_order_is_kept_where_it_is_asked_for(self, site: Site) -> None:
+        subjects = [f"{number:02}" for number in range(10)]
+        site.workers.start()
+        site.add(*subjects, queue="post/ordered", ordered=True)
+        site.await_that(lambda: len(site.handler.handled) == 10)
+        assert site.handler.handled == subjects
