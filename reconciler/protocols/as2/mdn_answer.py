@@ -37,17 +37,17 @@ class MdnRequest:
     unsupported: Disposition | None = None
 
     @classmethod
-    def of(cls, entity: Entity) -> Self:
-        """Read the headers of a message. Options come in any order and case."""
+    def of(cls, entity: Entity, digests: frozenset[str] = MIC_DIGESTS) -> Self:
+        """Read the headers of a message; `digests` are those we give. Options come in any order and case."""
         if not entity.headers.get("Disposition-Notification-To"):
             return cls(wanted=False)
         options = _options(str(entity.headers.get("Disposition-Notification-Options", "")))
         importance, protocols = options.get("signed-receipt-protocol", ("", ()))
         signed = "pkcs7-signature" in (protocol.lower() for protocol in protocols)
         unsupported = Disposition.UNSUPPORTED_FORMAT if importance == "required" and not signed else None
-        importance, digests = options.get("signed-receipt-micalg", ("", ()))
-        spelling = next((each for each in digests if digest_name(each) in MIC_DIGESTS), "")
-        if importance == "required" and digests and not spelling:
+        importance, named = options.get("signed-receipt-micalg", ("", ()))
+        spelling = next((each for each in named if digest_name(each) in digests), "")
+        if importance == "required" and named and not spelling:
             unsupported = Disposition.UNSUPPORTED_MIC
         url = str(entity.headers.get("Receipt-Delivery-Option", "")).strip()
         return cls(True, signed, digest_name(spelling) or None, spelling, url or None, unsupported)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from reconciler.errors import RefusedError
 from reconciler.model.source_file import ContentReader
+from reconciler.protocols.as2.algorithms import HASHES, MIC_DIGESTS
 from reconciler.protocols.as2.as2_name import unquoted
 from reconciler.protocols.as2.cms import Identity
 from reconciler.protocols.as2.der import Bytes
@@ -122,7 +123,8 @@ class Reception:
             return FORBIDDEN
         if is_mdn(entity):
             return self._settle(relation, entity)
-        message = _Message(relation, entity, MdnRequest.of(entity), _message_id(entity), self._clock())
+        request = MdnRequest.of(entity, MIC_DIGESTS | (relation.digests & set(HASHES)))
+        message = _Message(relation, entity, request, _message_id(entity), self._clock())
         try:
             return self._accept(mailbox, message)
         except (RefusedMessageError, RefusedError) as error:

@@ -62,20 +62,38 @@ class MemoryIntake:
 
 @dataclass
 class World:
-    """Keys and certificates of the gateway (ACME), of its partner (GLOBEX) and of nobody's partner (MALLORY)."""
+    """Keys and certificates of the gateway (ACME), of its partner (GLOBEX) and of nobody's partners (the others)."""
 
     folder: Path
     files: dict[str, bytes] = field(default_factory=dict)
     mailbox: UUID = field(default_factory=uuid4)
 
     def __post_init__(self) -> None:
-        for name in ("acme", "globex", "mallory"):
+        for name in ("acme", "globex", "initech", "mallory"):
             key, certificate = new_key(name)
             (self.folder / f"{name}.key").write_bytes(key)
             (self.folder / f"{name}.pem").write_bytes(certificate)
 
     def content(self, sha256: str) -> bytes:
         return self.files[sha256]
+
+    def source(self, name: str) -> SourceFile:
+        """Return a file of the folder as the configuration names it."""
+        content = (self.folder / name).read_bytes()
+        self.files[digest(content)] = content
+        return SourceFile(name=name, sha256=digest(content))
+
+    def declared(self, *names: str) -> dict[str, Any]:
+        """Return a partner's certificates in files of these names, as its declaration has them."""
+        return {"certificates": [self.source(f"{name}.pem") for name in names]}
+
+    def pair(self, name: str) -> LiveCredential:
+        """Return the key pair in files of a name."""
+        return LiveCredential(
+            fingerprint=name,
+            reveal=lambda: Secret((self.folder / f"{name}.key").read_text()),
+            public=(self.folder / f"{name}.pem").read_text(),
+        )
 
     def partner(
         self,
@@ -87,23 +105,19 @@ class World:
         **settings: object,
     ) -> Partner:
         """Return the integration of the gateway's mailbox with GLOBEX, reached at a URL; or the other way round."""
-        certificate = (self.folder / f"{other}.pem").read_bytes()
-        self.files[digest(certificate)] = certificate
-        source = SourceFile(name=f"{other}.pem", sha256=digest(certificate))
+        source = self.source(f"{other}.pem")
         recipient = Recipient.model_validate(
             {"id": other.upper(), "url": url, "allow_private": True, "certificates": [source], **(reach or {})}
         )
-        section = As2Settings(self_id=own.upper(), recipient=recipient).model_copy(update=settings)
-        pair = LiveCredential(
-            fingerprint=own,
-            reveal=lambda: Secret((self.folder / f"{own}.key").read_text()),
-            public=(self.folder / f"{own}.pem").read_text(),
-        )
+        section = As2Settings.model_validate({"self_id": own.upper(), "recipient": recipient, **settings})
+        credentials = {"certificate": (self.pair(own),)}
+        if (self.folder / f"{own}-ec.key").exists():
+            credentials["signing-certificate"] = (self.pair(f"{own}-ec"),)
         return Partner(
             mailbox=self.mailbox,
             key=Key.parse(f"accounts.{own}.mailboxes.invoices"),
             settings=section.model_dump(mode="json"),
-            credentials={"certificate": (pair,)},
+            credentials=credentials,
         )
 
     def relation(self, *, own: str = "acme", other: str = "globex", settings: dict[str, Any] | None = None) -> Relation:
