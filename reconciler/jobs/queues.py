@@ -1,10 +1,13 @@
 """The queues of destinations: how they are called, and what their mailboxes let them bear."""
 
+import sys
 from uuid import UUID
 
 from reconciler.jobs.directory import Directory, Snapshot
 from reconciler.store.destinations import Limit
 from reconciler.store.jobs import JobKind
+
+UNLIMITED = Limit(concurrency=sys.maxsize)
 
 
 def queue_of(kind: JobKind, mailbox: UUID) -> str:
@@ -26,4 +29,6 @@ class Limits:
     def __call__(self, queue: str) -> Limit:
         """Return the limit of a queue."""
         _, _, mailbox = queue.partition("/")
+        if not mailbox:
+            return UNLIMITED  # the queue of whatever belongs to no destination
         return self._directory.known().limit(UUID(mailbox))
