@@ -118,7 +118,8 @@ class Stage:
 
         def listening() -> bool:
             if gateway.poll() is not None:
-                raise StepError(f"the gateway ended:\n{(self.folder / 'gateway.log').read_text()}")
+                said = (self.folder / "gateway.log").read_text().splitlines() or ["nothing"]
+                raise StepError(f"the gateway ended; the last line of its log, gateway.log, is: {said[-1]}")
             return _accepts(self.sftp_port) and _accepts(self.http_port)
 
         await_that(listening, "the gateway accepts connections")
