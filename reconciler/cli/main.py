@@ -41,6 +41,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "log": "reconciler.cli.log",
         "envelope": "reconciler.cli.envelope",
         "token": "reconciler.cli.token",
+        "job": "reconciler.cli.job",
+        "fsck": "reconciler.cli.job",
         "schema": "reconciler.cli.schema",
         "explain": "reconciler.cli.explain",
         "completion": "reconciler.cli.completion",

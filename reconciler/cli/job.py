@@ -1,0 +1,96 @@
+"""`reconciler job` and `reconciler fsck`: what is still to be done, what was given up, and whether all is whole."""
+
+from dataclasses import asdict
+from typing import Literal
+
+import click
+
+from reconciler.cli import terminal
+from reconciler.cli.workspace import opened
+
+_STATES = ("ready", "running", "retrying", "done", "dead")
+
+
+@click.group()
+def job() -> None:
+    """Look at the gateway's work; retry or drop what it gave up."""
+
+
+@job.command("list")
+@click.option("--state", "states", type=click.Choice(_STATES), multiple=True, help="Default: dead. May be repeated.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many, oldest first.")
+@terminal.printed_as("text", "json")
+@click.pass_context
+def list_jobs(ctx: click.Context, states: tuple[str, ...], limit: int, form: Literal["text", "json"]) -> None:
+    """List jobs: those that are dead, or those in the states that are named."""
+    from reconciler.service import durability  # noqa: PLC0415 - `--help` shall not wait for the service
+
+    rows = durability.list_jobs(opened(ctx), states or ("dead",), limit)
+    if form == "json":
+        terminal.write_json([asdict(row) for row in rows])
+    elif rows:
+        header = ["JOB", "SINCE", "STATE", "KIND", "SUBJECT", "FAILURES", "DUE", "ERROR"]
+        cells = (
+            (
+                str(row.number),
+                terminal.moment(row.created_at),
+                str(row.state),
+                row.kind,
+                row.subject,
+                str(row.failures),
+                terminal.moment(row.run_at),
+                row.error,
+            )
+            for row in rows
+        )
+        terminal.write(terminal.table(header, cells))
+    else:
+        terminal.say("There is none.")
+
+
+@job.command()
+@click.argument("numbers", metavar="JOB...", type=int, nargs=-1, required=True)
+@click.pass_context
+def retry(ctx: click.Context, numbers: tuple[int, ...]) -> None:
+    """Have dead jobs run again by the gateway, from their first attempt; messages keep their Message-ID."""
+    from reconciler.service import durability  # noqa: PLC0415 - `--help` shall not wait for the service
+
+    for row in durability.retry_jobs(opened(ctx), numbers):
+        terminal.write(f"Job {row.number} runs again: {row.kind} {row.subject}")
+
+
+@job.command()
+@click.argument("numbers", metavar="JOB...", type=int, nargs=-1, required=True)
+@click.pass_context
+def drop(ctx: click.Context, numbers: tuple[int, ...]) -> None:
+    """Let dead jobs be; what they were to do will not be done."""
+    from reconciler.service import durability  # noqa: PLC0415 - `--help` shall not wait for the service
+
+    for row in durability.drop_jobs(opened(ctx), numbers):
+        terminal.write(f"Job {row.number} is dropped: {row.kind} {row.subject}")
+
+
+@click.command()
+@click.option("--repair", is_flag=True, help="Mend what can be; put damaged payloads into quarantine.")
+@terminal.printed_as("text", "json")
+@click.pass_context
+def fsck(ctx: click.Context, form: Literal["text", "json"], *, repair: bool) -> int:
+    """Check every row of the store against every payload, and every input against the work to be done with it.
+
+    The gateway may run meanwhile. Exits with 1 when something is wrong that was not mended.
+    """
+    from reconciler.service import durability  # noqa: PLC0415 - `--help` shall not wait for the service
+
+    findings = list(durability.check_store(opened(ctx), repair=repair))
+    if form == "json":
+        terminal.write_json([asdict(finding) for finding in findings])
+    elif findings:
+        header = ["FOUND", "WHAT", "USED BY", ""]
+        cells = ((f.fault, f.subject, f.used_by, "mended" if f.mended else "") for f in findings)
+        terminal.write(terminal.table(header, cells))
+    else:
+        terminal.say("The store is whole.")
+    return 0 if all(finding.mended for finding in findings) else 1
+
+
+COMMANDS = {"job": job, "fsck": fsck}

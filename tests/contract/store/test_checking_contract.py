@@ -1,0 +1,104 @@
+"""`reconciler fsck` on every database: what it finds, what it mends, and what it leaves alone."""
+
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import update
+
+from reconciler.errors import BlobError
+from reconciler.store import claims, files, jobs, receipts, tables
+from reconciler.store.blobs import INLINE
+from reconciler.store.checking import QUARANTINE, Fault, Finding, check
+from reconciler.store.database import Store
+from reconciler.store.destinations import Limit
+from reconciler.store.receipts import Receipt
+
+LARGE = b"x" * (INLINE + 1)
+
+
+def put(store: Store, content: bytes, *, named: bool = True) -> str:
+    sealed = store.blobs.seal(content)
+    with store.write() as tx:
+        name = store.blobs.put(tx, sealed)
+        if named:
+            files.put(tx, uuid4(), "cinbox", "a", sha256=name, size=len(content))
+    return name
+
+
+def stored_file(store: Store, name: str) -> Path:
+    return store.folder / "blobs" / name[:2] / name[2:]
+
+
+def found(findings: Iterable[Finding]) -> list[tuple[Fault, str, bool]]:
+    return [(finding.fault, finding.subject, finding.mended) for finding in findings]
+
+
+class TestChecking:
+    def test_a_whole_store_has_no_findings(self, store: Store) -> None:
+        put(store, LARGE)
+        put(store, b"small")
+        assert found(check(store, repair=True)) == []
+
+    @pytest.mark.parametrize("where", [0, INLINE])
+    def test_a_flipped_bit_is_found_and_quarantined_and_the_bytes_heal(self, store: Store, where: int) -> None:
+        name = put(store, LARGE)
+        path = stored_file(store, name)
+        damaged = bytearray(LARGE)
+        damaged[where] ^= 1
+        path.write_bytes(damaged)
+        (finding,) = check(store, repair=False)
+        assert finding == Finding(Fault.DAMAGED, name, mended=False, used_by="1 file.sha256")
+        assert found(check(store, repair=True)) == [(Fault.DAMAGED, name, True)]
+        assert (store.folder / QUARANTINE / name).read_bytes() == damaged
+        assert found(check(store, repair=True)) == [(Fault.MISSING, name, False)]
+        with store.read() as connection, pytest.raises(BlobError):
+            store.blobs.open(connection, name).close()
+        put(store, LARGE)
+        assert found(check(store, repair=False)) == []
+
+    def test_a_half_written_file_is_found(self, store: Store) -> None:
+        name = put(store, LARGE)
+        os.truncate(stored_file(store, name), 100)
+        assert found(check(store, repair=False)) == [(Fault.DAMAGED, name, False)]
+
+    def test_a_missing_file_is_found(self, store: Store) -> None:
+        name = put(store, LARGE)
+        stored_file(store, name).unlink()
+        assert found(check(store, repair=True)) == [(Fault.MISSING, name, False)]
+
+    def test_damage_inside_a_row_is_found_and_quarantined(self, store: Store) -> None:
+        name = put(store, b"small")
+        with store.write() as tx:
+            tx.execute(update(tables.blob).values(content=b"smell"))
+        assert found(check(store, repair=True)) == [(Fault.DAMAGED, name, True)]
+        assert (store.folder / QUARANTINE / name).read_bytes() == b"smell"
+        with store.read() as connection, pytest.raises(BlobError):
+            store.blobs.read(connection, name)
+
+    def test_a_stray_is_found_once_it_is_no_upload_any_more(self, store: Store) -> None:
+        name = store.blobs.seal(LARGE).sha256
+        assert found(check(store, repair=True)) == []
+        yesterday = (datetime.now(UTC) - timedelta(days=2)).timestamp()
+        os.utime(stored_file(store, name), (yesterday, yesterday))
+        assert found(check(store, repair=False)) == [(Fault.STRAY, name, False)]
+        assert found(check(store, repair=True)) == [(Fault.STRAY, name, True)]
+        assert not stored_file(store, name).exists()
+
+    def test_an_input_without_work_gets_it(self, store: Store) -> None:
+        receipt = Receipt(mailbox=uuid4(), channel="sftp", native=False, name="a", sha256=put(store, b"a"), size=1)
+        with store.write() as tx:
+            receipts.add(tx, receipt)
+        subject = f"receipt {receipt.uuid}"
+        assert found(check(store, repair=False)) == [(Fault.FORGOTTEN, subject, False)]
+        assert found(check(store, repair=True)) == [(Fault.FORGOTTEN, subject, True)]
+        with store.write() as tx:
+            (job,) = claims.claim(tx, "one/1", "receipt", "", count=2, limit=Limit(1), lease=timedelta(minutes=1))
+        assert job.subject == str(receipt.uuid)
+        assert found(check(store, repair=True)) == []
+        with store.write() as tx:
+            jobs.fail(tx, job, error="for good", retry_in=None)
+        assert found(check(store, repair=True)) == []
