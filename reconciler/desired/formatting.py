@@ -7,7 +7,7 @@ order stay as they are. What is formatted is read again and returned only when i
 import re
 from dataclasses import dataclass, field
 
-from _ruamel_yaml import CParser  # type: ignore[import-not-found]  # a C extension without type information
+from _ruamel_yaml import CParser
 from ruamel.yaml.error import MarkedYAMLError, StringMark
 from ruamel.yaml.events import Event, MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent
 from ruamel.yaml.events import SequenceStartEvent as ListStartEvent
@@ -76,7 +76,7 @@ class _Layout:
             case _:
                 pass
 
-    def _open(self, event: Event, following: Event) -> None:
+    def _open(self, event: MappingStartEvent | ListStartEvent, following: Event) -> None:
         column = event.start_mark.column
         if event.anchor is not None or event.tag is not None:  # the event begins with them, the block later
             mark = following.start_mark

@@ -1,16 +1,17 @@
 """The gateway's own settings: where it listens, how the outside reaches it, and by which server its mail leaves."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from reconciler.desired.environment_document import VariableValues
 from reconciler.desired.listen import Listen
 from reconciler.desired.sftp_gateway import SftpGateway
 from reconciler.model.key import Kind
 from reconciler.model.noun import Noun
+from reconciler.model.secret_source import SecretSource
 
 _STORES = ("sqlite", "postgresql")
 _OBJECT_STORES = ("s3", "gs", "az")
@@ -95,6 +96,18 @@ class SmtpGateway(Noun):
     sender: MailAddress = Field(
         alias="from", description="The address that notifications come from.", examples=["edi@example.com"]
     )
+    password: SecretSource | None = Field(
+        default=None, description="Where the password of the URL's user is, so that it need not stand in the URL."
+    )
+
+    @model_validator(mode="after")
+    def _password_has_a_user(self) -> Self:
+        parts = urlsplit(self.url)
+        if self.password is not None and (not parts.username or parts.password):
+            raise ValueError(
+                "password belongs to a URL with a user and without a password: smtps://user@mail.example.com"
+            )
+        return self
 
 
 class GatewaySettings(Noun):

@@ -13,7 +13,7 @@ from sys import intern
 from types import MappingProxyType
 from typing import NoReturn
 
-from _ruamel_yaml import CParser  # type: ignore[import-not-found]  # a C extension without type information
+from _ruamel_yaml import CParser
 from ruamel.yaml.error import MarkedYAMLError, StringMark
 from ruamel.yaml.events import (
     AliasEvent,

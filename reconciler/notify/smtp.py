@@ -41,8 +41,8 @@ class MailServer:
             server.send_message(_message(mail, self.sender))
 
 
-def mail_server(url: str, sender: str) -> MailServer:
-    """Read `smtp://[user:password@]host[:port]` or `smtps://…`."""
+def mail_server(url: str, sender: str, password: Secret | None = None) -> MailServer:
+    """Read `smtp://[user[:password]@]host[:port]` or `smtps://…`. A password that is given goes before the URL's."""
     parts = urlsplit(url)
     tls = parts.scheme == "smtps"
     return MailServer(
@@ -50,7 +50,7 @@ def mail_server(url: str, sender: str) -> MailServer:
         port=parts.port or (465 if tls else 25),
         tls=tls,
         user=unquote(parts.username or ""),
-        password=Secret(unquote(parts.password or "")),
+        password=password or Secret(unquote(parts.password or "")),
         sender=sender,
     )
 

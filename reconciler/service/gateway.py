@@ -23,13 +23,13 @@ from reconciler.jobs.sending import Sending
 from reconciler.jobs.worker import Workers
 from reconciler.model.integration import Integration
 from reconciler.model.key import sftp_host_key
-from reconciler.notify.smtp import mail_server
 from reconciler.protocols.as2 import settings as as2
 from reconciler.protocols.as2.endpoint import As2Endpoint
 from reconciler.protocols.as2.sender import Sender
 from reconciler.protocols.protocol import LiveCredential
 from reconciler.protocols.sftp import settings as sftp
 from reconciler.protocols.sftp.server import SftpServer
+from reconciler.service.mail import mail_sender
 from reconciler.service.trial import RuleTrial
 from reconciler.service.workspace import Workspace
 from reconciler.store import configuration
@@ -86,7 +86,7 @@ class Gateway:
         public_url = settings.http.public_url or f"http://{settings.http.listen}"
         sender = Sender(directory.content, async_mdn_url=f"{public_url}/as2")
         self._stack.callback(sender.close)
-        mailer = mail_server(settings.smtp.url, settings.smtp.sender).send if settings.smtp else None
+        mailer = mail_sender(settings.smtp, workspace.project.root) if settings.smtp else None
         self._workers = Workers(
             self._store,
             {
