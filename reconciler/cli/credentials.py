@@ -1,7 +1,9 @@
 """`reconciler credentials`: what a partner's administrator needs to connect."""
 
 import sys
-from typing import Literal
+from collections.abc import Mapping
+from ssl import PEM_cert_to_DER_cert
+from typing import Literal, assert_never
 
 import click
 
@@ -19,20 +21,48 @@ def credentials() -> None:
 @credentials.command()
 @click.argument("address")
 @click.option("--field", help="Print this one value alone, fit for a pipe to the clipboard.")
-@terminal.printed_as("text", "json")
+@terminal.printed_as("text", "json", "letter", "pem", "der")
 @click.pass_context
-def show(ctx: click.Context, address: str, field: str | None, form: Literal["text", "json"]) -> None:
-    """Print the connection details of the mailbox at ADDRESS, in clear text."""
+def show(
+    ctx: click.Context, address: str, field: str | None, form: Literal["text", "json", "letter", "pem", "der"]
+) -> None:
+    """Print the connection details of the mailbox at ADDRESS, in clear text.
+
+    `letter` is a text for the partner, without anything secret; `pem` and `der` are the certificate alone.
+    """
     details = opened(ctx).credentials(address)
     values = {name: _revealed(value) for name, value in details.values.items()}
     if field is not None:
         if field not in values:
             raise NotFoundError(f"There is no field {field}; there are: {', '.join(values)}.")
         click.echo(values[field], nl=sys.stdout.isatty())
-    elif form == "json":
-        terminal.write_json(values)
-    else:
-        terminal.write(terminal.listing(values.items()))
+        return
+    match form:
+        case "json":
+            terminal.write_json(values)
+        case "text":
+            terminal.write(terminal.listing(values.items()))
+        case "letter":
+            terminal.write(letter(address, details.values))
+        case "pem" | "der":
+            if "self_certificate" not in values:
+                raise NotFoundError(f"{address} has no certificate.")
+            certificate = values["self_certificate"]
+            click.echo(certificate if form == "pem" else PEM_cert_to_DER_cert(certificate), nl=False)
+        case _:
+            assert_never(form)
+
+
+def letter(address: str, values: Mapping[str, str | Secret]) -> str:
+    """Return what a partner is written: every value that is no secret, and what to do with them."""
+    shown = [(name.replace("_", " "), value) for name, value in values.items() if isinstance(value, str)]
+    secrets = [name for name, value in values.items() if isinstance(value, Secret)]
+    apart = f"\n\nYou get apart from this text: {', '.join(secrets)}." if secrets else ""
+    return (
+        f"These are our connection details for {address}. Please set them up on your side, and check the fingerprints"
+        f" over another channel, such as the telephone, before you trust a certificate or key.\n\n"
+        f"{terminal.listing(shown)}{apart}\n"
+    )
 
 
 def _revealed(value: str | Secret) -> str:

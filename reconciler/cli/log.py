@@ -8,6 +8,7 @@ import click
 
 from reconciler.cli import terminal
 from reconciler.cli.workspace import opened
+from reconciler.live.views import ExchangeView
 
 
 @click.group()
@@ -71,8 +72,22 @@ def show(ctx: click.Context, record_id: UUID, form: Literal["text", "json"]) -> 
         ("error", f"{record.error} ({record.error_code})" if record.error else ""),
         ("delivery", record.delivery),
         ("messages", "\n".join(record.messages)),
+        *((f"{'sent' if each.direction == 'out' else 'received'}", _exchange(each)) for each in record.exchanges),
     ]
     terminal.write(terminal.listing((name, value) for name, value in pairs if value))
+
+
+def _exchange(each: ExchangeView) -> str:
+    """Return a post over AS2 in some lines: what became of it, then the headers of both sides, then the MDN."""
+    lines = [
+        f"{terminal.moment(each.at)}  {each.outcome}  HTTP {each.status or '—'}  {each.wire_size} bytes"
+        f"  {each.seconds:.3f} s" + (f"\n{each.reason}" if each.reason else ""),
+        f"MIC {each.mic}" if each.mic else "",
+        "\n".join(f"  > {name}: {value}" for name, value in each.headers.items()),
+        "\n".join(f"  < {name}: {value}" for name, value in each.answer_headers.items()),
+        "\n".join(f"    {line}" for line in each.answer.splitlines()[:60]),
+    ]
+    return "\n".join(filter(None, lines))
 
 
 @log.command()

@@ -125,7 +125,7 @@ class StoreIntake:
             mailbox=incoming.mailbox,
             rule=None,
             file_name=(incoming.message_id or "message")[:255],
-            error_code="message_refused",
+            error_code=posts.REFUSED,
             error=incoming.reason,
             input=shown,
         )

@@ -1,5 +1,6 @@
 """The mails that tell people of what happened. Their Message-IDs are fixed here, before the first try."""
 
+from datetime import datetime
 from email.utils import make_msgid
 
 from sqlalchemy import Connection
@@ -46,9 +47,29 @@ def of_arrival(tx: Connection, email: str, mailbox: Key | None, envelope: Stored
     )
 
 
-def _send(tx: Connection, recipient: str, subject: str, body: str) -> None:
+def of_ending(
+    tx: Connection, exchange: Exchange, mailbox: Key | None, *, identity: str, whose: str, ends: datetime
+) -> bool:
+    """Tell a mailbox's notification address that a certificate ends, once for each identity; say whether it is new."""
+    if exchange.notify_email is None:
+        return False
+    body = (
+        f"Mailbox:     {mailbox}\n"
+        f"Certificate: {whose}\n"
+        f"Valid until: {ends:%Y-%m-%d %H:%M} UTC\n\n"
+        "Nothing is exchanged with a certificate that is not valid any more. Declare the next one beside it in time:\n"
+        "the partner's below recipient.certificates, our own by raising certificate_generation.\n"
+    )
+    subject = f"Certificate ends on {ends:%Y-%m-%d}: {mailbox}"
+    return _send(tx, exchange.notify_email, subject, body, message_id=f"<ending.{identity}@reconciler.invalid>")
+
+
+def _send(tx: Connection, recipient: str, subject: str, body: str, *, message_id: str | None = None) -> bool:
+    """Have a mail sent, unless one of its Message-ID was; say whether it will be."""
     # One line, whatever the partner called the file: a header ends at a line break.
     subject = " ".join(subject.split())[:200]
-    message_id = make_msgid(domain="reconciler.invalid")
-    mails.add(tx, StoredMail(message_id=message_id, recipient=recipient, subject=subject, body=body))
-    jobs.add(tx, "mail", message_id)
+    message_id = message_id or make_msgid(domain="reconciler.invalid")
+    is_new = mails.add(tx, StoredMail(message_id=message_id, recipient=recipient, subject=subject, body=body))
+    if is_new:
+        jobs.add(tx, "mail", message_id)
+    return is_new

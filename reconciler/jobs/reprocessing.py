@@ -45,7 +45,7 @@ def convert_again(tx: Connection, record: Conversion, *, name: str | None = None
 
 
 def _out_again(tx: Connection, record: Conversion, name: str) -> None:
-    if record.error_code == "message_refused":
+    if record.error_code == posts.REFUSED:
         raise ReconcilerError(f"Message {record.file_name} was refused; the partner has to send it again.")
     if record.receipt is None or receipts.get(tx, record.receipt).state not in {"failed", "withdrawn"}:
         raise ReconcilerError(f"Record {record.uuid} is being run again already.")

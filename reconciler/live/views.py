@@ -29,6 +29,24 @@ class ConnectionDetails:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeView:
+    """One post over AS2, ours (`out`) or the partner's (`in`), with its answer; `wire_size` is in bytes."""
+
+    at: datetime
+    direction: str
+    outcome: str
+    reason: str
+    message_id: str
+    seconds: float
+    wire_size: int
+    status: int
+    mic: str
+    headers: Mapping[str, str]
+    answer_headers: Mapping[str, str]
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogRecord:
     """A record of the conversion log; `delivery` says how far the post of its output is, where it is posted."""
 
@@ -46,6 +64,7 @@ class LogRecord:
     envelopes: Sequence[UUID]
     messages: Sequence[str]
     delivery: str = ""
+    exchanges: Sequence[ExchangeView] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

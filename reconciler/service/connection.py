@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.x509 import load_pem_x509_certificate
+
 from reconciler.desired.gateway import GatewaySettings
 from reconciler.jobs.directory import Snapshot
 from reconciler.live.views import ConnectionDetails
@@ -54,16 +57,22 @@ def _sftp(snapshot: Snapshot, gateway: GatewaySettings, mailbox: Key) -> Mapping
 def _as2(
     snapshot: Snapshot, gateway: GatewaySettings, mailbox: Key, settings: as2.As2Settings
 ) -> Mapping[str, str | Secret]:
-    certificate = snapshot.credential(mailbox.integration.credential(as2.CERTIFICATE))
     values: dict[str, str | Secret] = {
         "self_id": settings.self_id or "",
         "self_url": f"{gateway.http.public_url or f'http://{gateway.http.listen}'}/as2",
     }
-    if certificate is not None:
-        values["self_certificate"] = certificate.public
-        values["self_certificate_fingerprint"] = certificate.fingerprint
-        if certificate.expires is not None:
-            values["self_certificate_expires"] = f"{certificate.expires:%Y-%m-%d}"
+    for name, field in (
+        (as2.CERTIFICATE, "self_certificate"),
+        (as2.SIGNING_CERTIFICATE, "signing_certificate"),
+        (as2.TLS_CLIENT_CERTIFICATE, "tls_client_certificate"),
+    ):
+        certificate = snapshot.credential(mailbox.integration.credential(name))
+        if certificate is not None:
+            values[field] = certificate.public
+            values[f"{field}_fingerprint"] = certificate.fingerprint
+            shown = load_pem_x509_certificate(certificate.public.encode())
+            values[f"{field}_fingerprint_sha1"] = f"SHA1:{shown.fingerprint(SHA1()).hex(':').upper()}"  # noqa: S303 - many products show this one only
+            values[f"{field}_expires"] = f"{shown.not_valid_after_utc:%Y-%m-%d}"
     if settings.recipient is not None:
         values["recipient_id"] = settings.recipient.id
         values["recipient_url"] = settings.recipient.url

@@ -2,12 +2,14 @@
 
 import logging
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 
 from starlette.routing import Mount
 
 from reconciler.conversion.converter import Converter
 from reconciler.errors import ReconcilerError
+from reconciler.jobs import expiry
 from reconciler.jobs.as2_intake import StoreIntake
 from reconciler.jobs.bans import StoreBans
 from reconciler.jobs.bell import Bell
@@ -40,6 +42,9 @@ from reconciler.web.listener import HttpListener
 
 REVISION_INTERVAL = 0.25
 """Seconds between two looks for a newer revision; applying takes effect within two seconds at the most."""
+
+EXPIRY_INTERVAL = timedelta(hours=1)
+"""How often certificates are looked at that come to their end."""
 
 CONVERSION_WORKERS = 2
 CONVERSION_THREADS = 4
@@ -190,9 +195,13 @@ class Gateway:
         _log.info("serving revision %d", snapshot.revision)
 
     def _follow_revisions(self) -> None:
+        look = datetime.now(UTC)
         while not self._stopping.wait(REVISION_INTERVAL):
             try:
                 self._configure()
+                if (now := datetime.now(UTC)) >= look:
+                    look = now + EXPIRY_INTERVAL
+                    expiry.warn(self._store, self._directory.current(), self._directory.content, now)
             except Exception:  # noqa: BLE001 - a revision that cannot be read now is read at the next look
                 _log.exception("the newest revision could not be taken up")
 

@@ -21,7 +21,7 @@ from reconciler.plan.change import Update
 from reconciler.plan.plan import Plan
 from reconciler.service.connection import connection_details
 from reconciler.service.views import envelope_view, log_record
-from reconciler.store import configuration, conversions, envelopes, posts
+from reconciler.store import configuration, conversions, envelopes, exchanges, posts
 from reconciler.store.database import Store
 from reconciler.store.receipts import Receipt
 from reconciler.store.search import LogFilter
@@ -99,7 +99,10 @@ class Operating:
         """Return one record of the conversion log. Raises NotFoundError."""
         with self.store.read() as connection:
             post = posts.of_conversion(connection, uuid)
-            return log_record(conversions.get(connection, uuid), self._name, post)
+            record = conversions.get(connection, uuid)
+            message_id = post.message_id if post else posts.received_as(connection, record)
+            found = exchanges.of_message(connection, record.mailbox, message_id) if message_id else ()
+            return log_record(record, self._name, post, found)
 
     def log_payload(self, uuid: UUID, part: Literal["input", "output"]) -> bytes:
         """Return a record's input or output. Raises NotFoundError when it has none."""

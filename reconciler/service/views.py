@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
-from reconciler.live.views import EnvelopeEvent, EnvelopeView, LogRecord
+from reconciler.live.views import EnvelopeEvent, EnvelopeView, ExchangeView, LogRecord
 from reconciler.store.conversions import Conversion
 from reconciler.store.envelopes import Arrival, Event, StoredEnvelope
+from reconciler.store.exchanges import Exchange
 from reconciler.store.posts import StoredPost
 
 
@@ -18,7 +19,9 @@ class Names(Protocol):
         ...
 
 
-def log_record(record: Conversion, name: Names, post: StoredPost | None = None) -> LogRecord:
+def log_record(
+    record: Conversion, name: Names, post: StoredPost | None = None, found: Sequence[Exchange] = ()
+) -> LogRecord:
     """Return a record as it is shown."""
     return LogRecord(
         uuid=record.uuid,
@@ -35,6 +38,23 @@ def log_record(record: Conversion, name: Names, post: StoredPost | None = None) 
         envelopes=record.envelopes,
         messages=record.messages,
         delivery=f"{post.state} as {post.message_id}" if post else "",
+        exchanges=[
+            ExchangeView(
+                at=each.started_at,
+                direction=each.direction,
+                outcome=each.outcome,
+                reason=each.reason,
+                message_id=each.message_id,
+                seconds=each.seconds,
+                wire_size=each.wire_size,
+                status=each.status,
+                mic=f"{each.mic}, {each.mic_algorithm}" if each.mic else "",
+                headers=each.headers,
+                answer_headers=each.answer_headers,
+                answer=each.answer.decode("utf-8", "replace"),
+            )
+            for each in found
+        ],
     )
 
 

@@ -4,10 +4,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from reconciler.errors import NotFoundError
 from reconciler.store import tables
+from reconciler.store.upsert import insert_if_absent
 
 MailState = Literal["waiting", "sent", "failed"]
 
@@ -24,9 +25,9 @@ class StoredMail:
     changed_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
-def add(tx: Connection, mail: StoredMail) -> None:
-    """Record a mail that is to be sent."""
-    tx.execute(insert(tables.mail).values(asdict(mail)))
+def add(tx: Connection, mail: StoredMail) -> bool:
+    """Record a mail that is to be sent; False, and nothing recorded, when there is one of its Message-ID."""
+    return insert_if_absent(tx, tables.mail, asdict(mail))
 
 
 def get(connection: Connection, message_id: str) -> StoredMail:

@@ -10,7 +10,11 @@ from sqlalchemy import Connection, insert, select, update
 
 from reconciler.errors import NotFoundError
 from reconciler.store import tables
+from reconciler.store.conversions import Conversion
 from reconciler.store.upsert import insert_if_absent
+
+REFUSED = "message_refused"
+"""The error of a message that was not taken; its record's file name is the Message-ID."""
 
 PostState = Literal["waiting", "sent", "delivered", "rejected", "failed"]
 
@@ -61,6 +65,15 @@ def of_conversion(connection: Connection, conversion: UUID) -> StoredPost | None
     """Return the post that carries the output of a conversion, or None."""
     row = connection.execute(select(tables.post).where(tables.post.c.conversion == conversion)).mappings().first()
     return None if row is None else StoredPost(**row)
+
+
+def received_as(connection: Connection, record: Conversion) -> str | None:
+    """Return the Message-ID under which the input of a conversion came over AS2; None when it came otherwise."""
+    if record.error_code == REFUSED:
+        return record.file_name
+    row = tables.as2_message.c
+    query = select(row.message_id).where(row.receipt == record.receipt)
+    return connection.execute(query).scalars().first() if record.receipt else None
 
 
 def change(

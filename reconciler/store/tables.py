@@ -285,6 +285,8 @@ as2_message = Table(
     Column("received_at", Moment, nullable=False),
 )
 
+Index("ix_as2_message_receipt", as2_message.c.receipt)
+
 as2_exchange = Table(
     "as2_exchange",
     metadata,

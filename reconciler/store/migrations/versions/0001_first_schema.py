@@ -49,6 +49,9 @@ def upgrade() -> None:
         sa.Column("received_at", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("as2_from", "as2_to", "message_id", name=op.f("pk_as2_message")),
     )
+    with op.batch_alter_table("as2_message", schema=None) as batch_op:
+        batch_op.create_index("ix_as2_message_receipt", ["receipt"], unique=False)
+
     op.create_table(
         "audit",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
