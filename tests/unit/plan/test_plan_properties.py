@@ -1,6 +1,7 @@
 """What holds of every plan, whatever the two states are."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from reconciler.errors import PlanRefusedError
 from reconciler.model.account import Account
 from reconciler.model.credential import Credential, CredentialKind
 from reconciler.model.integration import Integration
-from reconciler.model.key import Key
+from reconciler.model.key import Key, Kind
 from reconciler.model.mailbox import Mailbox
 from reconciler.model.noun import Json
 from reconciler.model.rule import Archive, Direction, Rule
@@ -19,12 +20,17 @@ from reconciler.model.state import Resource, State
 from reconciler.model.template import Template, TemplateRef
 from reconciler.plan.change import Delete, Update, change_from_json, change_to_json
 from reconciler.plan.diff import applied, diff
+from reconciler.plan.live_side import LiveSide
+from reconciler.plan.making import CAREFUL, Terms, Wish, make
 from reconciler.plan.order import LEVELS, ordered
 from reconciler.plan.plan import Plan, build
 from reconciler.plan.render import markdown, text
+from reconciler.plan.saved import SavedPlan, config_hash
 
 ACME = Key.of_account("acme")
 ORDERS = ACME.mailbox("orders")
+OTHER = Key.of_account("other")
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 uuids = st.sampled_from(["1997a1b4-88e3-4f58-88ca-fcd2c6fb5869", "4a303734-a118-44a2-aedf-67df61612628"])
 texts = st.text(max_size=4)
@@ -63,7 +69,7 @@ resources: dict[Key, st.SearchStrategy[Resource]] = {
     ACME.rule("shared"): rules,
 }
 states = st.fixed_dictionaries({}, optional=resources).map(State)
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=30, deadline=None)
 
 
 @quick
@@ -76,6 +82,63 @@ def test_a_state_differs_from_itself_in_nothing(state: State) -> None:
 @given(states, states)
 def test_applying_the_difference_gives_what_is_desired(live: State, desired: State) -> None:
     assert applied(diff(live, desired), live) == desired
+
+
+@quick
+@given(states, states, st.booleans())
+def test_a_plan_that_was_applied_leaves_nothing_to_do(live: State, desired: State, prune: bool) -> None:
+    terms = Terms(prune=prune)
+    once = make(LiveSide(live, 1), Wish(state=desired), terms, now=NOON)
+    again = make(LiveSide(applied(once.changes, live), 2), Wish(state=desired), terms, now=NOON)
+    assert again.is_empty
+    assert again.unmanaged == once.unmanaged
+
+
+@quick
+@given(states, states)
+def test_nothing_is_destroyed_unless_it_is_asked_for(live: State, desired: State) -> None:
+    made = make(LiveSide(live, 1), Wish(state=desired), CAREFUL, now=NOON)
+    assert not [change for change in made.changes if isinstance(change, Delete) and change.kind is not Kind.CREDENTIAL]
+    after = applied(made.changes, live)
+    assert {key: after.get(key) for key in desired.resources} == desired.resources
+
+
+@quick
+@given(states, states)
+def test_pruning_gives_what_is_desired_and_nothing_else(live: State, desired: State) -> None:
+    made = make(LiveSide(live, 1), Wish(state=desired), Terms(prune=True), now=NOON)
+    assert applied(made.changes, live) == desired
+    assert made.unmanaged == ()
+
+
+@quick
+@given(states, states)
+def test_what_was_renamed_is_moved_with_all_that_is_in_it(live: State, desired: State) -> None:
+    new = Key.of_account("acme-retail")
+    renamed = State({key.moved(ACME, new): resource for key, resource in desired.resources.items()})
+    wish = Wish(state=renamed, renames={new: ACME})
+    made = make(LiveSide(live, 1), wish, Terms(prune=True), now=NOON)
+    assert applied(made.changes, live) == renamed
+    assert bool(made.moves) == (ACME in live)
+    assert make(LiveSide(renamed, 2), wish, Terms(prune=True), now=NOON).is_empty
+
+
+@quick
+@given(states, states)
+def test_a_saved_plan_says_where_it_comes_from_and_loses_nothing(live: State, desired: State) -> None:
+    wish = Wish(state=desired)
+    saved = SavedPlan(make(LiveSide(live, 3), wish, CAREFUL, now=NOON), config_hash(wish), "c0ffee", "ada", NOON)
+    assert SavedPlan.read(saved.written().encode()) == saved
+
+
+@quick
+@given(states)
+def test_the_hash_of_a_configuration_is_of_what_it_means(state: State) -> None:
+    backwards = State(dict(reversed(list(state.resources.items()))))
+    assert config_hash(Wish(state=state)) == config_hash(Wish(state=backwards))
+    assert config_hash(Wish(state=state)) != config_hash(
+        Wish(state=State({**state.resources, OTHER: Account(name="")}))
+    )
 
 
 @quick
