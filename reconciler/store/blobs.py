@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from shutil import copyfileobj
 from tempfile import TemporaryFile
 from typing import BinaryIO
 from weakref import finalize
@@ -43,55 +42,103 @@ class Sealed:
 
 
 class Spool:
-    """A payload while it is being written, at any offset; it has no name, so that a crash leaves nothing behind."""
+    """A payload while it is being written, at any offset; it has no name, so that a crash leaves nothing behind.
+
+    A small one stays in memory. What is written from the beginning on is hashed on its way.
+    """
 
     def __init__(self, blobs: "Blobs") -> None:
         self._blobs = blobs
-        self._file = TemporaryFile(dir=blobs.spool_folder)  # noqa: SIM115 - closed by seal or discard
+        self._small: bytearray | None = bytearray()
+        self._file: BinaryIO | None = None
+        self._hash = sha256()
+        self._hashed = 0
+        self._size = 0
 
     def write(self, offset: int, data: bytes | memoryview) -> None:
         """Write bytes at an offset; a gap reads as zeros."""
-        os.pwrite(self._file.fileno(), data, offset)
+        end = offset + len(data)
+        if self._small is not None and end <= INLINE:
+            self._small.extend(bytes(max(0, offset - len(self._small))))
+            self._small[offset:end] = data
+        else:
+            written = 0
+            while written < len(data):
+                written += os.pwrite(self._large().fileno(), memoryview(data)[written:], offset + written)
+            if offset == self._hashed:
+                self._hash.update(data)
+                self._hashed = end
+            elif offset < self._hashed:
+                self._hash_anew()
+        self._size = max(self._size, end)
 
     def fill(self, content: BinaryIO) -> None:
         """Begin with the bytes of a file."""
-        copyfileobj(content, self._file, CHUNK)
-        self._file.flush()
+        while chunk := content.read(CHUNK):
+            self.write(self._size, chunk)
 
     def read(self, offset: int, size: int) -> bytes:
         """Return up to `size` bytes from an offset."""
-        return os.pread(self._file.fileno(), size, offset)
+        if self._small is not None:
+            return bytes(self._small[offset : offset + size])
+        return os.pread(self._large().fileno(), size, offset)
 
     def sync(self) -> None:
         """Bring what was written so far to the disk."""
-        os.fsync(self._file.fileno())
+        os.fsync(self._large().fileno())
 
     def truncate(self, size: int) -> None:
         """Cut or extend to `size` bytes."""
-        os.ftruncate(self._file.fileno(), size)
+        if self._small is not None and size <= INLINE:
+            self._small.extend(bytes(max(0, size - len(self._small))))
+            del self._small[size:]
+        else:
+            os.ftruncate(self._large().fileno(), size)
+            if size < self._hashed:
+                self._hash_anew()
+        self._size = size
 
     @property
     def size(self) -> int:
         """Bytes so far."""
-        return os.fstat(self._file.fileno()).st_size
+        return self._size
 
     def seal(self) -> Sealed:
         """Return the finished payload, durable where it is large. Raises OSError when there is no place for it."""
-        size = self.size
-        if size <= INLINE:
-            content = self.read(0, size)
-            self._file.close()
-            return Sealed(digest(content), size, content)
-        self._file.seek(0)
-        name = _digest_of(self._file)
-        self._blobs.shelf.keep(self._file, name)
-        source = os.fdopen(os.dup(self._file.fileno()), "rb")
-        self._file.close()
-        return Sealed(name, size, None, source)
+        if self._size <= INLINE:
+            content = self.read(0, self._size)
+            self.discard()
+            return Sealed(digest(content), self._size, content)
+        file = self._large()
+        file.seek(self._hashed)
+        while chunk := file.read(CHUNK):
+            self._hash.update(chunk)
+        name = self._hash.hexdigest()
+        self._blobs.shelf.keep(file, name)
+        self._file = None
+        return Sealed(name, self._size, None, file)
 
     def discard(self) -> None:
         """Forget the bytes; may be called at any time, more than once."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _large(self) -> BinaryIO:
+        """Return the file that holds the bytes, of which the first were in memory until now."""
+        if self._file is None:
+            self._file = _unnamed_file(self._blobs.spool_folder)
+            if self._small:
+                os.pwrite(self._file.fileno(), self._small, 0)
+                self._hash.update(self._small)
+                self._hashed = len(self._small)
+            self._small = None
+        return self._file
+
+    def _hash_anew(self) -> None:
+        """Hash the whole at the end: what was hashed already is written over."""
+        self._hash = sha256()
+        self._hashed = 0
 
 
 class Blobs:
@@ -178,6 +225,14 @@ class Batch:
         """Name all payloads in this transaction, in the same order as every other, so that none waits for the other."""
         for _, sealed in sorted(self._sealed.items()):
             self._blobs.put(tx, sealed)
+
+
+def _unnamed_file(folder: Path) -> BinaryIO:
+    """Return a file without a name that can be given one, which the standard library's cannot (open(2), O_TMPFILE)."""
+    try:
+        return os.fdopen(os.open(folder, os.O_RDWR | os.O_TMPFILE, 0o600), "w+b", buffering=0)
+    except OSError:
+        return TemporaryFile(dir=folder, buffering=0)
 
 
 def _digest_of(file: BinaryIO) -> str:
