@@ -24,7 +24,7 @@ document.addEventListener("click", async (event) => {
   if (!button) return;
   try {
     await navigator.clipboard.writeText(await valueOf(button));
-    tell("Copied");
+    tell(button.textContent.replace("Copy", "Copied"));
   } catch (error) {
     tell(`Not copied: ${error.message}`);
   }

@@ -3,19 +3,21 @@
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
+from threading import Event
 
 import httpx
 import pytest
-from starlette.applications import Starlette
-from starlette.routing import Mount
 
 from reconciler.cli.examples import example
+from reconciler.conversion.converter import Converter
+from reconciler.jobs.directory import Directory
+from reconciler.service.trial import RuleTrial
 from reconciler.service.workspace import Workspace
 from reconciler.store import tokens
 from reconciler.store.tokens import Role
-from reconciler.web.access import Access
-from reconciler.web.api.application import admin_api
+from reconciler.web.admin import Administration, LazyAdmin
 from reconciler.web.health import Health, database_writable, payloads_writable
 from reconciler.web.listener import HttpListener
 
@@ -49,9 +51,10 @@ MakeToken = Callable[..., str]
 @pytest.fixture
 def make_token(workspace: Workspace) -> MakeToken:
     """Make a token of a role, for all accounts or for one."""
+    numbers = count(1)
 
     def make(role: Role, account: str | None = None, *, lifetime: timedelta = timedelta(days=1)) -> str:
-        name = f"{role}-{account or 'all'}-{datetime.now(UTC).timestamp()}"
+        name = f"{role}-{next(numbers)}"
         with workspace.store.write() as tx:
             secret = tokens.create(
                 tx, name, role, account=account, expires_at=datetime.now(UTC) + lifetime, actor="test"
@@ -62,18 +65,37 @@ def make_token(workspace: Workspace) -> MakeToken:
 
 
 @pytest.fixture
-def api(workspace: Workspace) -> Iterator[httpx.Client]:
-    """Serve the admin API; return a client without a token."""
+def site(workspace: Workspace) -> Iterator[str]:
+    """Serve the admin API and the pages; return their URL."""
     store = workspace.store
     health = Health({"database": database_writable(store), "payloads": payloads_writable(store)})
-    app = Starlette(routes=[Mount("/api/v1", admin_api(workspace, Access(store), health))])
-    listener = HttpListener(app, host="127.0.0.1", port=0)
-    listener.start()
-    host, port = listener.address
-    with httpx.Client(base_url=f"http://{host}:{port}/api/v1", trust_env=False) as client:
-        yield client
-    listener.stop(1)
+    stopping = Event()
+    directory = Directory(store)
+    with Converter(directory.content) as converter:
+        parts = Administration(
+            store=store,
+            directory=directory,
+            operations=workspace,
+            health=health,
+            try_out=RuleTrial(store, directory, converter),
+            origins=workspace.origin,
+            source_url="",
+            is_stopping=stopping.is_set,
+        )
+        listener = HttpListener(LazyAdmin(parts), host="127.0.0.1", port=0)
+        listener.start()
+        host, port = listener.address
+        yield f"http://{host}:{port}"
+        stopping.set()
+        listener.stop(2)
     health.close()
+
+
+@pytest.fixture
+def api(site: str) -> Iterator[httpx.Client]:
+    """Return a client of the admin API without a token."""
+    with httpx.Client(base_url=f"{site}/api/v1", trust_env=False) as client:
+        yield client
 
 
 @pytest.fixture

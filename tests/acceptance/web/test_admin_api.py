@@ -48,7 +48,7 @@ class TestTokens:
         as_role(Role.VIEWER).get("/accounts/accounts.nobody")
         with workspace.store.read() as connection:
             (call,) = audit.newest(connection, 10)
-        assert call.actor.startswith("viewer-all")
+        assert call.actor == "viewer-1"
         assert (call.what, call.status) == ("GET /api/v1/accounts/accounts.nobody", 404)
 
 
