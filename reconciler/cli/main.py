@@ -41,6 +41,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "log": "reconciler.cli.log",
         "envelope": "reconciler.cli.envelope",
         "token": "reconciler.cli.token",
+        "ban": "reconciler.cli.ban",
         "job": "reconciler.cli.job",
         "fsck": "reconciler.cli.job",
         "schema": "reconciler.cli.schema",

@@ -6,18 +6,22 @@ The names with two underscores are paramiko's own; a test pins them.
 
 import struct
 from collections import deque
+from dataclasses import dataclass
+from hmac import compare_digest
+from hmac import new as hmac_new
 from select import POLLIN, POLLOUT, poll
 from socket import SHUT_RDWR, socket
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from paramiko import Message, SSHException
 from paramiko.packet import Packetizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cryptography.hazmat.primitives.ciphers import CipherContext
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
     from typing_extensions import Buffer
 
 LONGEST_PACKET = 256 * 1024
@@ -37,7 +41,6 @@ _PATIENCE = 300_000
 """Milliseconds for which a client may read nothing while answers wait for it."""
 _VECTORS = 512
 _BLOCK = 16
-_TAG = 16
 _CHANNEL_DATA = 94
 _SEQUENCE = 0xFFFFFFFF
 _PADDING = [bytes(length) for length in range(2 * _BLOCK)]
@@ -62,19 +65,60 @@ def require_length(length: int) -> None:
 class _Gcm:
     """AES-GCM in one direction (RFC 5647 section 7.1): a key, and a nonce that counts."""
 
-    __slots__ = ("_counter", "_fixed", "bytes", "engine", "packets")
+    tag = 16
 
-    def __init__(self, engine: AESGCM, nonce: bytes) -> None:
-        self.engine = engine
+    def __init__(self, engine: "AESGCM", nonce: bytes) -> None:
+        self._engine = engine
         self._fixed = nonce[:4]
         self._counter = int.from_bytes(nonce[4:])
-        self.bytes = 0
-        self.packets = 0
 
-    def nonce(self) -> bytes:
+    def seal(self, _number: int, head: bytes, body: bytes) -> bytes:
+        return self._engine.encrypt(self._nonce(), body, head)
+
+    def open(self, _number: int, head: bytes, sealed: memoryview) -> bytes:
+        return self._engine.decrypt(self._nonce(), sealed, head)
+
+    def _nonce(self) -> bytes:
         nonce = self._fixed + self._counter.to_bytes(8)
         self._counter = (self._counter + 1) & 0xFFFFFFFFFFFFFFFF
         return nonce
+
+
+class _EncryptThenMac:
+    """A stream cipher and a MAC over what it made (OpenSSH's PROTOCOL, section 1.5)."""
+
+    def __init__(self, engine: "CipherContext", mac: "Callable[[], Any]", tag: int, key: bytes | bytearray) -> None:
+        self.tag = tag
+        self._engine = engine
+        self._mac = hmac_new(key, digestmod=mac)
+
+    def seal(self, number: int, head: bytes, body: bytes) -> bytes:
+        sealed = self._engine.update(body)
+        return sealed + self._tag_of(number, head, sealed)
+
+    def open(self, number: int, head: bytes, sealed: memoryview) -> bytes:
+        body = sealed[: -self.tag]
+        if not compare_digest(self._tag_of(number, head, body), sealed[-self.tag :]):
+            raise SSHException("a packet that was changed on its way")
+        return self._engine.update(body)
+
+    def _tag_of(self, number: int, head: bytes, sealed: bytes | memoryview) -> bytes:
+        mac = self._mac.copy()
+        mac.update(number.to_bytes(4) + head)
+        mac.update(sealed)
+        return mac.digest()[: self.tag]
+
+
+_Sealing = _Gcm | _EncryptThenMac
+"""Ciphers of which the length of a packet is in clear, so that a packet is opened in one pass."""
+
+
+@dataclass(slots=True)
+class _Count:
+    """What went one way since the keys are these."""
+
+    bytes: int = 0
+    packets: int = 0
 
 
 class BufferedPacketizer(Packetizer):
@@ -93,22 +137,43 @@ class BufferedPacketizer(Packetizer):
         self._position = 0
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
-        self._gcm_in: _Gcm | None = None
-        self._gcm_out: _Gcm | None = None
+        self._sealed_in: _Sealing | None = None
+        self._sealed_out: _Sealing | None = None
+        self._count_in = _Count()
+        self._count_out = _Count()
 
     # --- what paramiko's transport asks --------------------------------------------------------------------------
 
-    def set_inbound_cipher(self, block_engine: Any, *args: Any, **options: Any) -> None:  # noqa: ANN401 - handed on
-        """Take up new keys for what comes."""
-        super().set_inbound_cipher(block_engine, *args, **options)
-        is_gcm = options.get("aead", False)
-        self._gcm_in = _Gcm(block_engine, options["iv_in"]) if is_gcm else None
+    def set_inbound_cipher(  # noqa: D102 - paramiko's
+        self,
+        block_engine: Any,  # noqa: ANN401 - a cipher, or AES-GCM
+        block_size: int,
+        mac_engine: Any,  # noqa: ANN401 - one of hashlib
+        mac_size: int,
+        mac_key: bytes | bytearray,
+        etm: bool = False,  # noqa: FBT001, FBT002 - as paramiko calls it
+        aead: bool = False,  # noqa: FBT001, FBT002 - the same
+        iv_in: bytes | None = None,
+    ) -> None:
+        super().set_inbound_cipher(block_engine, block_size, mac_engine, mac_size, mac_key, etm, aead, iv_in)
+        self._sealed_in = _sealing(block_engine, mac_engine, mac_size, mac_key, iv_in, etm=etm)
+        self._count_in = _Count()
 
-    def set_outbound_cipher(self, block_engine: Any, *args: Any, **options: Any) -> None:  # noqa: ANN401 - handed on
-        """Take up new keys for what goes."""
-        super().set_outbound_cipher(block_engine, *args, **options)
-        is_gcm = options.get("aead", False)
-        self._gcm_out = _Gcm(block_engine, options["iv_out"]) if is_gcm else None
+    def set_outbound_cipher(  # noqa: D102 - paramiko's
+        self,
+        block_engine: Any,  # noqa: ANN401 - a cipher, or AES-GCM
+        block_size: int,
+        mac_engine: Any,  # noqa: ANN401 - one of hashlib
+        mac_size: int,
+        mac_key: bytes | bytearray,
+        sdctr: bool = False,  # noqa: FBT001, FBT002 - as paramiko calls it
+        etm: bool = False,  # noqa: FBT001, FBT002 - the same
+        aead: bool = False,  # noqa: FBT001, FBT002 - the same
+        iv_out: bytes | None = None,
+    ) -> None:
+        super().set_outbound_cipher(block_engine, block_size, mac_engine, mac_size, mac_key, sdctr, etm, aead, iv_out)
+        self._sealed_out = _sealing(block_engine, mac_engine, mac_size, mac_key, iv_out, etm=etm)
+        self._count_out = _Count()
 
     def start_handshake(self, timeout: float) -> None:
         """Do nothing: the time that a login may take is watched by the server, for all connections at once."""
@@ -157,15 +222,15 @@ class BufferedPacketizer(Packetizer):
 
     def send_message(self, data: Message) -> None:
         """Seal a message and put it into the queue."""
-        if self._gcm_out is None:
+        if self._sealed_out is None:
             super().send_message(data)
         else:
             self.send_parts((data.asbytes(),))
 
     def send_parts(self, parts: tuple[bytes | memoryview, ...]) -> None:
         """Seal a message that is given in parts, so that large ones are copied once."""
-        gcm = self._gcm_out
-        if gcm is None:
+        sealing = self._sealed_out
+        if sealing is None:
             super().send_message(Message(b"".join(parts)))
             return
         length = sum(map(len, parts)) + 1
@@ -174,63 +239,58 @@ class BufferedPacketizer(Packetizer):
             padding += _BLOCK
         head = struct.pack(">I", length + padding)
         body = b"".join((_PADDING_LENGTH[padding], *parts, _PADDING[padding]))
-        sealed = gcm.engine.encrypt(gcm.nonce(), body, head)
-        self._Packetizer__sequence_number_out = (self._Packetizer__sequence_number_out + 1) & _SEQUENCE
-        gcm.packets += 1
-        gcm.bytes += len(sealed) + 4
-        if (gcm.bytes >= self.REKEY_BYTES or gcm.packets >= self.REKEY_PACKETS) and not self.need_rekey():
-            self._ask_for_new_keys()
+        number = self._Packetizer__sequence_number_out
+        sealed = sealing.seal(number, head, body)
+        self._Packetizer__sequence_number_out = (number + 1) & _SEQUENCE
+        self._watch_keys(self._count_out, len(sealed))
         self._waiting.append(head)
+        self._waiting_bytes += len(head)
         self.write_all(sealed)
-        self._waiting_bytes += 4
 
     def read_message(self) -> tuple[int, Message]:
         """Return the next message's number and content. Raises SSHException, or InvalidTag for what was forged."""
-        gcm = self._gcm_in
-        if gcm is None:
-            number, message = super().read_message()
-            return number, message
+        sealing = self._sealed_in
+        if sealing is None:
+            kind, message = super().read_message()
+            return kind, message
         while len(self._buffer) - self._position < 4:  # noqa: PLR2004 - the length field
             self._read_more()
-        start = self._position
-        head = self._buffer[start : start + 4]
+        head = self._buffer[self._position : self._position + 4]
         length = int.from_bytes(head)
         require_length(length)
         if length < _BLOCK or length % _BLOCK:
             raise SSHException("a packet that is no whole number of blocks")
-        while len(self._buffer) - self._position < 4 + length + _TAG:
+        while len(self._buffer) - self._position < 4 + length + sealing.tag:
             self._read_more()
         start = self._position + 4
-        self._position = end = start + length + _TAG
-        content = gcm.engine.decrypt(gcm.nonce(), memoryview(self._buffer)[start:end], head)
-        gcm.packets += 1
-        gcm.bytes += length + _TAG + 4
-        self._watch_keys(gcm)
-        number = content[1]
-        if number == _CHANNEL_DATA:
+        self._position = start + length + sealing.tag
+        number = self._Packetizer__sequence_number_in
+        content = sealing.open(number, head, memoryview(self._buffer)[start : self._position])
+        self._Packetizer__sequence_number_in = (number + 1) & _SEQUENCE
+        self._watch_keys(self._count_in, length)
+        kind = content[1]
+        if kind == _CHANNEL_DATA:
             # Its fields say themselves where they end: the padding behind them needs no cutting off.
             message = Message(content)
             message.packet.seek(2)
         else:
             message = Message(content[2 : length - content[0]])
-        message.seqno = self._Packetizer__sequence_number_in
-        self._Packetizer__sequence_number_in = (self._Packetizer__sequence_number_in + 1) & _SEQUENCE
-        return number, message
+        message.seqno = number
+        return kind, message
 
     # --- bytes ---------------------------------------------------------------------------------------------------
 
-    def _watch_keys(self, gcm: _Gcm) -> None:
+    def _watch_keys(self, count: _Count, length: int) -> None:
         """Ask for new keys in time, and end a connection that does not give any (RFC 4253 section 9)."""
-        if gcm.bytes < self.REKEY_BYTES and gcm.packets < self.REKEY_PACKETS:
+        count.bytes += length
+        count.packets += 1
+        if count.bytes < self.REKEY_BYTES and count.packets < self.REKEY_PACKETS:
             return
         if not self.need_rekey():
-            self._ask_for_new_keys()
-        elif gcm.bytes >= self.REKEY_BYTES + self.REKEY_BYTES_OVERFLOW_MAX:
+            # paramiko's transport looks for this before each message that it reads.
+            self._Packetizer__need_rekey = True
+        elif count.bytes >= self.REKEY_BYTES + self.REKEY_BYTES_OVERFLOW_MAX:
             raise SSHException("the client does not exchange keys anew")
-
-    def _ask_for_new_keys(self) -> None:
-        # paramiko's transport looks for this before each message that it reads.
-        self._Packetizer__need_rekey = True
 
     def _read_more(self) -> None:
         """Add what the client sent to the buffer; before waiting for it, send everything."""
@@ -288,3 +348,17 @@ class BufferedPacketizer(Packetizer):
             if ready & POLLIN and ahead < _AHEAD:
                 self._receive()
             self._send_some()
+
+
+def _sealing(
+    engine: Any,  # noqa: ANN401 - a cipher, or AES-GCM
+    mac: Any,  # noqa: ANN401 - one of hashlib
+    mac_size: int,
+    mac_key: bytes | bytearray,
+    nonce: bytes | None,
+    *,
+    etm: bool,
+) -> _Sealing | None:
+    if nonce is not None:
+        return _Gcm(engine, nonce)
+    return _EncryptThenMac(engine, mac, mac_size, mac_key) if etm else None

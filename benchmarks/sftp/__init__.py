@@ -1,0 +1,1 @@
+"""The SFTP server beside OpenSSH's, driven by the same OpenSSH client."""

@@ -1,0 +1,57 @@
+"""`reconciler ban`: who is kept out of the SFTP server."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from reconciler.cli import terminal
+from reconciler.cli.workspace import opened
+from reconciler.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from reconciler.jobs.bans import StoreBans
+
+
+def _bans(ctx: click.Context) -> "StoreBans":
+    from reconciler.jobs.bans import StoreBans  # noqa: PLC0415 - `--help` shall not wait for it
+
+    return StoreBans(opened(ctx).store)
+
+
+@click.group()
+def ban() -> None:
+    """Show who is kept out for failed logins, and let them in again."""
+
+
+@ban.command("list")
+@terminal.printed_as("text", "json")
+@click.pass_context
+def list_bans(ctx: click.Context, form: Literal["text", "json"]) -> None:
+    """List the addresses and logins that are banned now."""
+    now = datetime.now(UTC)
+    found = [one for one in _bans(ctx).bans() if one.until > now]
+    if form == "json":
+        terminal.write_json([{"subject": one.subject, "until": one.until, "count": one.count} for one in found])
+    elif found:
+        rows = [(one.subject, terminal.moment(one.until), str(one.count)) for one in found]
+        terminal.write(terminal.table(("SUBJECT", "UNTIL", "BANS"), rows))
+    else:
+        terminal.say("Nobody is banned.")
+
+
+@ban.command()
+@click.argument("subject", nargs=-1, required=True)
+@click.pass_context
+def remove(ctx: click.Context, subject: tuple[str, ...]) -> None:
+    """Lift the ban of SUBJECT, as `ban list` prints it, or of an address alone. A running gateway follows in 2 s."""
+    named = " ".join(subject)
+    bans = _bans(ctx)
+    candidates = (named, f"address {named}", f"login {named}")
+    removed = [name for name in candidates if bans.remove(name)]
+    if not removed:
+        raise NotFoundError(f"Nothing is known of '{named}'. See: reconciler ban list")
+    terminal.write(f"Lifted the ban of {removed[0]}.")
+
+
+COMMANDS = {"ban": ban}
