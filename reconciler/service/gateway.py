@@ -1,9 +1,11 @@
 """The gateway: SFTP server, HTTP listener and workers around one store, started and stopped in order."""
 
 import logging
+import socket
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
+from typing import Literal
 
 from starlette.routing import Mount
 
@@ -15,6 +17,7 @@ from reconciler.jobs.bans import StoreBans
 from reconciler.jobs.bell import Bell
 from reconciler.jobs.directory import Directory, Snapshot
 from reconciler.jobs.folders import StoreFolders
+from reconciler.jobs.keeping import Keeping
 from reconciler.jobs.lane import Lane
 from reconciler.jobs.mailing import Mailing
 from reconciler.jobs.mdn_posting import MdnPosting
@@ -35,6 +38,7 @@ from reconciler.service.mail import mail_sender
 from reconciler.service.trial import RuleTrial
 from reconciler.service.workspace import Workspace
 from reconciler.store import configuration
+from reconciler.store.election import Election, check_node
 from reconciler.web.admin import Administration, LazyAdmin
 from reconciler.web.app import application
 from reconciler.web.health import Health, accepting, database_writable, payloads_writable
@@ -53,14 +57,22 @@ CONVERSION_THREADS = 4
 DELIVERY_THREADS = 32
 """Posts at a time, most of which only wait for a partner; each partner has few of them (`concurrency`)."""
 
+Role = Literal["all", "sftp", "http", "worker", "watcher"]
+"""What a process does of what a gateway does. Only on PostgreSQL is there more than one process."""
+
 _log = logging.getLogger(__name__)
 
 
 class Gateway:
-    """Everything that runs while the gateway runs."""
+    """Everything that runs while the gateway runs, or the part that `role` names.
 
-    def __init__(self, workspace: Workspace) -> None:
+    `node` is the name under which this process holds leases; a process that is restarted has the same one.
+    """
+
+    def __init__(self, workspace: Workspace, *, role: Role = "all", node: str | None = None) -> None:
         self._store = workspace.store
+        self._role = role
+        self._node = check_node(node or socket.gethostname())
         self._stack = ExitStack()
         self._stopping = Event()
         self._settings = settings = workspace.project.gateway
@@ -112,7 +124,9 @@ class Gateway:
             ],
             bell=bell,
             limit_of=Limits(directory),
+            node=self._node,
         )
+        self._keeping = Keeping(self._store)
         self._follower = Thread(target=self._follow_revisions, name="revisions", daemon=True)
         self._configured: Snapshot | None = None
 
@@ -123,8 +137,8 @@ class Gateway:
             {
                 "database": database_writable(store),
                 "payloads": payloads_writable(store),
-                "SFTP": accepting(lambda: self.sftp.address),
-                "workers": self._workers_alive,
+                **({"SFTP": accepting(lambda: self.sftp.address)} if self._has("sftp") else {}),
+                **({"workers": self._workers_alive} if self._has("worker") else {}),
             }
         )
         self._stack.callback(self._health.close)
@@ -144,27 +158,51 @@ class Gateway:
     def _workers_alive(self) -> None:
         self._workers.require_alive()
 
+    def _has(self, part: Role) -> bool:
+        return self._role in {"all", part}
+
     def start(self) -> None:
-        """Serve. Raises ReconcilerError when another gateway has this store, and OSError when a port is taken."""
-        if self._store.engine.dialect.name == "sqlite":
-            # Alone with this store, so whatever is still leased was leased by a gateway that is dead.
-            self._stack.enter_context(self._store.locked("gateway", wait=False))
+        """Serve. Raises ReconcilerError when another process has this place, or when a port is taken."""
+        self._take_place()
         self._configure()
         for name, start in (("SFTP", self.sftp.start), ("HTTP", self.http.start)):
             try:
-                start()
+                if self._role in {"all", name.lower()}:
+                    start()
             except OSError as error:
                 raise ReconcilerError(
                     f"The {name} listener cannot be started: {error.strerror or error}. Another program may have the "
                     f"port; choose one with gateway.{name.lower()}.listen in reconciler.yaml."
                 ) from error
-        self._workers.start()
+        if self._has("worker"):
+            self._workers.start()
+            self._keeping.start()
         self._follower.start()
+
+    def _take_place(self) -> None:
+        """Make sure that nobody else is what this process is going to be."""
+        if self._store.engine.dialect.name == "sqlite":
+            if self._role != "all":
+                raise ReconcilerError("A SQLite store has one gateway, with all roles; several need PostgreSQL.")
+            # Alone with this store, so whatever is still leased was leased by a gateway that is dead.
+            self._stack.enter_context(self._store.locked("gateway", wait=False))
+            return
+        self._stack.enter_context(self._store.locked(f"node-{self._node}-{self._role}", wait=False))
+        if not self._store.payloads_are_shared:
+            alone = Election(self._store.engine, "payloads in a folder")
+            self._stack.callback(alone.resign)
+            if not alone.is_won():
+                raise ReconcilerError(
+                    "Another gateway keeps large payloads in a folder of its own, where this one cannot read them. "
+                    "For several gateways, write payloads: s3://… into reconciler.yaml."
+                )
 
     def stop(self, grace: float) -> None:
         """Accept nothing more, let what runs end for `grace` seconds, then cut it. What is cut is done again later."""
         self._stopping.set()
-        steps = (self.sftp.stop, self.http.stop, self._workers.stop)
+        steps = [self.http.stop] if self._has("http") else []
+        steps += [self.sftp.stop] if self._has("sftp") else []
+        steps += [self._workers.stop, self._keeping.stop] if self._has("worker") else []
         threads = [Thread(target=step, args=(grace,)) for step in steps]
         for thread in threads:
             thread.start()

@@ -8,8 +8,9 @@ from threading import Event, Thread
 from reconciler.desired.render import render_problems
 from reconciler.errors import ConfigurationError, ReconcilerError
 from reconciler.plan.render import text
-from reconciler.service.gateway import Gateway, require_applied
+from reconciler.service.gateway import Gateway, Role, require_applied
 from reconciler.service.workspace import Workspace
+from reconciler.store.election import Election
 from reconciler.watch.folder import changes
 
 GRACE = 8.0
@@ -18,22 +19,34 @@ GRACE = 8.0
 _log = logging.getLogger(__name__)
 
 
-def serve(workspace: Workspace, *, follow: bool, ready: Callable[[str], None]) -> None:
+TAKEOVER = 2.0
+"""Seconds between two tries of a watcher to be the one that watches."""
+
+
+def serve(
+    workspace: Workspace,
+    *,
+    follow: bool,
+    ready: Callable[[str], None],
+    role: Role = "all",
+    node: str | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT; with `follow`, apply the configuration whenever its files change.
 
-    `ready` is called with what is listened on, once connections are accepted. Raises ReconcilerError when the gateway
-    cannot be started.
+    `role` names what this process does of it all, `node` what it is called. `ready` is called with what is listened on,
+    once connections are accepted. Raises ReconcilerError when the gateway cannot be started.
     """
     require_applied(workspace)
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    gateway = Gateway(workspace)
+    gateway = Gateway(workspace, role=role, node=node)
     try:
         gateway.start()
-        if follow:
-            Thread(target=_follow, args=(workspace, stop), name="watch", daemon=True).start()
-        ready(f"SFTP on {_written(gateway.sftp.address)}, AS2 on http://{_written(gateway.http.address)}/as2")
+        if follow or role == "watcher":
+            Thread(target=_watch, args=(workspace, stop), name="watch", daemon=True).start()
+        sftp, http = f"SFTP on {_written(gateway.sftp.address)}", f"AS2 on http://{_written(gateway.http.address)}/as2"
+        ready({"all": f"{sftp}, {http}", "sftp": sftp, "http": http}.get(role, f"nothing, as {role}"))
         stop.wait()
     finally:
         gateway.stop(GRACE)
@@ -44,18 +57,32 @@ def _written(address: tuple[str, int]) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _follow(workspace: Workspace, stop: Event) -> None:
-    for changed in changes(workspace.project.root, stop):
-        _log.info("changed: %s", ", ".join(sorted(changed)))
-        try:
-            desired = workspace.load()
-            plan = workspace.plan(desired)
-            if not plan.is_empty:
-                applied = workspace.apply(plan, desired, actor="up")
-                _log.info("applied revision %d:\n%s", applied.revision, text.render(plan, colour=False))
-        except ConfigurationError as error:
-            _log.error("nothing was applied:\n%s", render_problems(error.problems))
-        except ReconcilerError as error:
-            _log.error("nothing was applied: %s", error)
-        except Exception:  # noqa: BLE001 - the next change of a file is another chance
-            _log.exception("nothing was applied")
+def _watch(workspace: Workspace, stop: Event) -> None:
+    """Follow the files as long as this process is the one of all that does."""
+    election = Election(workspace.store.engine, "watcher")
+    while not stop.is_set():
+        if not election.is_won():
+            stop.wait(TAKEOVER)
+            continue
+        _apply(workspace)  # what changed while nobody watched
+        for changed in changes(workspace.project.root, stop):
+            _log.info("changed: %s", ", ".join(sorted(changed)))
+            if not election.is_won():
+                break
+            _apply(workspace)
+    election.resign()
+
+
+def _apply(workspace: Workspace) -> None:
+    try:
+        desired = workspace.load()
+        plan = workspace.plan(desired)
+        if not plan.is_empty:
+            applied = workspace.apply(plan, desired, actor="up")
+            _log.info("applied revision %d:\n%s", applied.revision, text.render(plan, colour=False))
+    except ConfigurationError as error:
+        _log.error("nothing was applied:\n%s", render_problems(error.problems))
+    except ReconcilerError as error:
+        _log.error("nothing was applied: %s", error)
+    except Exception:  # noqa: BLE001 - the next change of a file is another chance
+        _log.exception("nothing was applied")

@@ -18,6 +18,7 @@ from reconciler.store import conversions, envelopes, files, jobs, mails, moment,
 from reconciler.store.blobs import INLINE
 from reconciler.store.conversions import Conversion, ConversionStatus
 from reconciler.store.database import Store
+from reconciler.store.election import Election
 from reconciler.store.envelopes import Attachment, StoredEnvelope
 from reconciler.store.mails import StoredMail
 from reconciler.store.posts import StoredAnswer, StoredPost
@@ -254,3 +255,34 @@ class TestPayloads:
                 store.blobs.read(connection, name)
             with pytest.raises(BlobError, match="damaged"):
                 store.blobs.open(connection, name).close()
+
+
+class TestElection:
+    def test_one_is_elected_and_another_takes_over(self, open_store: Opener, url: str) -> None:
+        if url.startswith("sqlite"):
+            pytest.skip("a SQLite store has one gateway")
+        here, there = (Election(open_store().engine, "the post") for _ in range(2))
+        other = Election(open_store().engine, "another post")
+        try:
+            assert (here.is_won(), there.is_won(), here.is_won(), other.is_won()) == (True, False, True, True)
+            here.resign()
+            assert there.is_won()
+        finally:
+            for election in (here, there, other):
+                election.resign()
+
+    def test_who_lost_its_connection_is_not_elected_any_more(self, open_store: Opener, url: str) -> None:
+        if url.startswith("sqlite"):
+            pytest.skip("a SQLite store has one gateway")
+        here, there = (Election(open_store().engine, "the post") for _ in range(2))
+        try:
+            assert here.is_won()
+            with open_store().write() as tx:
+                tx.execute(
+                    text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted")
+                )
+            assert there.is_won()
+            assert not here.is_won()
+        finally:
+            here.resign()
+            there.resign()
