@@ -44,6 +44,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "ban": "reconciler.cli.ban",
         "job": "reconciler.cli.job",
         "fsck": "reconciler.cli.job",
+        "as2": "reconciler.cli.as2",
         "schema": "reconciler.cli.schema",
         "explain": "reconciler.cli.explain",
         "completion": "reconciler.cli.completion",

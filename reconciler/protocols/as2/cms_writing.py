@@ -80,6 +80,11 @@ def signed_data(
     )
 
 
+def signed_by_nobody() -> bytes:
+    """Return signed data without a signer, which proves nothing: to try out that nobody takes it for a signature."""
+    return _content_info(SIGNED_DATA, _VERSION_1, tlv(SET), tlv(SEQUENCE, DATA), tlv(SET))
+
+
 def _signature(attributes: bytes, identity: Identity, digest: str, *, pss: bool) -> tuple[bytes, bytes]:
     """Return the signature's algorithm and the signature."""
     used = HASHES[digest]
