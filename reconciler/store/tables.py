@@ -11,7 +11,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    String,
     Table,
     Text,
     UniqueConstraint,
@@ -30,6 +29,8 @@ metadata = MetaData(
     }
 )
 
+# Text has no length here: SQLite would ignore it, and PostgreSQL refuse in the midst of work what nobody thought of.
+
 # SQLite gives an automatic number to INTEGER keys only.
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -45,33 +46,33 @@ revision = Table(
     # Why somebody changed this past the configuration; empty for a plan that was applied.
     Column("by_hand", Text, nullable=False, server_default=""),
     # The configuration that was applied: its hash, and the commit it was at, where it was in git.
-    Column("config_hash", String(64), nullable=False, server_default=""),
-    Column("commit", String(64), nullable=False, server_default=""),
+    Column("config_hash", Text, nullable=False, server_default=""),
+    Column("commit", Text, nullable=False, server_default=""),
     # The digest of the plan, by which a saved one is known again, and what it counted.
-    Column("digest", String(64), nullable=False, server_default=""),
+    Column("digest", Text, nullable=False, server_default=""),
     Column("summary", JSON, nullable=False, server_default="{}"),
 )
 
 resource = Table(
     "resource",
     metadata,
-    Column("address", String(500), primary_key=True),
-    Column("kind", String(20), nullable=False),
+    Column("address", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
     Column("body", JSON, nullable=False),
     Column("revision", _NUMBER, nullable=False),
     # Where the configuration declares it, as file:line; empty for what stands in no file.
-    Column("origin", String(500), nullable=False, server_default=""),
+    Column("origin", Text, nullable=False, server_default=""),
     # Whose it is: of a configuration, or of the API, by which it was made by hand.
-    Column("managed_by", String(20), nullable=False, server_default="configuration"),
+    Column("managed_by", Text, nullable=False, server_default="configuration"),
 )
 
 # Who alone may do something now, by its name: apply, or watch a configuration.
 lease = Table(
     "lease",
     metadata,
-    Column("name", String(50), primary_key=True),
+    Column("name", Text, primary_key=True),
     Column("owner", Text, nullable=False),
-    Column("token", String(32), nullable=False),
+    Column("token", Text, nullable=False),
     Column("acquired_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),
 )
@@ -80,7 +81,7 @@ lease = Table(
 suspension = Table(
     "suspension",
     metadata,
-    Column("address", String(500), primary_key=True),
+    Column("address", Text, primary_key=True),
     Column("until", Moment),
     Column("reason", Text, nullable=False),
     Column("actor", Text, nullable=False),
@@ -90,10 +91,10 @@ suspension = Table(
 condition = Table(
     "condition",
     metadata,
-    Column("scope", String(100), primary_key=True),
-    Column("type", String(20), primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("type", Text, primary_key=True),
     Column("status", Boolean, nullable=False),
-    Column("commit", String(64), nullable=False),
+    Column("commit", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("changed_at", Moment, nullable=False),
 )
@@ -103,7 +104,7 @@ mailbox = Table(
     metadata,
     Column("uuid", Uuid, primary_key=True),
     # Empty once the mailbox is destroyed: its envelopes and log records keep naming the UUID.
-    Column("address", String(500), unique=True),
+    Column("address", Text, unique=True),
     Column("created_at", Moment, nullable=False),
 )
 
@@ -111,8 +112,8 @@ credential = Table(
     "credential",
     metadata,
     Column("number", _NUMBER, primary_key=True),
-    Column("address", String(500), nullable=False, index=True),
-    Column("fingerprint", String(100), nullable=False),
+    Column("address", Text, nullable=False, index=True),
+    Column("fingerprint", Text, nullable=False),
     Column("verifier", LargeBinary, nullable=False),
     Column("public", Text, nullable=False),
     Column("secret", LargeBinary, nullable=False),
@@ -125,7 +126,7 @@ credential = Table(
 blob = Table(
     "blob",
     metadata,
-    Column("sha256", String(64), primary_key=True),
+    Column("sha256", Text, primary_key=True),
     Column("size", BigInteger, nullable=False),
     # The bytes themselves when they are few; otherwise a file of the blob folder holds them.
     Column("content", LargeBinary),
@@ -137,9 +138,9 @@ file = Table(
     metadata,
     Column("number", _NUMBER, primary_key=True),
     Column("mailbox", Uuid, nullable=False),
-    Column("folder", String(10), nullable=False),
-    Column("name", String(300), nullable=False),
-    Column("sha256", String(64), ForeignKey("blob.sha256"), nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("sha256", Text, ForeignKey("blob.sha256"), nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("modified_at", Moment, nullable=False),
     # The receipt that is to process this file (coutbox, outbox), or the failed conversion that put it into error.
@@ -155,16 +156,16 @@ receipt = Table(
     metadata,
     Column("uuid", Uuid, primary_key=True),
     Column("mailbox", Uuid, nullable=False),
-    Column("channel", String(10), nullable=False),
+    Column("channel", Text, nullable=False),
     # True for an envelope XML that is sent as it is; False for a partner file that a rule converts.
     Column("native", Boolean, nullable=False),
-    Column("name", String(300), nullable=False),
-    Column("sha256", String(64), ForeignKey("blob.sha256"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("sha256", Text, ForeignKey("blob.sha256"), nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("content_type", Text, nullable=False),
     Column("attributes", JSON, nullable=False),
     Column("received_at", Moment, nullable=False),
-    Column("state", String(10), nullable=False),
+    Column("state", Text, nullable=False),
     # The log record that this receipt is another attempt at.
     Column("conversion", Uuid),
 )
@@ -176,10 +177,10 @@ envelope = Table(
     Column("template_uuid", Uuid, nullable=False),
     Column("template_version", Uuid, nullable=False),
     Column("sender", Uuid, nullable=False, index=True),
-    Column("status", String(10), nullable=False),
+    Column("status", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("reason", Text, nullable=False),
-    Column("sha256", String(64), ForeignKey("blob.sha256"), nullable=False),
+    Column("sha256", Text, ForeignKey("blob.sha256"), nullable=False),
     Column("created_at", Moment, nullable=False, index=True),
     Column("changed_at", Moment, nullable=False),
 )
@@ -190,7 +191,7 @@ arrival = Table(
     Column("uuid", Uuid, primary_key=True),
     Column("envelope", Uuid, ForeignKey("envelope.uuid"), nullable=False),
     Column("mailbox", Uuid, nullable=False, index=True),
-    Column("state", String(10), nullable=False),
+    Column("state", Text, nullable=False),
     Column("changed_at", Moment, nullable=False),
     UniqueConstraint("envelope", "mailbox"),
 )
@@ -200,8 +201,8 @@ attachment = Table(
     metadata,
     Column("uuid", Uuid, primary_key=True),
     Column("envelope", Uuid, ForeignKey("envelope.uuid"), nullable=False, index=True),
-    Column("name", String(300), nullable=False),
-    Column("sha256", String(64), ForeignKey("blob.sha256"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("sha256", Text, ForeignKey("blob.sha256"), nullable=False),
 )
 
 event = Table(
@@ -210,7 +211,7 @@ event = Table(
     Column("number", _NUMBER, primary_key=True),
     Column("envelope", Uuid, ForeignKey("envelope.uuid"), nullable=False, index=True),
     Column("at", Moment, nullable=False),
-    Column("what", String(20), nullable=False),
+    Column("what", Text, nullable=False),
     Column("mailbox", Uuid),
     Column("message", Text, nullable=False),
 )
@@ -221,20 +222,20 @@ conversion = Table(
     Column("uuid", Uuid, primary_key=True),
     Column("created_at", Moment, nullable=False),
     Column("changed_at", Moment, nullable=False),
-    Column("status", String(12), nullable=False),
-    Column("direction", String(3), nullable=False),
+    Column("status", Text, nullable=False),
+    Column("direction", Text, nullable=False),
     Column("mailbox", Uuid, nullable=False),
-    Column("rule", String(500)),
+    Column("rule", Text),
     Column("receipt", Uuid),
     Column("arrival", Uuid),
     Column("envelopes", JSON, nullable=False),
-    Column("file_name", String(300), nullable=False),
+    Column("file_name", Text, nullable=False),
     Column("subject", Text, nullable=False),
-    Column("error_code", String(60), nullable=False),
+    Column("error_code", Text, nullable=False),
     Column("error", Text, nullable=False),
-    Column("input", String(64), ForeignKey("blob.sha256"), nullable=False),
-    Column("source", String(64), ForeignKey("blob.sha256")),
-    Column("output", String(64), ForeignKey("blob.sha256")),
+    Column("input", Text, ForeignKey("blob.sha256"), nullable=False),
+    Column("source", Text, ForeignKey("blob.sha256")),
+    Column("output", Text, ForeignKey("blob.sha256")),
     Column("messages", JSON, nullable=False),
     # The log is read newest first, whatever it is filtered by.
     Index("ix_conversion_created_at_status", "created_at", "status"),
@@ -247,7 +248,7 @@ conversion = Table(
 word = Table(
     "word",
     metadata,
-    Column("word", String(40), primary_key=True),
+    Column("word", Text, primary_key=True),
     Column("conversion", Uuid, primary_key=True, index=True),
 )
 
@@ -256,18 +257,18 @@ word = Table(
 post = Table(
     "post",
     metadata,
-    Column("message_id", String(255), primary_key=True),
+    Column("message_id", Text, primary_key=True),
     Column("mailbox", Uuid, nullable=False, index=True),
     Column("envelope", Uuid, nullable=False),
     Column("conversion", Uuid),
-    Column("sha256", String(64), ForeignKey("blob.sha256"), nullable=False),
-    Column("file_name", String(300), nullable=False),
+    Column("sha256", Text, ForeignKey("blob.sha256"), nullable=False),
+    Column("file_name", Text, nullable=False),
     Column("content_type", Text, nullable=False),
     Column("subject", Text, nullable=False),
-    Column("state", String(10), nullable=False),
+    Column("state", Text, nullable=False),
     Column("mic", Text, nullable=False),
-    Column("mic_algorithm", String(20), nullable=False),
-    Column("mdn", String(64), ForeignKey("blob.sha256")),
+    Column("mic_algorithm", Text, nullable=False),
+    Column("mdn", Text, ForeignKey("blob.sha256")),
     Column("error", Text, nullable=False),
     Column("changed_at", Moment, nullable=False),
 )
@@ -275,9 +276,9 @@ post = Table(
 as2_message = Table(
     "as2_message",
     metadata,
-    Column("as2_from", String(128), primary_key=True),
-    Column("as2_to", String(128), primary_key=True),
-    Column("message_id", String(998), primary_key=True),
+    Column("as2_from", Text, primary_key=True),
+    Column("as2_to", Text, primary_key=True),
+    Column("message_id", Text, primary_key=True),
     Column("receipt", Uuid, nullable=False),
     Column("answer_status", Integer, nullable=False),
     Column("answer_headers", JSON, nullable=False),
@@ -293,9 +294,9 @@ as2_exchange = Table(
     Column("number", _NUMBER, primary_key=True),
     Column("mailbox", Uuid, nullable=False),
     # Of the message itself or, for an MDN that was posted, of the message that it is about.
-    Column("message_id", String(998), nullable=False),
-    Column("direction", String(3), nullable=False),
-    Column("outcome", String(20), nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("started_at", Moment, nullable=False),
     Column("seconds", Float, nullable=False),
@@ -306,7 +307,7 @@ as2_exchange = Table(
     # The MDN, or whatever the other side answered, as bytes.
     Column("answer", LargeBinary, nullable=False),
     Column("mic", Text, nullable=False),
-    Column("mic_algorithm", String(20), nullable=False),
+    Column("mic_algorithm", Text, nullable=False),
     # Where the MDN is to be posted when it was not the answer.
     Column("mdn_url", Text),
     Index("ix_as2_exchange_message_id", "message_id"),
@@ -316,11 +317,11 @@ as2_exchange = Table(
 mail = Table(
     "mail",
     metadata,
-    Column("message_id", String(255), primary_key=True),
+    Column("message_id", Text, primary_key=True),
     Column("recipient", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("body", Text, nullable=False),
-    Column("state", String(10), nullable=False),
+    Column("state", Text, nullable=False),
     Column("changed_at", Moment, nullable=False),
 )
 
@@ -328,22 +329,22 @@ job = Table(
     "job",
     metadata,
     Column("number", _NUMBER, primary_key=True),
-    Column("kind", String(20), nullable=False),
-    Column("subject", String(255), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
     # The destination whose limits hold for this job; empty where nothing but the number of workers limits it.
-    Column("queue", String(100), nullable=False),
+    Column("queue", Text, nullable=False),
     # Whether it waits for all jobs that were added to its queue before it.
     Column("ordered", Boolean, nullable=False),
     # Lower goes first; 0 is usual.
     Column("priority", Integer, nullable=False),
     # While a job with this key is pending, no other of its kind is added with it.
-    Column("key", String(255)),
-    Column("state", String(10), nullable=False),
+    Column("key", Text),
+    Column("state", Text, nullable=False),
     Column("run_at", Moment, nullable=False),
     # Claims beyond the failures ended with the death of their workers.
     Column("claims", Integer, nullable=False),
     Column("failures", Integer, nullable=False),
-    Column("lease_owner", String(150)),
+    Column("lease_owner", Text),
     Column("lease_until", Moment),
     Column("error", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
@@ -373,7 +374,7 @@ for _name, _columns, _where, _unique in (
 destination = Table(
     "destination",
     metadata,
-    Column("name", String(100), primary_key=True),
+    Column("name", Text, primary_key=True),
     # Failures since the last success.
     Column("failures", Integer, nullable=False),
     # Nothing is tried before, because it failed too often in a row.
@@ -388,7 +389,7 @@ ban = Table(
     "ban",
     metadata,
     # An address or network with its prefix, or a login: `address 192.0.2.1`, `login 6f1c…`.
-    Column("subject", String(200), primary_key=True),
+    Column("subject", Text, primary_key=True),
     Column("banned_at", Moment, nullable=False),
     Column("until", Moment, nullable=False),
     # How many bans in a row: each lasts twice as long as the one before.
