@@ -22,7 +22,7 @@ class Patches:
 
     def __init__(self, environment: YamlDocument) -> None:
         self._environment = environment
-        data = environment.data
+        data = environment.content.data
         patches = data.get("patches") if isinstance(data, dict) else None
         self._patches = {
             address: patch
@@ -31,6 +31,14 @@ class Patches:
         }
         self._taken: dict[str, Document] = {}
         self._names: set[str] = set()
+
+    def concern(self, data: Yaml, *, is_root: bool) -> bool:
+        """Say whether a document has an address that is patched."""
+        paths = {address: address.split(".") for address in self._patches}
+        for address, path in paths.items():
+            if address not in self._taken:
+                self._names.update(_addresses(data, len(path)))
+        return any((is_root and path[0] in _MADE) or isinstance(_at(data, path), dict) for path in paths.values())
 
     def merged(self, content: Content, document: Document, *, is_root: bool) -> Content:
         """Return a document's content with what the patches have otherwise."""

@@ -63,35 +63,33 @@ class Content:
 class YamlDocument:
     """One document of a file.
 
-    What stands in it can be released; it is then read once more by `again` when a mistake asks for a position, so that
+    `read` composes it, with positions, when a mistake asks for one, or when its data was not given or was released; so
     a large configuration is never in memory as a whole.
     """
 
-    __slots__ = ("_again", "_content", "file")
+    __slots__ = ("_data", "_read", "_read_again", "file")
 
-    def __init__(self, content: Content, again: Callable[[], Content] | None = None) -> None:
-        self.file = content.texts[0][0]
-        self._content: Content | None = content
-        self._again = again
+    def __init__(self, file: str, read: Callable[[], Content], data: Yaml = None) -> None:
+        self.file = file
+        self._read_again = read
+        self._read: Content | None = None
+        self._data = data
 
     def release(self) -> None:
-        """Let go of what stands in the document, if it can be read again."""
-        if self._again is not None:
-            self._content = None
+        """Let go of what stands in the document."""
+        self._read = self._data = None
 
     @property
     def content(self) -> Content:
-        """What stands in the document."""
-        if self._content is None and self._again is not None:
-            self._content = self._again()
-        if self._content is None:
-            raise ValueError(f"{self.file} was released and cannot be read again")
-        return self._content
+        """What stands in the document, with its positions."""
+        if self._read is None:
+            self._read = self._read_again()
+        return self._read
 
     @property
     def data(self) -> Yaml:
         """What stands in the document, as plain data."""
-        return self.content.data
+        return self.content.data if self._data is None else self._data
 
     def _walk(self, location: Location) -> tuple[list[str | int], Yaml, int, int]:
         content = self.content

@@ -10,6 +10,7 @@ from reconciler.desired.reading import read_file
 from reconciler.desired.variables import Variables
 from reconciler.desired.yaml_composer import Composer
 from reconciler.desired.yaml_document import Content, YamlDocument
+from reconciler.desired.yaml_lines import read_plain
 from reconciler.errors import NotFoundError, Position, Problem
 
 ROOT_FILE = "reconciler.yaml"
@@ -75,8 +76,11 @@ def read_documents(
             ]
         return documents, composer.problems
 
-    def again(number: int) -> Content:
+    def read(number: int) -> Content:
         return composed()[0][number]
 
+    plain = read_plain(text)
+    if plain is not None and (patches is None or not patches.concern(plain, is_root=file == ROOT_FILE)):
+        return [YamlDocument(file, partial(read, 0), plain)], []
     documents, problems = composed()
-    return [YamlDocument(document, partial(again, number)) for number, document in enumerate(documents)], problems
+    return [YamlDocument(file, partial(read, number), item.data) for number, item in enumerate(documents)], problems

@@ -16,7 +16,7 @@ def composed(text: str) -> YamlDocument:
     composer.compose()
     assert not composer.problems
     (document,) = composer.documents
-    return YamlDocument(document)
+    return YamlDocument("a.yaml", lambda: document)
 
 
 TEXTS = st.text(alphabet=[*map(chr, range(0x20, 0x7F)), "é", "ß", "€", "𝄞"], max_size=12)

@@ -1,0 +1,201 @@
+"""The plain part of YAML in which most configurations are written, read line by line in a third of the time.
+
+Whatever is not plain — anchors, tags, texts of several lines, escapes, quoted keys, mistakes — makes the answer None;
+the composer, which knows all of YAML and every position, then reads the text. It also reads a plain text as soon as a
+mistake asks where something stands.
+"""
+
+import re
+from collections.abc import Callable
+
+from reconciler.desired.yaml_composer import scalar
+from reconciler.desired.yaml_document import Scalar, Yaml
+
+_LINE = re.compile(r"^( *)((?:- )*)(?:([A-Za-z0-9_][A-Za-z0-9_.-]*):(?: +|$))?([^\n]*)$", re.MULTILINE)
+"""The blanks, the dashes, the key and the rest of a line; empty where there is none."""
+_WORD = re.compile(r"[A-Za-z_/][A-Za-z0-9_/.@+-]*")
+_TYPED = frozenset("~ntfNTF")
+"""What a word begins with that can be null, true or false."""
+
+_FIRST = r"(?:[^\s\-?:,\[\]{}#&*!|>'\"%@`=<]|-(?=[0-9.]))"
+"""What a plain scalar begins with: no indicator of YAML, section 5.3."""
+_PLAIN = re.compile(rf"({_FIRST}(?:[^:#]|:(?=\S)|(?<=\S)\#)*?) *(?: \#.*)?")
+_DOUBLE = re.compile(r'"([^"\\]*)" *(?: #.*)?')
+_SINGLE = re.compile(r"'((?:[^']|'')*)' *(?: #.*)?")
+_FLOW_KEY = re.compile(r" *([A-Za-z0-9_][A-Za-z0-9_.-]*): +")
+_FLOW_VALUE = re.compile(rf""" *(?:([{{\[])|"([^"\\]*)"|'((?:[^']|'')*)'|({_FIRST}[^:\#,\[\]{{}}]*))""")
+_FLOW_NEXT = re.compile(r" *([,\]}])")
+_FLOW_END = re.compile(r" *(?: #.*)?")
+
+_DEEPEST = 32
+"""Levels; the composer allows more, and says when there are too many."""
+
+_Open = tuple[int, dict[str, Yaml] | list[Yaml]]
+
+
+class _OtherError(Exception):
+    """The text is not plain."""
+
+
+def read_plain(text: str) -> dict[str, Yaml] | None:
+    """Return the one mapping that a text is, as the composer would, or None when the text is not plain."""
+    # The line feed is the only break of lines, and no other control character stands in a plain text.
+    if "${" in text or not text.replace("\n", "").isprintable():
+        return None
+    try:
+        return _read(text)
+    except _OtherError:
+        return None
+
+
+def _read(text: str) -> dict[str, Yaml]:
+    root: dict[str, Yaml] = {}
+    stack: list[_Open] = [(0, root)]
+    waiting: Callable[[Yaml], None] | None = None
+    for blanks, dashes, key, rest in _LINE.findall(text):
+        if not key and not dashes and (not rest or rest[0] == "#"):
+            continue
+        column, container = stack[-1]
+        if waiting is not None or dashes or len(blanks) != column or type(container) is list:
+            column = len(blanks)
+            container = _container(stack, column, waiting, is_list=bool(dashes))
+            waiting = None
+            if dashes:
+                container = _item(stack, container, column, len(dashes) // 2, is_mapping=bool(key))
+        if isinstance(container, list):
+            container.append(_value(rest))
+        elif not key or key in container:
+            raise _OtherError
+        elif not rest or rest[0] == "#":
+            container[key] = None  # keeps the place of what follows
+            waiting = _Slot(container, key)
+        elif rest[0] not in _TYPED and _WORD.fullmatch(rest):
+            container[key] = rest
+        else:
+            container[key] = _value(rest)
+    if waiting is not None or not root:
+        raise _OtherError
+    return root
+
+
+class _Slot:
+    """A key whose value stands in the next lines."""
+
+    __slots__ = ("_container", "_key")
+
+    def __init__(self, container: dict[str, Yaml], key: str) -> None:
+        self._container = container
+        self._key = key
+
+    def __call__(self, value: Yaml) -> None:
+        self._container[self._key] = value
+
+
+def _container(
+    stack: list[_Open], column: int, waiting: Callable[[Yaml], None] | None, *, is_list: bool
+) -> dict[str, Yaml] | list[Yaml]:
+    """Return what a line belongs to, opened by it or before."""
+    if waiting is not None:
+        above = stack[-1][0]
+        # A list may begin where its key does.
+        if column < above or (column == above and not is_list) or len(stack) == _DEEPEST:
+            raise _OtherError
+        opened: dict[str, Yaml] | list[Yaml] = [] if is_list else {}
+        waiting(opened)
+        stack.append((column, opened))
+        return opened
+    while stack[-1][0] > column or (stack[-1][0] == column and not is_list and isinstance(stack[-1][1], list)):
+        stack.pop()
+        if not stack:
+            raise _OtherError
+    if stack[-1][0] != column or isinstance(stack[-1][1], list) is not is_list:
+        raise _OtherError
+    return stack[-1][1]
+
+
+def _item(
+    stack: list[_Open], container: dict[str, Yaml] | list[Yaml], column: int, dashes: int, *, is_mapping: bool
+) -> dict[str, Yaml] | list[Yaml]:
+    """Return what the item of a list is written into: the list, or what begins behind its dashes."""
+    for number in range(dashes - (not is_mapping)):
+        if not isinstance(container, list) or len(stack) == _DEEPEST:
+            raise _OtherError
+        column += 2
+        opened: dict[str, Yaml] | list[Yaml] = {} if is_mapping and number == dashes - 1 else []
+        container.append(opened)
+        stack.append((column, opened))
+        container = opened
+    return container
+
+
+def _value(text: str) -> Yaml:
+    """Return what stands behind a key or a dash on the same line."""
+    match text[:1]:
+        case "{" | "[":
+            value, end = _flow(text, 0, 0)
+            if not _FLOW_END.fullmatch(text, end):
+                raise _OtherError
+            return value
+        case '"':
+            quoted = _DOUBLE.fullmatch(text)
+            return _known(quoted and quoted[1])
+        case "'":
+            quoted = _SINGLE.fullmatch(text)
+            return _known(quoted and quoted[1].replace("''", "'"))
+        case _:
+            plain = _PLAIN.fullmatch(text)
+            return _known(plain and scalar(plain[1]))
+
+
+def _flow(text: str, at: int, depth: int) -> tuple[Yaml, int]:
+    """Return the list or mapping that begins at a bracket, and the place behind it."""
+    is_mapping, end = text[at] == "{", "}" if text[at] == "{" else "]"
+    at += 1
+    mapping: dict[str, Yaml] = {}
+    items: list[Yaml] = []
+    following = _FLOW_NEXT.match(text, at)
+    if following is not None and following[1] == end:
+        return (mapping if is_mapping else items), following.end()
+    if depth == _DEEPEST:
+        raise _OtherError
+    while True:
+        key = None
+        if is_mapping:
+            key = _FLOW_KEY.match(text, at)
+            if key is None or key[1] in mapping:
+                raise _OtherError
+            at = key.end()
+        value, at = _flow_value(text, at, depth)
+        if key is not None:
+            mapping[key[1]] = value
+        else:
+            items.append(value)
+        following = _FLOW_NEXT.match(text, at)
+        if following is None:
+            raise _OtherError
+        at = following.end()
+        if following[1] == end:
+            return (mapping if is_mapping else items), at
+        if following[1] != ",":
+            raise _OtherError
+
+
+def _flow_value(text: str, at: int, depth: int) -> tuple[Yaml, int]:
+    found = _FLOW_VALUE.match(text, at)
+    if found is None:
+        raise _OtherError
+    bracket, double, single, plain = found.groups()
+    if bracket is not None:
+        return _flow(text, found.start(1), depth + 1)
+    if double is not None:
+        return double, found.end()
+    if single is not None:
+        return single.replace("''", "'"), found.end()
+    return _known(scalar(plain.rstrip())), found.end()
+
+
+def _known(value: Scalar) -> Scalar:
+    """Return a value that was understood and is not null."""
+    if value is None:
+        raise _OtherError
+    return value
