@@ -131,13 +131,13 @@ class Connection(ServerInterface):
     def check_auth_password(self, username: str, password: str | bytes) -> int:
         """Answer whether a password admits, with the key before it where both are required."""
         proof = PasswordProof.of(password.encode() if isinstance(password, str) else password)
-        return self._judge(username, (proof,) if self._half is None else (self._half, proof))
+        return self._judge(username, (proof,) if self._half is None else (self._half, proof), is_half_enough=False)
 
     def check_auth_publickey(self, username: str, key: PKey) -> int:
         """Answer whether a key would admit; paramiko verifies the signature then, and settles."""
-        return self._judge(username, (KeyProof(key.asbytes()),))
+        return self._judge(username, (KeyProof(key.asbytes()),), is_half_enough=self._half is None)
 
-    def _judge(self, name: str, proofs: tuple[Proof, ...]) -> int:
+    def _judge(self, name: str, proofs: tuple[Proof, ...], *, is_half_enough: bool) -> int:
         logins = self._house.logins()
         verdict = logins.judge(name, proofs, self.peer, datetime.now(UTC))
         login = logins.find(name)
@@ -147,9 +147,9 @@ class Connection(ServerInterface):
         match verdict:
             case Verdict.ADMITTED:
                 return AUTH_SUCCESSFUL
-            case Verdict.HALF:
+            case Verdict.HALF if is_half_enough:
                 return AUTH_PARTIALLY_SUCCESSFUL
-            case Verdict.REFUSED:
+            case Verdict.HALF | Verdict.REFUSED:
                 return AUTH_FAILED
             case _:
                 assert_never(verdict)

@@ -30,6 +30,9 @@ LONGEST_PACKET = 256 * 1024
 LONGEST_LINE = 1024
 """Bytes of a line before the version exchange is over; RFC 4253 section 4.2 allows 255."""
 
+_LONGEST_GREETING = 16 * LONGEST_LINE
+"""Bytes of all lines before the packets."""
+
 _CHUNK = 256 * 1024
 _FLUSHED_FROM = 256 * 1024
 """Bytes that wait at most while more packets are at hand."""
@@ -49,6 +52,16 @@ _PADDING_LENGTH = [bytes((length,)) for length in range(2 * _BLOCK)]
 
 class BoundedPacketizer(Packetizer):
     """Refuses a packet by its length; paramiko itself would wait for up to 4 GB, and keep them, before any login."""
+
+    _before_packets = 0
+
+    def _read_timeout(self, timeout: float) -> bytes:
+        """Read a part of a first line. Raises SSHException when there is no end of it."""
+        part: bytes = super()._read_timeout(timeout)  # type: ignore[misc] # not in the type stubs
+        self._before_packets += len(part)
+        if self._before_packets > _LONGEST_GREETING:
+            raise SSHException("first lines that do not end")
+        return part
 
     def read_all(self, n: int, check_rekey: bool = False) -> bytes:  # noqa: FBT001, FBT002 - as paramiko calls it
         """Return `n` bytes. Raises SSHException when no packet has so many."""

@@ -17,11 +17,13 @@ from paramiko import SFTPClient, Transport
 
 from reconciler.desired.listen import Listen
 from reconciler.desired.sftp_gateway import SftpGateway, SftpLimits
+from reconciler.jobs.bans import StoreBans
 from reconciler.jobs.folders import StoreFolders
 from reconciler.model.credential import Secret
 from reconciler.model.key import Key
 from reconciler.model.noun import Json
 from reconciler.protocols.protocol import LiveCredential, Partner
+from reconciler.protocols.sftp.defence import BanLedger
 from reconciler.protocols.sftp.folders import BOUNDLESS, Entry, Folders, Room, Upload, Usage
 from reconciler.protocols.sftp.server import SftpServer
 from reconciler.store.database import Store
@@ -34,6 +36,7 @@ class Shelves:
 
     folders: Folders
     mailboxes: tuple[UUID, UUID]
+    bans: BanLedger | None = None
 
 
 @contextmanager
@@ -45,7 +48,7 @@ def in_memory(folder: Path) -> Iterator[Shelves]:
 def in_store(folder: Path) -> Iterator[Shelves]:
     store = Store(folder / "state")
     try:
-        yield Shelves(StoreFolders(store, lambda: None), (uuid4(), uuid4()))
+        yield Shelves(StoreFolders(store, lambda: None), (uuid4(), uuid4()), StoreBans(store))
     finally:
         store.close()
 
@@ -152,6 +155,9 @@ class Gateway:
     server: SftpServer
     folders: FragileFolders
     partners: tuple[Partner, Partner]
+    settings: SftpGateway
+    host_keys: Sequence[LiveCredential]
+    bans: BanLedger | None
     transports: list[Transport] = field(default_factory=list)
 
     @property
@@ -185,6 +191,11 @@ class Gateway:
         one, other = self.partners
         credentials = {"password": tuple(also)} if also else one.credentials
         self.server.configure([replace(one, settings=first, credentials=credentials), other])
+
+    def configure_all(self, first: Mapping[str, Json], second: Mapping[str, Json]) -> None:
+        """Give both partners other settings."""
+        one, other = self.partners
+        self.server.configure([replace(one, settings=first), replace(other, settings=second)])
 
     def put(self, folder: str, name: str, content: bytes) -> None:
         """Lay a file down, in any folder."""
@@ -223,8 +234,14 @@ def limits() -> SftpLimits:
 
 
 @pytest.fixture
+def settings(limits: SftpLimits) -> SftpGateway:
+    """Return what a test class has its server do; it overrides this, or `limits`."""
+    return SftpGateway(limits=limits)
+
+
+@pytest.fixture
 def gateway(
-    shelves: Shelves, host_keys: tuple[LiveCredential, ...], limits: SftpLimits, combination: tuple[str, str]
+    shelves: Shelves, host_keys: tuple[LiveCredential, ...], settings: SftpGateway, combination: tuple[str, str]
 ) -> Iterator[Gateway]:
     first, second = shelves.mailboxes
     partners = (
@@ -232,13 +249,12 @@ def gateway(
         Partner(second, Key.parse("accounts.acme.mailboxes.other"), {}, {"password": (password("second"),)}),
     )
     folders = FragileFolders(shelves.folders)
-    settings = SftpGateway(
-        listen=Listen(host="127.0.0.1", port=0), limits=limits, plain_transport=combination[1] == "plain"
-    )
-    server = SftpServer(settings=settings, folders=folders, host_keys=lambda: host_keys)
+    changed = {"listen": Listen(host="127.0.0.1", port=0), "plain_transport": combination[1] == "plain"}
+    chosen = settings.model_copy(update=changed)
+    server = SftpServer(settings=chosen, folders=folders, host_keys=lambda: host_keys, bans=shelves.bans)
     server.configure(partners)
     server.start()
-    gateway = Gateway(server, folders, partners)
+    gateway = Gateway(server, folders, partners, chosen, host_keys, shelves.bans)
     try:
         yield gateway
     finally:

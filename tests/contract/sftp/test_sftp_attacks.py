@@ -1,0 +1,174 @@
+"""What strangers and bad partners try."""
+
+import itertools
+import socket
+import struct
+import time
+from contextlib import ExitStack, suppress
+from hashlib import sha256
+from urllib.parse import quote
+
+import pytest
+from paramiko import AuthenticationException, Message, SSHException, Transport
+from paramiko.common import cMSG_CHANNEL_DATA
+
+from reconciler.desired.sftp_gateway import SftpDefence, SftpGateway, SftpLimits
+from reconciler.protocols.sftp.folders import FOLDERS
+from reconciler.protocols.sftp.server import SftpServer
+from tests.contract.sftp.conftest import Gateway, eventually
+
+_UP = (
+    "..",
+    "...",
+    "..;",
+    "%2e%2e",
+    "%252e%252e",
+    "..%c0%af",
+    "\u2024\u2024",
+    "\uff0e\uff0e",
+    "..\\",
+    "\\..",
+    "..\0",
+    " ..",
+    "../.",
+)
+_WAYS = ("/", "//", "/./", "\\", "/coutbox/", "/coutbox/x/", "coutbox/", "./", "inbox/../")
+_GOALS = ("etc/passwd", "state.db", "key", "../secret", "proc/self/environ", "root/.ssh/authorized_keys", "x\n", "")
+TRAVERSALS = [
+    "".join((way, *(f"{up}/" for _ in range(depth)), goal))
+    for way, up, goal, depth in itertools.product(_WAYS, _UP, _GOALS, (1, 6))
+][:: len(_WAYS) * len(_UP) * len(_GOALS) * 2 // 520]
+
+
+class TestTraversal:
+    def test_no_name_leads_out(self, gateway: Gateway) -> None:
+        """Where such a name can be opened at all, it is a file of that name in the partner's own folder."""
+        assert len(TRAVERSALS) >= 500
+        client = gateway.connect()
+        gateway.put("inbox", "mine", b"mine")
+        for name in TRAVERSALS:
+            with suppress(OSError), client.open(name) as file:
+                pytest.fail(f"{name!r} was opened: {file.read()!r}")
+            with suppress(OSError):
+                client.listdir(name) if client.normalize(name).strip("/") in FOLDERS else client.stat(name)
+            with suppress(OSError):
+                client.posix_rename("inbox/mine", name)
+        assert gateway.names("inbox") == ["mine"]
+        assert client.listdir("/") == list(FOLDERS)
+
+    def test_names_that_are_quoted_elsewhere_are_themselves(self, gateway: Gateway) -> None:
+        client = gateway.connect()
+        name = quote("../../x", safe="")
+        with client.open(f"coutbox/{name}", "w") as file:
+            file.write(b"x")
+        assert gateway.names("coutbox") == [name]
+
+
+class TestBytes:
+    @pytest.mark.parametrize("length", [2**31 - 1, 2**32 - 1, 262_145, 0, 3])
+    def test_a_packet_of_no_possible_length_ends_the_connection_at_once(self, gateway: Gateway, length: int) -> None:
+        with socket.create_connection(gateway.server.address, timeout=5) as stranger:
+            stranger.sendall(b"SSH-2.0-x\r\n" + struct.pack(">I", length) + bytes(20))
+            with suppress(ConnectionError):
+                while stranger.recv(65536):
+                    pass
+        assert gateway.connect().listdir("inbox") == []
+
+    def test_a_line_that_does_not_end_ends_the_connection(self, gateway: Gateway) -> None:
+        with socket.create_connection(gateway.server.address, timeout=5) as stranger:
+            with suppress(ConnectionError):
+                for _ in range(100):
+                    stranger.sendall(b"x" * 65536)
+                while stranger.recv(65536):
+                    pass
+            assert gateway.connect().listdir("inbox") == []
+
+    def test_more_than_the_window_ends_the_connection(self, gateway: Gateway, combination: tuple[str, str]) -> None:
+        if combination[1] == "plain":
+            pytest.skip("paramiko's own loop keeps what it is sent, as far as packets go")
+        transport = gateway.transport()
+        transport.auth_password(gateway.login, "first")
+        channel = transport.open_session()
+        channel.invoke_subsystem("sftp")
+        # An unfinished packet of SFTP's, so that nothing is performed and no room is given back.
+        part = Message()
+        part.add_byte(cMSG_CHANNEL_DATA)
+        part.add_int(channel.remote_chanid)
+        part.add_string(struct.pack(">IB", 200_000, 5) + bytes(32_000))
+        for _ in range(80):
+            with suppress(EOFError, OSError, SSHException):
+                transport.packetizer.send_message(part)
+        assert eventually(lambda: not transport.is_active())
+
+
+class TestManyStrangers:
+    @pytest.fixture
+    def limits(self) -> SftpLimits:
+        return SftpLimits(unauthenticated=40, unauthenticated_per_address=40)
+
+    def test_a_login_answers_while_500_say_nothing(self, gateway: Gateway) -> None:
+        with ExitStack() as stack:
+            for _ in range(500):
+                stack.enter_context(socket.create_connection(gateway.server.address, timeout=5))
+            began = time.monotonic()
+            assert gateway.connect().listdir("/") == list(FOLDERS)
+            assert time.monotonic() - began < 2
+
+
+class TestGuessing:
+    @pytest.fixture
+    def settings(self, limits: SftpLimits) -> SftpGateway:
+        return SftpGateway(limits=limits, defence=SftpDefence())
+
+    def test_who_guesses_is_banned_also_after_a_restart(self, gateway: Gateway, combination: tuple[str, str]) -> None:
+        refused = 0
+        for number in range(100):
+            try:
+                transport = Transport(gateway.server.address)
+                transport.start_client(timeout=5)
+            except (SSHException, OSError, EOFError):
+                break
+            gateway.transports.append(transport)
+            for _ in range(100):
+                try:
+                    transport.auth_password(gateway.login, f"guess {number}")
+                except AuthenticationException:
+                    refused += 1
+                except (SSHException, EOFError, OSError):
+                    break
+        assert refused <= 10
+        with socket.create_connection(gateway.server.address, timeout=5) as stranger, suppress(ConnectionError):
+            assert stranger.recv(100) == b""
+        if combination[0] == "memory":
+            return
+        gateway.server.stop(0)
+        again = SftpServer(
+            settings=gateway.settings, folders=gateway.folders, host_keys=lambda: gateway.host_keys, bans=gateway.bans
+        )
+        again.start()
+        try:
+            with socket.create_connection(again.address, timeout=5) as stranger, suppress(ConnectionError):
+                assert stranger.recv(100) == b""
+        finally:
+            again.stop(0)
+
+
+class TestWhatIsNotThere:
+    def test_no_shell_no_command_no_forwarding(self, gateway: Gateway) -> None:
+        transport = gateway.transport()
+        transport.auth_password(gateway.login, "first")
+        for ask in (
+            lambda: transport.open_session().exec_command("id"),
+            lambda: transport.open_session().invoke_shell(),
+            lambda: transport.open_session().get_pty(),
+            lambda: transport.open_channel("direct-tcpip", ("127.0.0.1", 22), ("127.0.0.1", 1)),
+            lambda: transport.request_port_forward("127.0.0.1", 0),
+        ):
+            with pytest.raises(SSHException):
+                ask()
+
+    def test_a_digest_of_a_file_is_not_computed(self, gateway: Gateway) -> None:
+        gateway.put("inbox", "a", b"a")
+        with gateway.connect().open("inbox/a") as file, pytest.raises(OSError, match="not supported"):
+            file.check("sha256")
+        assert sha256(gateway.get("inbox", "a")).digest() == sha256(b"a").digest()

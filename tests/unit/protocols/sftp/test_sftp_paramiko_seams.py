@@ -1,0 +1,41 @@
+"""The private parts of paramiko that the fast way over its transport stands on; another version is to be looked at."""
+
+import inspect
+
+import paramiko
+from paramiko.auth_handler import AuthHandler
+from paramiko.packet import Packetizer
+
+
+def test_it_is_the_version_that_was_looked_at() -> None:
+    assert paramiko.__version__.split(".")[0] == "5"
+
+
+def test_the_transport_hands_messages_to_tables() -> None:
+    source = inspect.getsource(paramiko.Transport.run)
+    assert "self._channel_handler_table[ptype](chan, m)" in source
+    assert "self.packetizer.need_rekey() and not self.in_kex" in source
+    assert set(vars(paramiko.Transport)["_channel_handler_table"]) >= {93, 94, 96, 97}
+
+
+def test_the_packetizer_has_its_counters_and_flags() -> None:
+    made = vars(Packetizer(None))  # type: ignore[arg-type] # nothing is sent
+    for name in ("sequence_number_in", "sequence_number_out", "need_rekey", "closed"):
+        assert f"_Packetizer__{name}" in made
+
+
+def test_every_answer_to_a_login_goes_one_way() -> None:
+    assert inspect.getsource(AuthHandler).count("cMSG_USERAUTH_SUCCESS)") == 1
+    assert list(inspect.signature(vars(AuthHandler)["_send_auth_result"]).parameters) == [
+        "self",
+        "username",
+        "method",
+        "result",
+    ]
+    assert "self.auth_fail_count >= 10" in inspect.getsource(vars(AuthHandler)["_send_auth_result"])
+
+
+def test_new_keys_make_the_login_possible() -> None:
+    source = inspect.getsource(vars(paramiko.Transport)["_parse_newkeys"])
+    assert "self.auth_handler is None" in source
+    assert "self.clear_to_send.set()" in source
