@@ -1,6 +1,5 @@
 """Building AS2 messages, and what their MDNs will have to say."""
 
-import base64
 import re
 from datetime import datetime
 from email.header import Header
@@ -30,7 +29,7 @@ def build_message(relation: Relation, post: Post, *, now: datetime, async_mdn_ur
     settings = relation.settings
     entity = _content(relation, post)
     if settings.compression is True:
-        entity = smime.compress(entity)
+        entity = _wrapped(relation, smime.compress(entity))
     if settings.signing != "none":
         entity = smime.sign(
             entity,
@@ -41,10 +40,11 @@ def build_message(relation: Relation, post: Post, *, now: datetime, async_mdn_ur
             now=now,
         )
     if settings.compression == "after-signing":
-        entity = smime.compress(entity)
+        entity = _wrapped(relation, smime.compress(entity))
     if settings.encryption != "none":
         _, _, oaep = settings.key_transport.partition("oaep-")
-        entity = smime.encrypt(entity, relation.certificate_to_encrypt(now), settings.encryption, oaep=oaep or None)
+        certificate = relation.certificate_to_encrypt(now)
+        entity = _wrapped(relation, smime.encrypt(entity, certificate, settings.encryption, oaep=oaep or None))
     subject = post.subject if post.subject.isascii() else Header(post.subject, "utf-8", maxlinelen=10**6).encode()
     headers = [
         *entity.headers.items(),
@@ -66,7 +66,7 @@ def expectation(relation: Relation, post: Post) -> Expectation:
     settings = relation.settings
     digest = "sha256" if settings.signing == "none" else settings.signing
     content = _content(relation, post)
-    compressed = smime.compress(content).raw if settings.compression else content.raw
+    compressed = _wrapped(relation, smime.compress(content)).raw if settings.compression else content.raw
     others: list[Bytes] = []
     if settings.signing != "none":
         # What is signed is what is checked (RFC 4130 section 7.3.1, RFC 5402 section 4.1).
@@ -93,7 +93,7 @@ def expectation(relation: Relation, post: Post) -> Expectation:
 def _content(relation: Relation, post: Post) -> Entity:
     files = [(post.file_name, post.content_type, post.payload)]
     files += [(each.file_name, each.content_type, each.payload) for each in post.attachments]
-    entities = [_file(*file, as_base64=relation.has("base64")) for file in files]
+    entities = [_wrapped(relation, _file(*file)) for file in files]
     if len(entities) == 1:
         return entities[0]
     # The same for every try, since the MIC covers it.
@@ -102,14 +102,21 @@ def _content(relation: Relation, post: Post) -> Entity:
     return multipart(kind, entities, boundary=boundary)
 
 
-def _file(file_name: str, content_type: str, payload: Bytes, *, as_base64: bool) -> Entity:
+def _wrapped(relation: Relation, entity: Entity) -> Entity:
+    return smime.as_base64(entity) if relation.has("base64") else entity
+
+
+def _file(file_name: str, content_type: str, payload: Bytes) -> Entity:
     if not CONTENT_TYPE.fullmatch(content_type):
         raise ValueError(f"{content_type!r} is no content type")
-    body = base64.encodebytes(bytes(payload)).replace(b"\n", b"\r\n") if as_base64 else payload
-    # Any other encoding than these two would invite a receiver to rewrite line ends.
-    encoding = "base64" if as_base64 else "binary"
     return Entity.of(
-        [("Content-Type", content_type), ("Content-Transfer-Encoding", encoding), attachment(file_name)], body
+        [
+            ("Content-Type", content_type),
+            # Any other encoding but base64 would invite a receiver to rewrite line ends.
+            ("Content-Transfer-Encoding", "binary"),
+            attachment(file_name),
+        ],
+        payload,
     )
 
 

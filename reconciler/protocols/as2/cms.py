@@ -257,8 +257,10 @@ def _open_cbc(
 def _open_gcm(
     cipher: ContentCipher, key: bytes, parameters: Element, encrypted: Element, parts: Sequence[Element]
 ) -> memoryview:
-    nonce, *_ = parameters.children()
-    tag = next(bytes(part.content) for part in parts if part.tag == OCTETS)
+    nonce = next(parameters.children()) if parameters.tag == SEQUENCE else parameters
+    tag = next((bytes(part.content) for part in parts if part.tag == OCTETS), None)
+    if tag is None:
+        return _open_tailed_gcm(cipher, key, nonce, encrypted)
     attributes = next((part for part in parts if part.tag == 0xA1), None)  # noqa: PLR2004 - [1], authAttrs
     if len(tag) < 12:  # noqa: PLR2004 - RFC 5084 section 3.2: 12 to 16 octets
         raise ValueError("the authentication tag is too short")
@@ -268,6 +270,15 @@ def _open_gcm(
     opened = _decrypted(decryptor.update_into, encrypted, cipher.block_size)
     decryptor.finalize()
     return memoryview(opened).toreadonly()
+
+
+def _open_tailed_gcm(cipher: ContentCipher, key: bytes, nonce: Element, encrypted: Element) -> memoryview:
+    """Open GCM inside plain enveloped data, where some products put it, with the tag behind the content."""
+    content = memoryview(b"".join(encrypted.octets()))
+    decryptor = Cipher(cipher.algorithm(key), modes.GCM(bytes(nonce.content), bytes(content[-16:]))).decryptor()
+    opened = decryptor.update(content[:-16])
+    decryptor.finalize()
+    return memoryview(opened)
 
 
 def _decrypted(update_into: Callable[[Bytes, memoryview], int], encrypted: Element, block_size: int) -> bytearray:

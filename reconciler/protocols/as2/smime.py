@@ -89,7 +89,7 @@ def sign(
             ("Content-Transfer-Encoding", "base64"),
             ("Content-Disposition", 'attachment; filename="smime.p7s"'),
         ],
-        base64.encodebytes(signature).replace(b"\n", b"\r\n").rstrip(),
+        _lines(signature).rstrip(),
     )
     # RFC 8551 section 3.5.3.2 spells the digests of the SHA family with a hyphen.
     micalg = digest.replace("sha", "sha-")
@@ -106,6 +106,19 @@ def encrypt(entity: Entity, certificate: x509.Certificate, encryption: str, *, o
     smime_type = "authEnveloped-data" if CIPHERS[encryption].authenticates else "enveloped-data"
     content = cms_writing.enveloped_data(bytes(entity.raw), [certificate], encryption, oaep=oaep)
     return _pkcs7(smime_type, "smime.p7m", content)
+
+
+def as_base64(entity: Entity) -> Entity:
+    """Return a binary entity in base64, for products that take every body for text."""
+    headers = [
+        (name, "base64" if name == "Content-Transfer-Encoding" else str(value))
+        for name, value in entity.headers.items()
+    ]
+    return Entity.of(headers, _lines(bytes(entity.body)))
+
+
+def _lines(content: bytes) -> bytes:
+    return base64.encodebytes(content).replace(b"\n", b"\r\n")
 
 
 def _pkcs7(smime_type: str, name: str, content: bytes) -> Entity:
