@@ -44,7 +44,7 @@ class Create:
             for name, info in type(self.new).model_fields.items()
             if info.is_required() or values[name] != info.get_default(call_default_factory=True)
             for change in differing(name, None, written[name])
-            if change.new not in (None, [], {})
+            if not _says_nothing(change.new)
         )
 
 
@@ -153,6 +153,14 @@ def _section(value: Json) -> Mapping[str, Json] | None:
             return value
         case _:
             return None
+
+
+def _says_nothing(value: Json) -> bool:
+    match value:
+        case dict():
+            return all(map(_says_nothing, value.values()))
+        case _:
+            return value in (None, [])
 
 
 def shown_file(value: Json) -> str | None:
