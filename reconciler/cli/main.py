@@ -109,11 +109,17 @@ class Reconciler(click.Group):
     envvar="RECONCILER_ENV",
     help="The environment: environments/NAME.yaml, with its variables and patches.",
 )
+@click.option(
+    "--state",
+    metavar="WHERE",
+    envvar="RECONCILER_STATE",
+    help="Where the live side is: a folder, a database's URL, or a gateway's, with a token in RECONCILER_TOKEN.",
+)
 @click.version_option(__version__, prog_name="reconciler", message="%(prog)s %(version)s")
 @click.pass_context
-def main(ctx: click.Context, config: Path | None, environment: str | None) -> None:
+def main(ctx: click.Context, config: Path | None, environment: str | None, state: str | None) -> None:
     """B2B integrations as code: YAML reconciled with a gateway that speaks SFTP and AS2."""
-    ctx.obj = Chosen(config, environment)
+    ctx.obj = Chosen(config, environment, state)
 
 
 def _choose(ctx: click.Context, _: click.Parameter, environment: str | None) -> None:

@@ -17,6 +17,7 @@ from reconciler.model.credential import Secret
 from reconciler.model.duration import parse_duration
 
 if TYPE_CHECKING:
+    from reconciler.cli.workspace import Chosen
     from reconciler.service.watching import Source
 
 TOKEN_VARIABLE = "RECONCILER_GIT_TOKEN"  # noqa: S105 - the name of a variable
@@ -81,13 +82,14 @@ def watch(
         raise click.UsageError("Watch either PATH or --git URL.", ctx)
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s: %(message)s")
     logging.getLogger("reconciler").setLevel(logging.INFO)
-    home: Path = folder or ctx.find_root().obj or Path.cwd()
+    chosen: Chosen = ctx.find_root().obj
+    home: Path = folder or chosen.config or Path.cwd()
     source = watching.branch(url, ref, path, home) if url is not None else _folder(home)
     stop, wake = Event(), Event()
     _end_on_signals(stop, wake)
     token = os.environ.get(TOKEN_VARIABLE)
     status = CommitStatus.of(url, Secret(token), api=status_api) if url and token else None
-    workspace = watching.opened(source, home)
+    workspace = watching.opened(source, home, chosen.environment)
     ctx.call_on_close(workspace.close)
     how = watching.Watching(policy=Policy(heal=heal, prune=prune), interval=interval, once=once, status=status)
     with ExitStack() as stack:

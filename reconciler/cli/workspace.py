@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Chosen:
-    """Which configuration a command is about: its folder, or None for the nearest one, and its environment."""
+    """Which configuration a command is about: its folder, or None for the nearest one, and its environment.
+
+    `state` is where its live side is kept, when that is not where its files say.
+    """
 
     config: "Path | None" = None
     environment: str | None = None
+    state: str | None = None
 
 
 def opened(ctx: click.Context) -> "Workspace":
@@ -27,10 +31,10 @@ def opened(ctx: click.Context) -> "Workspace":
     Raises NotFoundError when there is none, and ConfigurationError when its `reconciler.yaml` is wrong.
     """
     # The service brings every adapter with it; `--version` and `--help` shall not wait for them.
-    from reconciler.service.workspace import Workspace  # noqa: PLC0415
+    from reconciler.service.remote import open_workspace  # noqa: PLC0415
 
     chosen: Chosen = ctx.find_root().obj
-    workspace = Workspace.open(chosen.config, chosen.environment)
+    workspace = open_workspace(chosen.config, chosen.environment, chosen.state)
     ctx.call_on_close(workspace.close)
     return workspace
 

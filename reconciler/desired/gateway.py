@@ -13,6 +13,7 @@ from reconciler.model.key import Kind
 from reconciler.model.noun import Noun
 from reconciler.model.secret_source import SecretSource
 
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _STORES = ("sqlite", "postgresql")
 _OBJECT_STORES = ("s3", "gs", "az")
 
@@ -39,11 +40,24 @@ def _is_mail_url(value: str) -> str:
     return value
 
 
-def _is_state(value: str) -> str:
+def check_state(value: str) -> str:
+    """Return where the live side is kept, as it is. Raises ValueError when that is no such place."""
+    if is_gateway(value):
+        # A token in clear text is for one's own machine only.
+        if not _is_url(value, ("https", "http")) or (
+            value.startswith("http://") and urlsplit(value).hostname not in _LOOPBACK
+        ):
+            raise ValueError("expected a gateway's URL such as https://edi.example.com")
+        return value.rstrip("/")
     scheme, separator, _ = value.partition("://")
     if separator and scheme.partition("+")[0] not in _STORES:
-        raise ValueError("expected a folder, or a URL that begins with sqlite:// or postgresql://")
+        raise ValueError("expected a folder, or a URL that begins with sqlite://, postgresql:// or https://")
     return value
+
+
+def is_gateway(state: str) -> bool:
+    """Say whether a live side is at a gateway elsewhere, rather than in a store at hand."""
+    return state.startswith(("https://", "http://"))
 
 
 def _is_object_store(value: str) -> str:
@@ -62,7 +76,7 @@ def check_mail_address(value: str) -> str:
 
 
 MailAddress = Annotated[str, AfterValidator(check_mail_address), Field(json_schema_extra={"format": "email"})]
-StateLocation = Annotated[str, Field(min_length=1), AfterValidator(_is_state)]
+StateLocation = Annotated[str, Field(min_length=1), AfterValidator(check_state)]
 
 
 class HttpGateway(Noun):
@@ -135,8 +149,9 @@ class ProjectDocument(Noun):
     state: StateLocation = Field(
         default=".reconciler",
         repr=False,
-        description="Where the live side is kept: a folder beside this file, or a database's URL.",
-        examples=[".reconciler", "postgresql://reconciler@db.example.com/reconciler"],
+        description="Where the live side is kept: a folder beside this file, a database's URL, or a gateway's URL, "
+        "which is asked with the token in RECONCILER_TOKEN.",
+        examples=[".reconciler", "postgresql://reconciler@db.example.com/reconciler", "https://edi.example.com"],
     )
     payloads: Annotated[str, AfterValidator(_is_object_store)] | None = Field(
         default=None,

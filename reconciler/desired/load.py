@@ -46,6 +46,8 @@ class Project:
     """The most of a kind that one plan may destroy."""
     environment: str | None = None
     """The chosen environment."""
+    payloads: str | None = None
+    """The URL of the object store for large payloads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,9 @@ def load_project(root: Path, *, environment: str | None = None, environ: Mapping
         project = parsed(ProjectDocument, own, SourceFiles(root).reader(""))
     except ValidationError as error:
         raise ConfigurationError(tuple(problems_of(error, document, schemas({})[ROOT_SCHEMA]))) from None
-    return Project(root, project.state, project.gateway, MappingProxyType(project.limits.destroy), environment)
+    return Project(
+        root, project.state, project.gateway, MappingProxyType(project.limits.destroy), environment, project.payloads
+    )
 
 
 @contextmanager
@@ -130,7 +134,7 @@ def load(
                 content, found = validated(RootDocument, document, read_file, lambda: schemas(protocols)[ROOT_SCHEMA])
                 if content is not None:
                     caps = MappingProxyType(content.limits.destroy)
-                    project = Project(root, content.state, content.gateway, caps, environment)
+                    project = Project(root, content.state, content.gateway, caps, environment, content.payloads)
             else:
                 content, found = validated(
                     AccountsDocument, document, read_file, lambda: schemas(protocols)[ACCOUNTS_SCHEMA]

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from reconciler.model.credential import Secret
 from reconciler.model.key import Key
-from reconciler.model.noun import Json
 from reconciler.model.state import Resource
 
 
@@ -90,14 +89,3 @@ class EnvelopeView:
     recipients: Sequence[str]
     created_at: datetime
     events: Sequence[EnvelopeEvent] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RevisionView:
-    """One applied plan, or a change by hand for a reason (`by_hand`)."""
-
-    number: int
-    applied_at: datetime
-    actor: str
-    by_hand: str
-    plan: Mapping[str, Json]

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from reconciler.errors import NotFoundError, ReconcilerError
 from reconciler.live import history
 from reconciler.live.history import Drift
 from reconciler.model.key import Key
@@ -63,22 +62,13 @@ class Oversight:
 
     def suspend(self, address: str, *, until: datetime | None, reason: str, actor: str) -> Key:
         """Hold an address out of reconciling. Raises NotFoundError, and ReconcilerError for an end that is past."""
-        key = _key(address)
-        if until is not None and until <= datetime.now(UTC):
-            raise ReconcilerError(f"{until:%Y-%m-%d %H:%M} UTC is past.")
         with self._store.write() as tx:
-            if key not in configuration.read_state(tx):
-                raise NotFoundError(f"Nothing is live at {address}. See: reconciler show")
-            suspensions.put(tx, key, until=until, reason=reason, actor=actor)
-        return key
+            return suspensions.suspend(tx, address, until=until, reason=reason, actor=actor)
 
     def resume(self, address: str) -> Key:
         """Take an address back into reconciling. Raises NotFoundError when it is not suspended."""
-        key = _key(address)
         with self._store.write() as tx:
-            if not suspensions.drop(tx, key):
-                raise NotFoundError(f"{address} is not suspended. See: reconciler status")
-        return key
+            return suspensions.resume(tx, address)
 
     # --- who is at work ------------------------------------------------------------------------------------------
 
@@ -104,10 +94,3 @@ class Oversight:
                 suspensions=tuple(in_force),
                 leases=tuple(leases.all_held(connection)),
             )
-
-
-def _key(address: str) -> Key:
-    try:
-        return Key.parse(address)
-    except ValueError as error:
-        raise NotFoundError(str(error)) from None

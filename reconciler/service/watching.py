@@ -139,13 +139,13 @@ class Watched:
             conditions.record(tx, said)
 
 
-def opened(source: Source, home: Path) -> Workspace:
+def opened(source: Source, home: Path, environment: str | None = None) -> Workspace:
     """Return the workspace of a source; a state that is a folder lies in `home` when the source is a branch.
 
     Raises ConfigurationError when the newest `reconciler.yaml` is wrong: it says where the state is.
     """
     source.bring_up()
-    workspace = Workspace.open(source.root)
+    workspace = Workspace.open(source.root, environment)
     if isinstance(source, Branch) and "://" not in workspace.project.state:
         workspace.project = _with_state(workspace.project, home)
     return workspace

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Self
 from uuid import NAMESPACE_URL, uuid5
@@ -18,7 +17,6 @@ from reconciler.desired.load import Desired, Project, find_root, load, load_proj
 from reconciler.errors import NotFoundError, PlanRefusedError
 from reconciler.jobs.directory import Snapshot
 from reconciler.live.store_live import StoreLive
-from reconciler.live.views import RevisionView
 from reconciler.model.duration import parse_duration
 from reconciler.model.key import Key, Kind
 from reconciler.model.mailbox import Mailbox
@@ -35,7 +33,7 @@ from reconciler.service.replay import Replay
 from reconciler.service.replay_inputs import samples, stored
 from reconciler.service.rule_testing import RuleTestResult, run_tests
 from reconciler.service.wiring import PROTOCOLS
-from reconciler.store import configuration, undelivered
+from reconciler.store import undelivered
 from reconciler.store.database import Store
 from reconciler.watch.repository import commit_of
 
@@ -211,9 +209,3 @@ class Workspace(Operating):
     def oversight(self) -> Oversight:
         """The live side over time."""
         return Oversight(self.store)
-
-    def revisions(self, *, offset: int = 0, limit: int = 50) -> list[RevisionView]:
-        """Return what was applied, newest first."""
-        with self.store.read() as connection:
-            found = list(islice(configuration.revisions(connection), offset, offset + limit))
-        return [RevisionView(row.number, row.applied_at, row.actor, row.by_hand, row.plan) for row in found]

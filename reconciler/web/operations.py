@@ -1,13 +1,12 @@
 """What the admin API and the pages ask of the gateway they are part of; the service's workspace does it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal, Protocol
 from uuid import UUID
 
 from reconciler.live.history import Drift
-from reconciler.live.views import ConnectionDetails, EnvelopeView, LiveResource, LogRecord, RevisionView
+from reconciler.live.views import ConnectionDetails, EnvelopeView, LiveResource, LogRecord
 from reconciler.model.key import Key
-from reconciler.plan.plan import Applied, Plan
 
 
 class Operations(Protocol):
@@ -87,14 +86,6 @@ class Operations(Protocol):
 
     def reject(self, uuid: UUID, mailbox: str, reason: str) -> None:
         """Reject an envelope as one of its recipients."""
-        ...
-
-    def revisions(self, *, offset: int = 0, limit: int = 50) -> Sequence[RevisionView]:
-        """Return what was applied, newest first."""
-        ...
-
-    def apply_plan(self, plan: Plan, files: Mapping[str, bytes], *, actor: str) -> Applied:
-        """Make a plan true, given the content of every file that it names, by SHA-256."""
         ...
 
     def switch(self, address: str, *, on: bool, actor: str, reason: str) -> None:

@@ -73,10 +73,10 @@ class RunningGateway:
             check=False,
         )
 
-    def start(self, command: str = "serve") -> None:
+    def start(self, command: str = "serve", *options: str) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "reconciler", "--config", str(self.folder), command],
+                [sys.executable, "-m", "reconciler", "--config", str(self.folder), command, *options],
                 env=self._environment,
                 stdout=log,
                 stderr=log,

@@ -10,9 +10,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reconciler import __version__
+from reconciler.jobs.directory import Directory
 from reconciler.store.audit import Call
+from reconciler.store.database import Store
 from reconciler.web.access import Access
-from reconciler.web.api import envelopes, log, problems, resources, revisions
+from reconciler.web.api import envelopes, log, problems, resources, state
 from reconciler.web.api.caller import Viewer
 from reconciler.web.api.problems import Problem, documented
 from reconciler.web.health import Health
@@ -37,7 +39,7 @@ class HealthReport(BaseModel):
     checks: list[CheckItem]
 
 
-def admin_api(operations: Operations, access: Access, health: Health) -> FastAPI:
+def admin_api(operations: Operations, access: Access, health: Health, store: Store, directory: Directory) -> FastAPI:
     """Return the admin API."""
     app = FastAPI(
         title="Reconciler admin API",
@@ -55,7 +57,7 @@ def admin_api(operations: Operations, access: Access, health: Health) -> FastAPI
         resources.router(operations),
         log.router(operations),
         envelopes.router(operations),
-        revisions.router(operations),
+        state.router(store, directory),
         _health(health),
     ):
         app.include_router(routes)

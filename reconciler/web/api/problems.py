@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from reconciler.errors import BlobError, NotFoundError, PlanRefusedError, ReconcilerError, RefusedError
+from reconciler.errors import BlobError, LeaseLostError, NotFoundError, PlanRefusedError, ReconcilerError, RefusedError
 from reconciler.web.access import ForbiddenError, TooManyAttemptsError
 
 MEDIA_TYPE = "application/problem+json"
@@ -32,6 +32,14 @@ class UnauthorizedError(ReconcilerError):
     """Nobody is at work: no token, or none that is valid."""
 
 
+class HeldError(ReconcilerError):
+    """Another has the lease."""
+
+
+class InvalidError(ReconcilerError):
+    """What was sent makes no sense."""
+
+
 _STATUS: tuple[tuple[type[ReconcilerError], HTTPStatus, str], ...] = (
     (UnauthorizedError, HTTPStatus.UNAUTHORIZED, "unauthorized"),
     (ForbiddenError, HTTPStatus.FORBIDDEN, "forbidden"),
@@ -40,6 +48,9 @@ _STATUS: tuple[tuple[type[ReconcilerError], HTTPStatus, str], ...] = (
     (PlanRefusedError, HTTPStatus.CONFLICT, "plan_refused"),
     (BlobError, HTTPStatus.NOT_FOUND, "payload_missing"),
     (RefusedError, HTTPStatus.CONFLICT, "refused"),
+    (HeldError, HTTPStatus.CONFLICT, "held"),
+    (LeaseLostError, HTTPStatus.CONFLICT, "lease_lost"),
+    (InvalidError, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid"),
 )
 
 

@@ -1,0 +1,92 @@
+"""A gateway with orders to work off, and what must hold however that was disturbed."""
+
+import shutil
+from collections import Counter
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+
+from reconciler.jobs.acceptance import accept
+from reconciler.model.key import Key
+from reconciler.store import checking, configuration, jobs
+from reconciler.store.database import Store
+from reconciler.store.job_states import PENDING, JobState
+from reconciler.store.receipts import Receipt
+from tests.acceptance.running_gateway import RunningGateway, await_that
+
+ACME = "accounts.acme.mailboxes.orders"
+SALES = "accounts.globex.mailboxes.sales"
+
+
+class Site(RunningGateway):
+    """A gateway on a store of its own, or on the same one as another that it is `like`."""
+
+    def __init__(self, folder: Path, *, url: str | None, payloads: str | None, like: "Site | None") -> None:
+        super().__init__(folder)
+        if url is not None:
+            shared = f"\npayloads: {payloads}" if payloads else ""
+            self.edit("reconciler.yaml", "state: .reconciler", f"state: {url}{shared}")
+        self.workspace.close()
+        self.workspace = type(self.workspace).open(folder)
+        self.sample = (folder / "samples" / "ORDERS_4711.edi").read_bytes()
+        if like is None:
+            self.apply()
+        else:
+            (folder / ".reconciler").mkdir(mode=0o700)
+            shutil.copy(like.folder / ".reconciler" / "key", folder / ".reconciler" / "key")
+
+    @property
+    def store(self) -> Store:
+        return self.workspace.store
+
+    def mailbox(self, address: str) -> UUID:
+        with self.store.read() as connection:
+            return configuration.mailbox_uuids(connection)[Key.parse(address)]
+
+    def order(self, number: int) -> bytes:
+        return self.sample.replace(b"4711", str(number).encode())
+
+    def accept_orders(self, numbers: range) -> None:
+        """Commit orders as if they had been uploaded."""
+        acme = self.mailbox(ACME)
+        sealed = [(number, self.store.blobs.seal(self.order(number))) for number in numbers]
+        with self.store.write() as tx:
+            for number, each in sealed:
+                self.store.blobs.put(tx, each)
+                name = f"ORDERS_{number}.edi"
+                receipt = Receipt(
+                    mailbox=acme, channel="sftp", native=False, name=name, sha256=each.sha256, size=each.size
+                )
+                accept(tx, receipt)
+
+    def pending(self) -> int:
+        with self.store.read() as connection:
+            return sum(count for (_, state), count in jobs.counts(connection).items() if state in PENDING)
+
+    def await_drained(self, seconds: float = 90) -> None:
+        await_that(lambda: self.pending() == 0, "all work is done", seconds)
+
+    def is_ready(self) -> bool:
+        try:
+            answer = httpx.get(f"http://127.0.0.1:{self.http_port}/readyz", trust_env=False, timeout=6)
+        except httpx.HTTPError:
+            return False
+        return answer.status_code == 200
+
+    def names(self, mailbox: str, folder: str) -> list[str]:
+        with self.login(mailbox) as client:
+            return client.listdir(f"/{folder}")
+
+    def require_each_once(self, numbers: range) -> None:
+        """Every order is one envelope and one file, nothing is dead, and the store is whole."""
+        assert sorted(self.names(SALES, "cinbox")) == sorted(f"ORDER_{number}.xml" for number in numbers)
+        with self.store.read() as connection:
+            assert jobs.listed(connection, [JobState.DEAD], limit=10) == []
+        assert len(self.workspace.envelopes(mailbox=ACME, limit=10 * len(numbers))) == len(numbers)
+        records = self.workspace.log(limit=10 * len(numbers))
+        assert Counter((record.direction, record.status) for record in records) == {
+            ("out", "PROCESSED"): len(numbers),
+            ("in", "PROCESSED"): len(numbers),
+        }
+        assert list(checking.check(self.store, repair=False)) == []
