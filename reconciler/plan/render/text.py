@@ -124,9 +124,14 @@ def shown(value: Json) -> str:
         case list():
             items = (_quoted(item) if isinstance(item, str) and ", " in item else shown(item) for item in value)
             return f"[{', '.join(items)}]"
-        case _:
+        case dict():
             file = shown_file(value)
-            return json.dumps(value) if file is None else _plain(file)
+            if file is not None:
+                return _plain(file)
+            parts = (f"{_plain(name)}: {shown(part)}" for name, part in value.items() if part is not None)
+            return f"{{{', '.join(parts)}}}"
+        case _:
+            return json.dumps(value)
 
 
 def _plain(text: str) -> str:
