@@ -46,7 +46,7 @@ class RunningLane:
         self._do = do
         self._stopping = Event()
         self._todo: SimpleQueue[Job | None] = SimpleQueue()
-        self._held: dict[int, Job] = {}
+        self._held: set[Job] = set()
         self._lock = Lock()
         self._last: dict[JobKind, str] = {}
         name = f"worker-{lane.kinds[0]}"
@@ -57,7 +57,7 @@ class RunningLane:
     def held(self) -> list[Job]:
         """Return the jobs under this lane's leases."""
         with self._lock:
-            return list(self._held.values())
+            return list(self._held)
 
     def stop(self) -> None:
         """Claim nothing more; what runs may end."""
@@ -100,7 +100,7 @@ class RunningLane:
                         self._last[kind] = queue
                     claimed += more
         with self._lock:
-            self._held.update({job.number: job for job in claimed})
+            self._held.update(claimed)
         return claimed
 
     def _in_turn(self, kind: JobKind, found: Sequence[Waiting]) -> list[str]:
@@ -116,7 +116,7 @@ class RunningLane:
             else:
                 self._do(job)
             with self._lock:
-                del self._held[job.number]
+                self._held.discard(job)  # and no later claim of it, if its lease was lost
             self._bell.ring()  # a thread is free, and the job may have left others to be done
 
     def _give_back(self, job: Job) -> None:

@@ -88,6 +88,10 @@ class Workers:
             thread.join(max(0.0, deadline - monotonic()))
         self._stopped.set()
 
+    def held(self) -> list[Job]:
+        """Return the jobs under the leases of this process."""
+        return [job for lane in self._lanes for job in lane.held()]
+
     def require_alive(self) -> None:
         """Raise ReconcilerError when a thread that works has ended though nobody stopped it."""
         ended = [thread.name for lane in self._lanes for thread in lane.threads if not thread.is_alive()]
@@ -164,7 +168,7 @@ class Workers:
     def _renew(self) -> None:
         """Prolong the leases of what runs, for as long as it runs."""
         while not self._stopped.wait(LEASE.total_seconds() / 3):
-            held = [job for lane in self._lanes for job in lane.held()]
+            held = self.held()
             if not held:
                 continue
             try:

@@ -124,7 +124,7 @@ class Gateway:
             ],
             bell=bell,
             limit_of=Limits(directory),
-            node=self._node,
+            node=f"{self._node}.{role}",
         )
         self._keeping = Keeping(self._store)
         self._follower = Thread(target=self._follow_revisions, name="revisions", daemon=True)

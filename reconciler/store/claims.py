@@ -20,8 +20,8 @@ from reconciler.store.moment import moment
 BATCH = 500
 """Jobs that come due, or are taken from the dead, in one statement at most."""
 
-SUSPICION = (timedelta(seconds=2), timedelta(seconds=10))
-"""How long a job waits after the second and the third death of its worker."""
+SUSPICION = timedelta(seconds=30)
+"""How long a job waits after the second death of its worker; the third condemns it."""
 
 # One step down the index for each queue that has jobs ready, however many jobs those are.
 _WAITING = text("""
@@ -138,17 +138,14 @@ def _lapsed(connection: Connection) -> ColumnElement[bool]:
 
 
 def _free(tx: Connection, which: ColumnElement[bool]) -> int:
-    """Take jobs from holders that died: to be claimed at once, or after a rest by those that saw several deaths.
+    """Take jobs from holders that died: to be claimed at once, or after a rest by those that saw a second death.
 
     Whoever restarts a gateway many times in a row must not find the same jobs at its head each time, and take them for
     the cause.
     """
-    deaths = tables.job.c.claims - tables.job.c.failures
-    freed = _move(tx, JobEvent.RELEASE, which & (deaths < 2))  # noqa: PLR2004 - the second death is the first reason
-    for number, pause in enumerate(SUSPICION, start=2):
-        seen = deaths == number if number <= len(SUSPICION) else deaths >= number
-        freed += _move(tx, JobEvent.SUSPECT, which & seen, run_at=moment(tx, pause))
-    return freed
+    is_second = tables.job.c.claims - tables.job.c.failures == 2  # noqa: PLR2004 - the first may be anybody's
+    freed = _move(tx, JobEvent.RELEASE, which & ~is_second)
+    return freed + _move(tx, JobEvent.SUSPECT, which & is_second, run_at=moment(tx, SUSPICION))
 
 
 def _move(tx: Connection, event: JobEvent, which: ColumnElement[bool], **values: object) -> int:

@@ -29,7 +29,7 @@ class JobEvent(StrEnum):
     PUT_OFF = "put off"
     GIVE_UP = "give up"
     RELEASE = "release"  # its holder stopped, or died
-    SUSPECT = "suspect"  # its holder died, and not for the first time
+    SUSPECT = "suspect"  # its holder died, for the second time
     COME_DUE = "come due"
     REVIVE = "revive"
     DROP = "drop"

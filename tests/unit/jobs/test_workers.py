@@ -225,3 +225,30 @@ class TestDestinations:
         site.add(*subjects, queue="post/ordered", ordered=True)
         site.await_that(lambda: len(site.handler.handled) == 10)
         assert site.handler.handled == subjects
+
+
+class TestLosingALease:
+    def test_a_job_that_the_same_process_claimed_again_keeps_its_new_lease(self, site: Site) -> None:
+        """A process that was paused may find its own job lapsed, and claim it while the first attempt still runs."""
+        first, second, go_on = Event(), Event(), Event()
+
+        def wait(job: Job) -> None:
+            (first if job.claims == 1 else second).set()
+            if job.claims == 1:
+                second.wait(PATIENCE)
+            else:
+                go_on.wait(PATIENCE)
+
+        site.handler.told["a"] = wait
+        site.workers.start()
+        site.add("a")
+        first.wait(PATIENCE)
+        with site.store.write() as tx:
+            tx.exec_driver_sql("UPDATE job SET lease_until = 1")
+        site.await_that(second.is_set)
+        site.add("b")
+        site.await_states(b=JobState.DONE)  # the thread of the first attempt is free, and unharmed
+        assert [job.claims for job in site.workers.held()] == [2]
+        go_on.set()
+        site.await_states(a=JobState.DONE)
+        site.workers.require_alive()
