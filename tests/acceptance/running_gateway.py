@@ -110,7 +110,9 @@ class RunningGateway:
         return value.reveal() if isinstance(value, Secret) else value
 
     def login(self, mailbox: str) -> "PartnerSession":
-        transport = paramiko.Transport(("127.0.0.1", self.sftp_port))
+        # Of an address, paramiko makes a socket that nobody closes when nobody listens.
+        connection = socket.create_connection(("127.0.0.1", self.sftp_port), PATIENCE)
+        transport = paramiko.Transport(connection)
         try:
             transport.start_client(timeout=PATIENCE)
             transport.auth_password(self.credential(mailbox, "login"), self.credential(mailbox, "password"))
@@ -118,6 +120,7 @@ class RunningGateway:
             assert session is not None
         except BaseException:
             transport.close()
+            connection.close()
             raise
         return session
 

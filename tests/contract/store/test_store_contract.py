@@ -257,10 +257,9 @@ class TestPayloads:
                 store.blobs.open(connection, name).close()
 
 
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)  # a SQLite store has one gateway
 class TestElection:
-    def test_one_is_elected_and_another_takes_over(self, open_store: Opener, url: str) -> None:
-        if url.startswith("sqlite"):
-            pytest.skip("a SQLite store has one gateway")
+    def test_one_is_elected_and_another_takes_over(self, open_store: Opener) -> None:
         here, there = (Election(open_store().engine, "the post") for _ in range(2))
         other = Election(open_store().engine, "another post")
         try:
@@ -271,9 +270,7 @@ class TestElection:
             for election in (here, there, other):
                 election.resign()
 
-    def test_who_lost_its_connection_is_not_elected_any_more(self, open_store: Opener, url: str) -> None:
-        if url.startswith("sqlite"):
-            pytest.skip("a SQLite store has one gateway")
+    def test_who_lost_its_connection_is_not_elected_any_more(self, open_store: Opener) -> None:
         here, there = (Election(open_store().engine, "the post") for _ in range(2))
         try:
             assert here.is_won()
