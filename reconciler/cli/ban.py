@@ -1,22 +1,12 @@
 """`reconciler ban`: who is kept out of the SFTP server."""
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import click
 
 from reconciler.cli import terminal
 from reconciler.cli.workspace import opened
 from reconciler.errors import NotFoundError
-
-if TYPE_CHECKING:
-    from reconciler.jobs.bans import StoreBans
-
-
-def _bans(ctx: click.Context) -> "StoreBans":
-    from reconciler.jobs.bans import StoreBans  # noqa: PLC0415 - `--help` shall not wait for it
-
-    return StoreBans(opened(ctx).store)
 
 
 @click.group()
@@ -29,8 +19,7 @@ def ban() -> None:
 @click.pass_context
 def list_bans(ctx: click.Context, form: Literal["text", "json"]) -> None:
     """List the addresses and logins that are banned now."""
-    now = datetime.now(UTC)
-    found = [one for one in _bans(ctx).bans() if one.until > now]
+    found = opened(ctx).upkeep.bans()
     if form == "json":
         terminal.write_json([{"subject": one.subject, "until": one.until, "count": one.count} for one in found])
     elif found:
@@ -46,9 +35,9 @@ def list_bans(ctx: click.Context, form: Literal["text", "json"]) -> None:
 def remove(ctx: click.Context, subject: tuple[str, ...]) -> None:
     """Lift the ban of SUBJECT, as `ban list` prints it, or of an address alone. A running gateway follows in 2 s."""
     named = " ".join(subject)
-    bans = _bans(ctx)
+    upkeep = opened(ctx).upkeep
     candidates = (named, f"address {named}", f"login {named}")
-    removed = [name for name in candidates if bans.remove(name)]
+    removed = [name for name in candidates if upkeep.lift_ban(name)]
     if not removed:
         raise NotFoundError(f"Nothing is known of '{named}'. See: reconciler ban list")
     terminal.write(f"Lifted the ban of {removed[0]}.")

@@ -23,9 +23,7 @@ def job() -> None:
 @click.pass_context
 def list_jobs(ctx: click.Context, states: tuple[str, ...], limit: int, form: Literal["text", "json"]) -> None:
     """List jobs: those that are dead, or those in the states that are named."""
-    from reconciler.service import durability  # noqa: PLC0415 - `--help` shall not wait for the service
-
-    rows = durability.list_jobs(opened(ctx), states or ("dead",), limit)
+    rows = opened(ctx).upkeep.jobs(states or ("dead",), limit)
     if form == "json":
         terminal.write_json([asdict(row) for row in rows])
     elif rows:
@@ -53,9 +51,7 @@ def list_jobs(ctx: click.Context, states: tuple[str, ...], limit: int, form: Lit
 @click.pass_context
 def retry(ctx: click.Context, numbers: tuple[int, ...]) -> None:
     """Have dead jobs run again by the gateway, from their first attempt; messages keep their Message-ID."""
-    from reconciler.service import durability  # noqa: PLC0415 - `--help` shall not wait for the service
-
-    for row in durability.retry_jobs(opened(ctx), numbers):
+    for row in opened(ctx).upkeep.retry(numbers):
         terminal.write(f"Job {row.number} runs again: {row.kind} {row.subject}")
 
 
@@ -64,9 +60,7 @@ def retry(ctx: click.Context, numbers: tuple[int, ...]) -> None:
 @click.pass_context
 def drop(ctx: click.Context, numbers: tuple[int, ...]) -> None:
     """Let dead jobs be; what they were to do will not be done."""
-    from reconciler.service import durability  # noqa: PLC0415 - `--help` shall not wait for the service
-
-    for row in durability.drop_jobs(opened(ctx), numbers):
+    for row in opened(ctx).upkeep.drop(numbers):
         terminal.write(f"Job {row.number} is dropped: {row.kind} {row.subject}")
 
 
@@ -79,9 +73,9 @@ def fsck(ctx: click.Context, form: Literal["text", "json"], *, repair: bool) -> 
 
     The gateway may run meanwhile. Exits with 1 when something is wrong that was not mended.
     """
-    from reconciler.service import durability  # noqa: PLC0415 - `--help` shall not wait for the service
+    from reconciler.store import checking  # noqa: PLC0415 - `--help` shall not wait for the store
 
-    findings = list(durability.check_store(opened(ctx), repair=repair))
+    findings = list(checking.check(opened(ctx).store, repair=repair))
     if form == "json":
         terminal.write_json([asdict(finding) for finding in findings])
     elif findings:

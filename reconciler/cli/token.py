@@ -30,15 +30,15 @@ def create(ctx: click.Context, role: str, account: str | None, expires: str, nam
     It is kept as a digest only: nobody can show it again.
     """
     from reconciler.model.duration import parse_duration  # noqa: PLC0415 - `--help` shall not wait for the model
-    from reconciler.store import tokens  # noqa: PLC0415 - nor for the store
+    from reconciler.store.tokens import Role  # noqa: PLC0415 - nor for the store
 
     try:
-        expires_at = datetime.now(UTC) + parse_duration(expires)
+        lifetime = parse_duration(expires)
+        expires_at = datetime.now(UTC) + lifetime
     except (ValueError, OverflowError) as error:
         raise click.UsageError(f"--expires: {error}") from None
     name = name or f"{role}-{token_hex(3)}"
-    with opened(ctx).store.write() as tx:
-        secret = tokens.create(tx, name, tokens.Role(role), account=account, expires_at=expires_at, actor=actor())
+    secret = opened(ctx).upkeep.create_token(name, Role(role), account=account, lifetime=lifetime, actor=actor())
     reach = f"the account {account}" if account else "all accounts"
     terminal.say(f"{name}: {role} of {reach} until {terminal.moment(expires_at)}. It is shown this once.")
     terminal.write(secret.reveal())
@@ -49,10 +49,7 @@ def create(ctx: click.Context, role: str, account: str | None, expires: str, nam
 @click.pass_context
 def list_tokens(ctx: click.Context, form: Literal["text", "json"]) -> None:
     """List the tokens, without their secrets."""
-    from reconciler.store import tokens  # noqa: PLC0415 - `--help` shall not wait for the store
-
-    with opened(ctx).store.read() as connection:
-        found = list(tokens.listed(connection))
+    found = opened(ctx).upkeep.tokens()
     if form == "json":
         terminal.write_json([asdict(item) for item in found])
     elif found:
@@ -83,10 +80,7 @@ def _moment(time: datetime | None) -> str:
 @click.pass_context
 def revoke(ctx: click.Context, name: str) -> None:
     """End a token at once, and whoever is signed in with it."""
-    from reconciler.store import tokens  # noqa: PLC0415 - `--help` shall not wait for the store
-
-    with opened(ctx).store.write() as tx:
-        tokens.revoke(tx, name)
+    opened(ctx).upkeep.revoke_token(name)
     terminal.write(f"Revoked {name}.")
 
 
@@ -96,10 +90,7 @@ def revoke(ctx: click.Context, name: str) -> None:
 @click.pass_context
 def audit(ctx: click.Context, limit: int, form: Literal["text", "json"]) -> None:
     """Show what was done through the admin API and the pages."""
-    from reconciler.store import audit as trail  # noqa: PLC0415 - `--help` shall not wait for the store
-
-    with opened(ctx).store.read() as connection:
-        calls = list(trail.newest(connection, limit))
+    calls = opened(ctx).upkeep.audit(limit)
     if form == "json":
         terminal.write_json([asdict(call) for call in calls])
         return

@@ -67,7 +67,11 @@ class GatewayClient:
             offset = page["next_offset"]
 
     def _send(self, method: str, path: str, query: Mapping[str, object], **request: Any) -> httpx.Response:  # noqa: ANN401 - httpx's
-        params = {name: str(value) for name, value in query.items() if value not in (None, "", False)}
+        params = {
+            name: [str(item) for item in value] if isinstance(value, list) else str(value)
+            for name, value in query.items()
+            if value not in (None, "", False)
+        }
         try:
             response = self._http.request(method, path, params=params, **request)
         except httpx.HTTPError as error:

@@ -147,6 +147,7 @@ class Gateway:
                 store=store,
                 directory=self._directory,
                 operations=workspace,
+                keeper=workspace.upkeep,
                 health=self._health,
                 try_out=RuleTrial(store, self._directory, converter),
                 origins=workspace.origin,

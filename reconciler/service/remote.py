@@ -34,6 +34,8 @@ from reconciler.plan.live_side import LiveSide
 from reconciler.plan.making import Wish
 from reconciler.plan.plan import Applied, Plan
 from reconciler.service.oversight import Oversight, Status
+from reconciler.service.remote_upkeep import RemoteUpkeep
+from reconciler.service.upkeep import Upkeep
 from reconciler.service.workspace import LOCK_TIMEOUT, Workspace
 from reconciler.store.configuration import Revision
 from reconciler.store.database import Store
@@ -141,6 +143,11 @@ class RemoteWorkspace(Workspace):
     def oversight(self) -> Oversight:
         """The live side over time."""
         return RemoteOversight(self._client)
+
+    @cached_property
+    def upkeep(self) -> Upkeep:
+        """The gateway's work, its doors and its audit trail."""
+        return RemoteUpkeep(self._client)
 
     def show(self, address: str | None) -> list[LiveResource]:
         """Return what is live at and below an address, or everything. Raises NotFoundError."""

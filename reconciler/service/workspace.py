@@ -32,6 +32,7 @@ from reconciler.service.oversight import Oversight
 from reconciler.service.replay import Replay
 from reconciler.service.replay_inputs import samples, stored
 from reconciler.service.rule_testing import RuleTestResult, run_tests
+from reconciler.service.upkeep import Upkeep
 from reconciler.service.wiring import PROTOCOLS
 from reconciler.store import undelivered
 from reconciler.store.database import Store
@@ -209,3 +210,8 @@ class Workspace(Operating):
     def oversight(self) -> Oversight:
         """The live side over time."""
         return Oversight(self.store)
+
+    @cached_property
+    def upkeep(self) -> Upkeep:
+        """The gateway's work, its doors and its audit trail."""
+        return Upkeep(self.store)

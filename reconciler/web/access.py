@@ -43,6 +43,12 @@ def require_within(identity: Identity, *addresses: str) -> None:
         raise ForbiddenError(f"{identity.actor} reaches the account {identity.account} only.")
 
 
+def everything(identity: Identity) -> None:
+    """Raise ForbiddenError when whoever is at work is limited to an account: this is about all of them."""
+    if identity.account is not None:
+        raise ForbiddenError(f"{identity.actor} reaches the account {identity.account} only.")
+
+
 def scoped(identity: Identity, account: str | None) -> str | None:
     """Return the account to which a question is limited: the one asked for, within what the asker reaches."""
     if account is not None:

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from reconciler.jobs.directory import Directory
 from reconciler.store.database import Store
 from reconciler.web.health import Health
+from reconciler.web.keeper import Keeper
 from reconciler.web.operations import Operations
 from reconciler.web.sources import Origins
 from reconciler.web.trial import TryOut
@@ -23,6 +24,7 @@ class Administration:
     store: Store
     directory: Directory
     operations: Operations
+    keeper: Keeper
     health: Health
     try_out: TryOut
     origins: Origins

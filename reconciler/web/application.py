@@ -28,7 +28,9 @@ def admin(parts: Administration) -> Starlette:
     sources = Sources(parts.origins, parts.source_url)
     return Starlette(
         routes=[
-            Mount("/api/v1", admin_api(parts.operations, access, parts.health, parts.store, parts.directory)),
+            Mount(
+                "/api/v1", admin_api(parts.operations, parts.keeper, access, parts.health, parts.store, parts.directory)
+            ),
             Mount("/static", _Cached(StaticFiles(directory=STATIC))),
             Route("/", lambda _request: RedirectResponse("/integrations")),
             *sign_in.routes(access, has_oidc=False),

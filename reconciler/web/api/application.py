@@ -14,10 +14,11 @@ from reconciler.jobs.directory import Directory
 from reconciler.store.audit import Call
 from reconciler.store.database import Store
 from reconciler.web.access import Access
-from reconciler.web.api import envelopes, log, problems, resources, state
+from reconciler.web.api import envelopes, log, problems, resources, state, upkeep
 from reconciler.web.api.caller import Viewer
 from reconciler.web.api.problems import Problem, documented
 from reconciler.web.health import Health
+from reconciler.web.keeper import Keeper
 from reconciler.web.operations import Operations
 
 LARGEST_BODY = 256 * 2**20
@@ -39,7 +40,9 @@ class HealthReport(BaseModel):
     checks: list[CheckItem]
 
 
-def admin_api(operations: Operations, access: Access, health: Health, store: Store, directory: Directory) -> FastAPI:
+def admin_api(
+    operations: Operations, keeper: Keeper, access: Access, health: Health, store: Store, directory: Directory
+) -> FastAPI:
     """Return the admin API."""
     app = FastAPI(
         title="Reconciler admin API",
@@ -58,6 +61,7 @@ def admin_api(operations: Operations, access: Access, health: Health, store: Sto
         log.router(operations),
         envelopes.router(operations),
         state.router(store, directory),
+        upkeep.router(keeper),
         _health(health),
     ):
         app.include_router(routes)

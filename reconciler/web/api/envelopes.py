@@ -26,7 +26,7 @@ class Ending(BaseModel, extra="forbid"):
 class Rejection(Ending):
     """By which of its recipients an envelope is rejected, and why; the sender sees the reason."""
 
-    reason: str = Field(min_length=5, max_length=5000)
+    reason: str = Field(description="5 to 5000 characters.", examples=["We deliver on Fridays only"])
 
 
 class Received(BaseModel):

@@ -28,8 +28,7 @@ from reconciler.plan.making import Terms, Wish, make
 from reconciler.plan.plan import Plan
 from reconciler.store import conditions, configuration, leases, suspensions, undelivered
 from reconciler.store.database import Store
-from reconciler.store.tokens import Identity
-from reconciler.web.access import ForbiddenError, require_within
+from reconciler.web.access import everything, require_within
 from reconciler.web.api.caller import Admin, Viewer
 from reconciler.web.api.paging import Limit, Offset, Page, page
 from reconciler.web.api.problems import HeldError, InvalidError, documented
@@ -82,12 +81,6 @@ class Suspended(BaseModel, extra="forbid"):
 
     until: datetime | None = None
     reason: str = Field(min_length=1, max_length=1000)
-
-
-def everything(identity: Identity) -> None:
-    """Raise ForbiddenError when whoever is at work is limited to an account: this is about all of them."""
-    if identity.account is not None:
-        raise ForbiddenError(f"{identity.actor} reaches the account {identity.account} only.")
 
 
 def router(store: Store, directory: Directory) -> APIRouter:
@@ -214,14 +207,16 @@ def _add_leases(routes: APIRouter, store: Store) -> None:
         )
 
     @routes.put("/leases/{name}", status_code=204, responses=documented(HTTPStatus.CONFLICT))
-    def renew(name: LeaseName, claim: Claim, _identity: Admin) -> None:
+    def renew(name: LeaseName, claim: Claim, identity: Admin) -> None:
         """Prolong a lease from now."""
+        everything(identity)
         with store.write() as tx:
             leases.renew(tx, name, token=claim.token, length=LENGTH)
 
     @routes.delete("/leases/{name}", responses=documented())
-    def release(name: LeaseName, _identity: Admin, token: str | None = None) -> bool:
+    def release(name: LeaseName, identity: Admin, token: str | None = None) -> bool:
         """Give a lease back, or (without its token) take it from its holder; say whether there was one."""
+        everything(identity)
         with store.write() as tx:
             return leases.release(tx, name, token=token)
 

@@ -13,7 +13,7 @@ from reconciler.plan.plan import Plan
 from reconciler.plan.render import text
 from reconciler.store import conditions, configuration, credentials
 from reconciler.store.database import Store
-from reconciler.web.access import Access, ForbiddenError
+from reconciler.web.access import Access, everything
 from reconciler.web.health import Health
 from reconciler.web.operations import Operations
 from reconciler.web.pages.patch import yaml_patch
@@ -42,7 +42,7 @@ class Reconcile:
 
     def shown(self, visit: Visit) -> Response:
         """Show what was applied last, what drifted, the conditions and what expires."""
-        _everything(visit)
+        everything(visit.identity)
         offset = int(visit.query["offset"]) if visit.query.get("offset", "").isdecimal() else 0
         with self._store.read() as connection:
             revisions = configuration.headers(connection, limit=PAGE + 1, offset=min(offset, 10**9))
@@ -62,7 +62,7 @@ class Reconcile:
 
     def revision(self, visit: Visit) -> Response:
         """Show one applied plan."""
-        _everything(visit)
+        everything(visit.identity)
         number = visit.params["number"]
         if not number.isdecimal():
             raise NotFoundError(f"There is no revision {number}.")
@@ -82,11 +82,6 @@ class Reconcile:
                 if stored.expires_at is not None
             ]
         return sorted(found, key=lambda ending: ending.expires_at)[:SOON]
-
-
-def _everything(visit: Visit) -> None:
-    if visit.identity.account is not None:
-        raise ForbiddenError(f"{visit.identity.actor} reaches the account {visit.identity.account} only.")
 
 
 def routes(access: Access, pages: Reconcile) -> list[BaseRoute]:

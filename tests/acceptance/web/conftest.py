@@ -5,21 +5,15 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from threading import Event
 
 import httpx
 import pytest
 
 from reconciler.cli.examples import example
-from reconciler.conversion.converter import Converter
-from reconciler.jobs.directory import Directory
-from reconciler.service.trial import RuleTrial
 from reconciler.service.workspace import Workspace
 from reconciler.store import tokens
 from reconciler.store.tokens import Role
-from reconciler.web.admin import Administration, LazyAdmin
-from reconciler.web.health import Health, database_writable, payloads_writable
-from reconciler.web.listener import HttpListener
+from tests.admin_site import serving
 
 
 @pytest.fixture(scope="session")
@@ -67,28 +61,8 @@ def make_token(workspace: Workspace) -> MakeToken:
 @pytest.fixture
 def site(workspace: Workspace) -> Iterator[str]:
     """Serve the admin API and the pages; return their URL."""
-    store = workspace.store
-    health = Health({"database": database_writable(store), "payloads": payloads_writable(store)})
-    stopping = Event()
-    directory = Directory(store)
-    with Converter(directory.content) as converter:
-        parts = Administration(
-            store=store,
-            directory=directory,
-            operations=workspace,
-            health=health,
-            try_out=RuleTrial(store, directory, converter),
-            origins=workspace.origin,
-            source_url="",
-            is_stopping=stopping.is_set,
-        )
-        listener = HttpListener(LazyAdmin(parts), host="127.0.0.1", port=0)
-        listener.start()
-        host, port = listener.address
-        yield f"http://{host}:{port}"
-        stopping.set()
-        listener.stop(2)
-    health.close()
+    with serving(workspace) as url:
+        yield url
 
 
 @pytest.fixture
