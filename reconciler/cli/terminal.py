@@ -56,7 +56,8 @@ def complain_of(problems: Sequence[Problem], *, severity: Literal["error", "warn
     if problems:
         colour = wants_colour(sys.stderr)
         text = render_problems(problems, colour=colour, severity=severity)
-        click.echo(text.rstrip("\n"), err=True, color=colour)
+        codes = " ".join(sorted({problem.code for problem in problems}))
+        click.echo(f"{text.rstrip()} More: reconciler explain {codes}", err=True, color=colour)
 
 
 def printable(text: str) -> str:

@@ -113,6 +113,13 @@ class TestExplain:
             assert run("explain", code.value).stdout == f"{code.value}\n\n{code.explanation}\n"
             assert f"{code.value}:" in run("explain").stdout
 
+    def test_what_validate_names_is_explained(self, folder: Path) -> None:
+        (folder / "acme.yaml").write_text("version: 2\nacounts: {}\n")
+        _, _, command = run("validate").stderr.rstrip().rpartition("More: reconciler ")
+        result = run(*command.split())
+        assert result.exit_code == 0
+        assert Code.UNKNOWN_KEY.explanation in result.stdout
+
     def test_a_misspelt_code_is_mended(self) -> None:
         result = run("explain", "unknown-kye")
         assert result.exit_code == 64
