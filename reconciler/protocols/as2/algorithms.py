@@ -47,6 +47,8 @@ ECDSA_WITH: Mapping[str, bytes] = {
     "sha384": oid("1.2.840.10045.4.3.3"),
     "sha512": oid("1.2.840.10045.4.3.4"),
 }
+EC_KEY = oid("1.2.840.10045.2.1")
+"""What some products write instead of the name of ECDSA with its digest."""
 RSA = oid("1.2.840.113549.1.1.1")
 RSA_PSS = oid("1.2.840.113549.1.1.10")
 RSA_OAEP = oid("1.2.840.113549.1.1.7")

@@ -3,6 +3,7 @@
 import re
 
 _PLAIN = re.compile(r"[!#-\[\]-~]{1,128}")
+_BARE = re.compile(r"[!#-~](?:[ -~]{0,126}[!#-~])?")
 _QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\[\\"]){1,256})"')
 
 
@@ -14,9 +15,12 @@ def quoted(name: str) -> str:
 
 
 def unquoted(value: str | None) -> str | None:
-    """Return the name that a header writes; None when there is no header or its value is no name."""
+    """Return the name that a header writes; None when there is no header or its value is no name.
+
+    Some products leave out the quotes around a name with blanks or backslashes.
+    """
     text = (value or "").strip()
-    if _PLAIN.fullmatch(text):
+    if _BARE.fullmatch(text):
         return text
     found = _QUOTED.fullmatch(text)
     return re.sub(r"\\(.)", r"\1", found[1]) if found else None

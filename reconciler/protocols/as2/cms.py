@@ -24,6 +24,7 @@ from reconciler.protocols.as2.algorithms import (
     CIPHERS_BY_OID,
     COMPRESSED_DATA,
     DIGESTS_BY_OID,
+    EC_KEY,
     ECDSA_WITH,
     ENVELOPED_DATA,
     HASHES,
@@ -35,7 +36,7 @@ from reconciler.protocols.as2.algorithms import (
     SIGNED_DATA,
     ContentCipher,
 )
-from reconciler.protocols.as2.der import OCTETS, SEQUENCE, SET, Bytes, Element, element
+from reconciler.protocols.as2.der import OCTETS, SEQUENCE, SET, Bytes, Element, element, tlv
 from reconciler.protocols.as2.disposition import Disposition, RefusedMessageError
 
 _KINDS = {
@@ -150,10 +151,10 @@ def _verified(
 
 @dataclass(frozen=True, slots=True)
 class _SignerInfo:
-    """What one signer states (RFC 5652 section 5.3); `attributes` in the form that is signed, None without any."""
+    """What one signer states (RFC 5652 section 5.3); `attributes` in the forms that may be signed, none without any."""
 
     digest: str | None
-    attributes: bytes | None
+    attributes: tuple[bytes, ...]
     stated: bytes | None
     scheme: bytes
     signature: bytes
@@ -162,20 +163,27 @@ class _SignerInfo:
     def read(cls, info: Element) -> "_SignerInfo":
         parts = list(info.children())
         digest = DIGESTS_BY_OID.get(next(parts[2].children()).raw)
-        attributes, stated = None, None
+        attributes: tuple[bytes, ...] = ()
+        stated = None
         following = 3
         if parts[3].tag == 0xA0:  # noqa: PLR2004 - [0], signedAttrs
-            # Signed as the SET that it is, not under the tag that it is sent with (RFC 5652 section 5.4).
-            attributes = b"\x31" + parts[3].raw[1:]
+            # Signed as the SET that it is, not under the tag that it is sent with, and in DER (RFC 5652 section 5.4),
+            # which sorts; some products sign them as they stand.
+            each = [attribute.raw for attribute in parts[3].children()]
+            attributes = tuple(dict.fromkeys((tlv(SET, *sorted(each)), tlv(SET, *each))))
             stated = _stated_digest(parts[3])
             following = 4
         signature = b"".join(parts[following + 1].octets())
         return cls(digest, attributes, stated, parts[following].raw, signature)
 
     def signed(self, readings: Iterable[Bytes]) -> Bytes | None:
-        """Return the reading whose digest is stated; without attributes the signature itself has to decide."""
-        if self.attributes is None:
-            return next(iter(readings), None)
+        """Return the reading whose digest is stated; without attributes the signature itself has to decide.
+
+        Attributes are no content: else a signature over them could be shown as one over a message that they are.
+        """
+        if not self.attributes:
+            reading = next(iter(readings), None)
+            return None if reading is None or _is_set(reading) else reading
         for reading in readings:
             if self.stated == new_hash(self.digest or "", reading).digest():
                 return reading
@@ -183,8 +191,10 @@ class _SignerInfo:
 
     def is_by(self, certificate: x509.Certificate, content: Bytes) -> bool:
         """Say whether the holder of the certificate signed."""
+        return any(self._is_signed(certificate, signed) for signed in self.attributes or (bytes(content),))
+
+    def _is_signed(self, certificate: x509.Certificate, signed: bytes) -> bool:
         used, key = HASHES[self.digest or ""], certificate.public_key()
-        signed = bytes(content) if self.attributes is None else self.attributes
         code = next(element(memoryview(self.scheme)).children()).raw
         try:
             match key:
@@ -192,13 +202,23 @@ class _SignerInfo:
                     key.verify(self.signature, signed, padding.PKCS1v15(), used)
                 case rsa.RSAPublicKey() if code == RSA_PSS:
                     key.verify(self.signature, signed, _pss(self.scheme), used)
-                case ec.EllipticCurvePublicKey() if code == ECDSA_WITH.get(self.digest or ""):
+                case ec.EllipticCurvePublicKey() if code in (ECDSA_WITH.get(self.digest or ""), EC_KEY):
                     key.verify(self.signature, signed, ec.ECDSA(used))
                 case _:
                     return False
         except InvalidSignature:
             return False
         return True
+
+
+def _is_set(content: Bytes) -> bool:
+    """Say whether content is one SET in whole, as signed attributes are."""
+    if bytes(content[:1]) != bytes((SET,)):
+        return False
+    try:
+        return element(memoryview(content)).last == len(content)
+    except ValueError:
+        return False
 
 
 def _stated_digest(attributes: Element) -> bytes | None:

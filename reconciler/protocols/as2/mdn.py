@@ -16,7 +16,9 @@ from reconciler.protocols.as2.mime import Entity
 from reconciler.protocols.as2.ports import Expectation, MdnOutcome, MdnVerdict
 
 _REPORT = "message/disposition-notification"
-_DISPOSITION = re.compile(r"[^;]*;\s*([a-z]+)\s*(?:/\s*([a-z]+)\s*(?::.*)?)?", re.IGNORECASE | re.DOTALL)
+_DISPOSITION = re.compile(r"[^;]*;\s*([a-z]+)\s*(?:/\s*([a-z]+)\b.*|[;.]?)", re.IGNORECASE | re.DOTALL)
+_BLANK_BEFORE_COLON = re.compile(r"^([A-Za-z-]+)[ \t]+:", re.MULTILINE)
+_NO_DIGEST_NAME = re.compile(r"[^a-z0-9].*", re.DOTALL)
 _ONCE = ("Original-Message-ID", "Disposition", "Received-Content-MIC")
 
 
@@ -43,6 +45,7 @@ def check_mdn(
     certificates: Sequence[x509.Certificate],
     *,
     now: datetime,
+    digests: frozenset[str] = STRONG_DIGESTS,
     quirks: Collection[str] = (),
 ) -> MdnVerdict:
     """Say what an MDN proves about a message.
@@ -50,10 +53,12 @@ def check_mdn(
     It is CONFIRMED only by a report that is signed, where a signature was asked for, by one of the partner's
     certificates, on a day on which that is valid, that names our message and states the MIC that we computed, by our
     algorithm, and that says `processed` or `processed/warning`. The report is read from the signed bytes alone.
+    `digests` are those that its signature may have, beside that of the MIC.
     """
     entity = Entity.received(headers.items(), body)
+    digests |= {expected.mic_algorithm}
     try:
-        report = _signed(entity, certificates, now, expected.mic_algorithm, quirks) if _is_signed(entity) else None
+        report = _signed(entity, certificates, now, digests, quirks) if _is_signed(entity) else None
         if report is None and expected.signed:
             return MdnVerdict(MdnOutcome.DOUBTFUL, "the MDN is not signed, or there is none", _stated(entity))
         return _judged(expected, _fields(report or _unsigned(entity)))
@@ -73,15 +78,15 @@ def _judged(expected: Expectation, fields: Message) -> MdnVerdict:
     value, _, algorithm = str(fields["Received-Content-MIC"] or "").partition(",")
     if not value.strip() or digest_name(algorithm) != expected.mic_algorithm:
         return MdnVerdict(MdnOutcome.DOUBTFUL, "the MDN has no MIC, or one of another algorithm", disposition)
-    if "".join(value.split()) not in expected.other_mics | {expected.mic}:
+    if "".join(value.split()).strip("\"'") not in expected.other_mics | {expected.mic}:
         return MdnVerdict(MdnOutcome.DOUBTFUL, "the MIC is not that of what we sent", disposition)
     return MdnVerdict(MdnOutcome.CONFIRMED, "the partner has what we sent", disposition)
 
 
 def digest_name(text: str) -> str:
-    """Return a digest by the name of the settings: `sha256` for `SHA-256`, `sha-256`, `rsa-sha256`, `sha256`."""
-    name = text.strip().strip("\"'").lower().removeprefix("rsa-")
-    return name.replace("-", "").replace("_", "")
+    """Return a digest by the name of the settings: `sha256` for `SHA-256`, `"sha_256"`, `rsa-sha256`, `sha256;`."""
+    name = text.strip().strip("\"'").lower().removeprefix("rsa-").replace("-", "").replace("_", "")
+    return _NO_DIGEST_NAME.sub("", name)
 
 
 def _is_signed(entity: Entity) -> bool:
@@ -89,10 +94,13 @@ def _is_signed(entity: Entity) -> bool:
 
 
 def _signed(
-    entity: Entity, certificates: Sequence[x509.Certificate], now: datetime, digest: str, quirks: Collection[str]
+    entity: Entity,
+    certificates: Sequence[x509.Certificate],
+    now: datetime,
+    digests: frozenset[str],
+    quirks: Collection[str],
 ) -> Entity:
     """Return the signed entity. Raises RefusedMessageError and ValueError."""
-    digests = STRONG_DIGESTS | {digest}
     if entity.content_type == "multipart/signed":
         report, _ = smime.signed_part(
             entity,
@@ -103,7 +111,7 @@ def _signed(
             missing_line_end="missing-line-end" in quirks,
         )
         return report
-    return Entity.parse(cms.verify(None, entity.decoded(), by=certificates, now=now, digests=digests).content)
+    return Entity.parse(cms.verify(None, smime.structure(entity), by=certificates, now=now, digests=digests).content)
 
 
 def _unsigned(entity: Entity) -> Entity:
@@ -111,7 +119,7 @@ def _unsigned(entity: Entity) -> Entity:
     if entity.content_type == "multipart/signed":
         entity = entity.parts()[0]
     elif entity.content_type in smime.PKCS7_MIME:
-        entity = Entity.parse(cms.signed_content(entity.decoded()))
+        entity = Entity.parse(cms.signed_content(smime.structure(entity)))
     if entity.content_type != "multipart/report":
         raise ValueError("there is no report")
     return entity
@@ -125,8 +133,10 @@ def _fields(entity: Entity) -> Message:
     if len(reports) != 1:
         raise ValueError("there is not exactly one report")
     text = bytes(reports[0].decoded()).decode("latin-1").lstrip()
-    # An empty line between the fields, which some products write, would end them for the parser.
-    fields = HeaderParser().parsestr(re.sub(r"\r?\n(?:[ \t]*\r?\n)+", "\n", text))
+    # An empty line between the fields, or a blank before a colon, as some products write, would end them for the
+    # parser.
+    text = _BLANK_BEFORE_COLON.sub(r"\1:", re.sub(r"\r?\n(?:[ \t]*\r?\n)+", "\n", text))
+    fields = HeaderParser().parsestr(text)
     for name in _ONCE:
         if len(fields.get_all(name, [])) > 1:
             raise ValueError(f"the report states {name} more than once")
@@ -141,4 +151,4 @@ def _stated(entity: Entity) -> str:
 
 
 def _message_id(value: str | None) -> str | None:
-    return value.strip().strip("<>") if value else None
+    return "".join(value.split()).strip("<>") if value else None

@@ -82,13 +82,14 @@ def build_mdn(
 ) -> Answer:
     """Return the MDN for a message, signed when the sender asked for it and an identity is given.
 
-    `as2_from` and `as2_to` are the names in the MDN's own headers: ours and the partner's.
+    `as2_from` and `as2_to` are the names in the MDN's own headers: ours and the partner's. `message_id` is as the
+    message writes it, since some senders compare it letter by letter.
     """
     fields = [
         ("Reporting-UA", "Reconciler"),
         ("Original-Recipient", f"rfc822; {quoted(as2_from)}"),
         ("Final-Recipient", f"rfc822; {quoted(as2_from)}"),
-        ("Original-Message-ID", f"<{message_id}>"),
+        ("Original-Message-ID", message_id),
         ("Disposition", f"automatic-action/MDN-sent-automatically; {disposition}"),
     ]
     digest = request.digest or "sha256"

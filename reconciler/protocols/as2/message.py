@@ -107,7 +107,7 @@ class _Opening:
         if self.entity.content_type not in smime.PKCS7_MIME:
             return False
         try:
-            content = self.entity.decoded()
+            content = smime.structure(self.entity)
         except ValueError as error:
             raise RefusedMessageError(Disposition.DECRYPTION_FAILED, str(error)) from error
         match cms.kind(content):

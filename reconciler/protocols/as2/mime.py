@@ -20,8 +20,10 @@ from urllib.parse import quote
 from reconciler.protocols.as2.der import Bytes
 
 _HEADER_LINE = re.compile(rb"[A-Za-z0-9_-]+[ \t]*:")
+_BEHIND_A_WORD = re.compile(r"[\s;(]")
 _EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
 _FORBIDDEN_IN_NAMES = re.compile(r'[\\/:?*<>|"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
+_ENCODED = frozenset({"base64", "quoted-printable"})
 _LONGEST_NAME = 200
 _LARGEST_HEADERS = 64 * 1024
 _MOST_PARTS = 100
@@ -85,19 +87,23 @@ class Entity:
         name = self.headers.get_filename()
         return None if name is None else _plain_text(name)
 
+    @property
+    def transfer_encoding(self) -> str:
+        """The transfer encoding in lower case, without comment and parameters; empty without any."""
+        return _BEHIND_A_WORD.split(str(self.headers.get("Content-Transfer-Encoding", "")).strip().lower(), 1)[0]
+
     def text(self, header: str) -> str:
         """Return a header's value, decoded (RFC 2047); empty when there is none."""
         return _plain_text(str(self.headers.get(header, "")).strip())
 
     def decoded(self) -> Bytes:
         """Return the body without its transfer encoding. Raises ValueError when that encoding is unknown or broken."""
-        encoding = str(self.headers.get("Content-Transfer-Encoding", "binary")).strip().lower()
-        match encoding:
+        match self.transfer_encoding:
             case "base64":
                 return base64.b64decode(self.body)
             case "quoted-printable":
                 return quopri.decodestring(bytes(self.body))
-            case "binary" | "8bit" | "7bit":
+            case "binary" | "8bit" | "7bit" | "8-bit" | "7-bit" | "":
                 return self.body
             case _:
                 raise ValueError("the transfer encoding is unknown")
@@ -108,22 +114,36 @@ class Entity:
         if not boundary:
             raise ValueError("the multipart content names no boundary")
         delimiter = b"--" + re.escape(boundary.encode("utf-8", "replace"))
-        first = re.search(rb"(?:\A|\n)" + delimiter + rb"[ \t]*(\r?\n)", self.body)
+        beginning = re.compile(rb"(?:\A|\n)" + delimiter + rb"[ \t]*(\r?\n)")
+        body = self.body
+        first = beginning.search(body)
+        if first is None and self.transfer_encoding in _ENCODED:
+            # RFC 2045 section 6.4 forbids to encode a multipart; some products do.
+            body = self.decoded()
+            first = beginning.search(body)
         if first is None:
             raise ValueError("the multipart content has no part")
         # The line break before a delimiter belongs to it. All delimiters break lines as the first does; otherwise
-        # a CR at the end of binary content would be taken for a part of the break.
-        following = re.compile(re.escape(first[1]) + delimiter + rb"(--)?[ \t]*(?:\r?\n|\Z)")
-        parts: list[Entity] = []
-        start = first.end()
-        for found in following.finditer(self.body, start):
-            parts.append(Entity.parse(self.body[start : found.start()]))
-            start = found.end()
-            if found[1]:
-                return tuple(parts)
-            if len(parts) == _MOST_PARTS:
-                raise ValueError("the multipart content has too many parts")
+        # a CR at the end of binary content would be taken for a part of the break. Only if no end is found so, the
+        # parts may break lines in different ways.
+        for line_break in (re.escape(first[1]), rb"\r?\n"):
+            parts = _parts(body, first.end(), re.compile(line_break + delimiter + rb"(--)?[ \t]*(?:\r?\n|\Z)"))
+            if parts is not None:
+                return parts
         raise ValueError("the multipart content does not end")
+
+
+def _parts(body: Bytes, start: int, delimiter: re.Pattern[bytes]) -> tuple[Entity, ...] | None:
+    """Return what stands between delimiters; None when the last one is missing. Raises ValueError for too many."""
+    parts: list[Entity] = []
+    for found in delimiter.finditer(body, start):
+        parts.append(Entity.parse(body[start : found.start()]))
+        start = found.end()
+        if found[1]:
+            return tuple(parts)
+        if len(parts) == _MOST_PARTS:
+            raise ValueError("the multipart content has too many parts")
+    return None
 
 
 def multipart(kind: str, parts: Iterable[Entity], *, boundary: str | None = None) -> Entity:

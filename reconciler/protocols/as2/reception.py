@@ -49,7 +49,7 @@ class _Message:
             disposition,
             as2_from=self.relation.self_id,
             as2_to=self.relation.recipient.id,
-            message_id=self.message_id,
+            message_id=_written_message_id(self.entity),
             opened=opened,
             identity=_signer(self.relation, self.started_at),
             now=self.started_at,
@@ -161,7 +161,7 @@ class Reception:
             Disposition.UNEXPECTED if own is None else Disposition.UNKNOWN_PARTNER,
             as2_from=unquoted(entity.headers.get("AS2-To")) or "unknown",
             as2_to=unquoted(entity.headers.get("AS2-From")) or "unknown",
-            message_id=_message_id(entity),
+            message_id=_written_message_id(entity),
             opened=None,
             identity=_signer(own, now) if own is not None else None,
             now=now,
@@ -201,6 +201,7 @@ class Reception:
             entity.body,
             relation.certificates_to_verify(now),
             now=now,
+            digests=relation.digests,
             quirks=relation.settings.quirks,
         )
         _log.info("MDN for %r: %s, %s", message_id, verdict.outcome, verdict.reason)
@@ -295,3 +296,7 @@ def _signer(relation: Relation, now: datetime) -> Identity | None:
 
 def _message_id(entity: Entity) -> str:
     return entity.text("Message-ID").strip("<>")[:_LONGEST_MESSAGE_ID]
+
+
+def _written_message_id(entity: Entity) -> str:
+    return str(entity.headers.get("Message-ID", "")).strip()[:_LONGEST_MESSAGE_ID]

@@ -18,7 +18,7 @@ from reconciler.protocols.as2 import building, tls
 from reconciler.protocols.as2.address import Target, same_origin, target
 from reconciler.protocols.as2.der import Bytes
 from reconciler.protocols.as2.mdn import check_mdn
-from reconciler.protocols.as2.ports import Answer, DeliveryError, Expectation, Outgoing, Post, Sent
+from reconciler.protocols.as2.ports import Answer, DeliveryError, Expectation, MdnOutcome, Outgoing, Post, Sent
 from reconciler.protocols.as2.relation import Relation
 from reconciler.protocols.protocol import Partner
 
@@ -51,8 +51,9 @@ class Sender:
         self._lock = Lock()
 
     def post(self, partner: Partner, post: Post) -> Sent:
-        """Post a file to the partner; the outcome is in `mdn` where the MDN is synchronous.
+        """Post a file to the partner; the outcome is in `mdn` where the MDN is in the answer.
 
+        A partner that is asked for an asynchronous one may answer at once; what is no proof then is no MDN.
         Redirects are not followed and no proxy of the environment is used. Raises DeliveryError when the partner's
         server did not take the message.
         """
@@ -66,11 +67,19 @@ class Sender:
             raise DeliveryError(f"the message cannot be built: {error}", retryable=False) from error
         wire = self._exchange(relation, relation.recipient.url, dict(entity.headers.items()), entity.body)
         sent = Sent(mic=expected.mic, mic_algorithm=expected.mic_algorithm, wire=wire)
-        if relation.settings.mdn != "sync":
+        mode = relation.settings.mdn
+        if mode == "none":
             return sent
-        quirks, headers = relation.settings.quirks, wire.answer_headers
-        verdict = check_mdn(expected, headers, wire.answer, certificates, now=datetime.now(UTC), quirks=quirks)
-        return replace(sent, mdn=verdict)
+        verdict = check_mdn(
+            expected,
+            wire.answer_headers,
+            wire.answer,
+            certificates,
+            now=datetime.now(UTC),
+            digests=relation.digests,
+            quirks=relation.settings.quirks,
+        )
+        return sent if mode == "async" and verdict.outcome is MdnOutcome.DOUBTFUL else replace(sent, mdn=verdict)
 
     def post_mdn(self, partner: Partner, url: str, mdn: Answer) -> Outgoing:
         """Post an MDN to the URL that a message named. Raises DeliveryError when it is not taken."""

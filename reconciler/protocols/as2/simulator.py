@@ -221,7 +221,7 @@ class Simulator:
             disposition,
             as2_from=mdn.headers.get("AS2-From", "").strip('"'),
             as2_to=mdn.headers.get("AS2-To", "").strip('"'),
-            message_id=_field(mdn, b"Original-Message-ID: <").rstrip(">"),
+            message_id=_field(mdn, b"Original-Message-ID: "),
             opened=Opened((), mic, "sha256") if mic else None,
             identity=identity,
             now=datetime.now(UTC),

@@ -15,8 +15,10 @@ from reconciler.protocols.as2.disposition import Disposition, RefusedMessageErro
 from reconciler.protocols.as2.mime import Entity, multipart
 
 PKCS7_MIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
-_SIGNATURE = frozenset({"application/pkcs7-signature", "application/x-pkcs7-signature"})
 _LINE_END = re.compile(rb"\r\n|\r|\n")
+_BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
+_DER = re.compile(rb"\x30[\x80-\x88]")
+_DER_IN_BASE64 = re.compile(rb"\s*MI")
 
 
 def signed_part(
@@ -34,39 +36,57 @@ def signed_part(
     RefusedMessageError.
     """
     try:
-        parts = entity.parts()
-        signatures = [part.decoded() for part in parts[1:] if part.content_type in _SIGNATURE]
+        content, signature = _content_and_signature(entity)
     except ValueError as error:
         raise RefusedMessageError(
             Disposition.AUTHENTICATION_FAILED, f"the signed message is broken: {error}"
         ) from error
-    match parts, signatures:
-        case (content, _), [signature]:
-            readings = _Readings(content.raw, canonical=canonical, missing_line_end=missing_line_end)
-            return content, verify(readings, signature, by=by, now=now, digests=digests)
+    readings = _Readings(content, canonical=canonical, missing_line_end=missing_line_end)
+    return content, verify(readings, signature, by=by, now=now, digests=digests)
+
+
+def _content_and_signature(entity: Entity) -> tuple[Entity, Bytes]:
+    match entity.parts():
+        case content, signature:  # RFC 1847 section 2.1
+            return content, structure(signature)
         case _:
-            raise RefusedMessageError(
-                Disposition.AUTHENTICATION_FAILED, "the signed message is not one part and its signature"
-            )
+            raise ValueError("it is not one part and its signature")
+
+
+def structure(entity: Entity) -> Bytes:
+    """Return the CMS structure in an entity, whatever its header says of the transfer encoding.
+
+    Some products write base64 without saying so, others say so of what HTTP carries as it is. Raises ValueError.
+    """
+    if _DER.match(entity.body):
+        return entity.body
+    return base64.b64decode(entity.body) if _DER_IN_BASE64.match(entity.body) else entity.decoded()
 
 
 class _Readings:
-    """The forms in which content may have been signed, to be walked over for each signer."""
+    """The forms in which content may have been signed, to be walked over for each signer.
 
-    def __init__(self, content: Bytes, *, canonical: bool, missing_line_end: bool) -> None:
-        self._content, self._canonical, self._missing_line_end = content, canonical, missing_line_end
+    Only binary content has bare line feeds (RFC 2045 section 2.7 to 2.9). Any other was signed with the line ends of
+    RFC 8551 section 3.1.1, even where it was sent with others.
+    """
+
+    def __init__(self, content: Entity, *, canonical: bool, missing_line_end: bool) -> None:
+        self._content, self._missing_line_end = content.raw, missing_line_end
+        self._line_end = None if content.transfer_encoding == "binary" else _BARE_LINE_FEED
+        if canonical:
+            self._line_end = _LINE_END
 
     def __iter__(self) -> Iterator[Bytes]:
         yield self._content
-        if not self._canonical and not self._missing_line_end:
+        if self._line_end is None and not self._missing_line_end:
             return
-        forms = [bytes(self._content)]
-        if self._canonical:
-            forms.append(_LINE_END.sub(b"\r\n", forms[0]))
+        forms = [self._content]
+        if self._line_end is not None:
+            forms.append(self._line_end.sub(b"\r\n", self._content))
             yield forms[1]
         if self._missing_line_end:
             for form in forms:
-                yield form + b"\r\n"
+                yield b"".join((form, b"\r\n"))
                 yield re.sub(rb"\r?\n\Z", b"", form)
 
 

@@ -12,7 +12,7 @@ def test_names_survive_their_header(name: str, header: str) -> None:
     assert unquoted(header) == name
 
 
-@pytest.mark.parametrize("header", [None, "", "Acme Orders", '"', '""', '"a"b"', '"a\\"', "Ä", "a\tb", "A" * 129])
+@pytest.mark.parametrize("header", [None, "", '"', '""', '"a"b"', '"a\\"', "Ä", "a\tb", "A" * 129])
 def test_what_is_no_name_is_none(header: str | None) -> None:
     assert unquoted(header) is None
 

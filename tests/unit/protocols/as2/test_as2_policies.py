@@ -93,7 +93,7 @@ class TestSeveralFiles:
 class TestQuirks:
     """What certified products do in another way, by name; without the name it is refused or proves nothing."""
 
-    TEXT = b"Content-Type: text/plain\n\nline one\nline two"
+    TEXT = b"Content-Type: text/plain\nContent-Transfer-Encoding: binary\n\nline one\nline two"
 
     def signed(self, exchange: Exchange, content: bytes, signed_as: bytes) -> Entity:
         identity = exchange.world.relation(own="globex", other="acme").identities[0]
