@@ -31,7 +31,7 @@ def opened(ctx: click.Context) -> "Workspace":
     Raises NotFoundError when there is none, and ConfigurationError when its `reconciler.yaml` is wrong.
     """
     # The service brings every adapter with it; `--version` and `--help` shall not wait for them.
-    from reconciler.service.remote import open_workspace  # noqa: PLC0415
+    from reconciler.service.opening import open_workspace  # noqa: PLC0415
 
     chosen: Chosen = ctx.find_root().obj
     workspace = open_workspace(chosen.config, chosen.environment, chosen.state)

@@ -54,6 +54,9 @@ class Variable(StrEnum):
     TEMPLATE_UUID = "templateUuid"
 
 
+_VARIABLES = frozenset(Variable)
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """Text that stands for itself."""
@@ -127,7 +130,7 @@ def _token(pattern: str, at: int) -> tuple[Variable | Date | FieldText, int]:
         if _FORBIDDEN.search(date.format):
             raise ValueError(rf"the date format {date.format} has what cannot be in a name: \ / : ? * < > |")
         return date, end + 1
-    if word not in [variable.value for variable in Variable]:
+    if word not in _VARIABLES:
         known = ", ".join(f"{{{variable}}}" for variable in Variable)
         raise ValueError(f'there is no {{{word}}}; there are {known}, {{date FORMAT}} and {{"documentId":"fieldName"}}')
     return Variable(word), end + 1

@@ -53,7 +53,7 @@ class Assembly:
         self._templates = Templates()
         self._unique = Unique()
         self._rules = RuleBook.empty(inspection.directories())
-        self._connected: defaultdict[Key, list[Key]] = defaultdict(list)
+        self._connected: defaultdict[Key, set[Key]] = defaultdict(set)
         self._named: dict[Key, Place] = {}
 
     def declare(self, document: YamlDocument) -> None:
@@ -155,7 +155,7 @@ class Assembly:
             self.mailed = where.below("notify_email")
         if found is None:
             return
-        self._connected[Key(key.path[:2])].append(key)
+        self._connected[Key(key.path[:2])].add(key)
         self._define(key.integration, found.integration.model_dump_json(), where)
         for name, credential in found.credentials.items():
             self._define(key.integration.credential(name), credential.model_dump_json(), where)

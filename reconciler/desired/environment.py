@@ -31,16 +31,23 @@ class Environment:
     problems: list[Problem] = field(default_factory=list)
 
 
-def read_environment(root: Path, name: str | None, environ: Mapping[str, str]) -> Environment:
-    """Return the environment of a name, or what applies without one. Raises NotFoundError when there is none."""
+def read_environment(
+    root: Path, name: str | None, environ: Mapping[str, str], digests: dict[str, str] | None = None
+) -> Environment:
+    """Return the environment of a name, or what applies without one. Raises NotFoundError when there is none.
+
+    The SHA-256 of the environment's file is noted in `digests`.
+    """
     problems: list[Problem] = []
+    asked: dict[str, str | None] = {}
     documents, _ = read_documents(root, ROOT_FILE)  # what is wrong there is reported when it is read as a whole
-    variables = Variables(_values(documents, environ, problems), environ)
+    variables = Variables(_values(documents, Variables(environ=environ, asked=asked), problems), environ, asked)
     if name is None:
         return Environment(variables, problems=problems)
     file = _file(root, name)
-    documents, found = read_documents(root, file)
-    variables = Variables(variables.values | _values(documents, environ, problems), environ)
+    documents, found = read_documents(root, file, digests=digests)
+    values = _values(documents, Variables(environ=environ, asked=asked), problems)
+    variables = Variables(variables.values | values, environ, asked)
     documents, also_found = read_documents(root, file, variables)
     problems += found or also_found
     if not documents:
@@ -55,11 +62,10 @@ def read_environment(root: Path, name: str | None, environ: Mapping[str, str]) -
     return Environment(variables, Patches(document), file, problems)
 
 
-def _values(documents: list[YamlDocument], environ: Mapping[str, str], problems: list[Problem]) -> dict[str, Scalar]:
+def _values(documents: list[YamlDocument], of_process: Variables, problems: list[Problem]) -> dict[str, Scalar]:
     """Return the variables that a file defines, those of the process in them replaced."""
     data = documents[0].data if documents else None
     written = data.get("vars") if isinstance(data, dict) else None
-    of_process = Variables(environ=environ)
     values: dict[str, Scalar] = {}
     for name, value in written.items() if isinstance(written, dict) else ():
         if isinstance(value, dict | list):

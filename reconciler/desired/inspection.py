@@ -11,13 +11,10 @@ from reconciler.desired.compiler import Compiler, Fault
 from reconciler.desired.documents import RuleDocument, TemplateDocument
 from reconciler.desired.excerpt import excerpt
 from reconciler.desired.references import Place
-from reconciler.desired.source_files import SourceFiles
+from reconciler.desired.source_files import SourceFiles, find_directories
 from reconciler.errors import Position, Problem
 from reconciler.model.source_file import SourceFile
 from reconciler.model.template import TemplateRef
-
-DIRECTORIES = "edifact"
-"""The folder of a configuration, beside reconciler.yaml, whose .txt files are tables of EDIFACT messages."""
 
 
 class Inspection:
@@ -56,7 +53,7 @@ class Inspection:
     def directories(self) -> tuple[SourceFile, ...]:
         """Return the tables of the folder `edifact/`; what is wrong inside of them is noted."""
         read_file, found = self._sources.reader(""), []
-        for path in self._sources.folder(DIRECTORIES, ".txt"):
+        for path in find_directories(self._sources.root):
             try:
                 file = read_file(path)
             except PydanticCustomError as error:

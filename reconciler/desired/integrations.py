@@ -45,9 +45,15 @@ def connected(
         near = nearest(document.protocol, sorted(protocols))
         return None, [*problems, place.below("protocol").problem(Code.BAD_VALUE, message, suggestion=near)]
     section = place.below(document.protocol)
+    named: list[SourceFile] = []
+
+    def noted(path: str) -> SourceFile:
+        named.append(read_file(path))
+        return named[-1]
+
     try:
         written = document.__pydantic_extra__.get(document.protocol, {})
-        settings = parsed(settings_class, written, read_file).completed(mailbox)
+        settings = parsed(settings_class, written, noted).completed(mailbox)
     except ValidationError as error:
         schema = schemas(protocols)[ACCOUNTS_SCHEMA]
         return None, [*problems, *problems_of(error, section.document, schema, section.location)]
@@ -65,7 +71,8 @@ def connected(
         per_minute=document.per_minute,
     )
     identity = settings.identity() if document.enabled else None
-    return Connected(integration, settings.credentials(mailbox), tuple(_files(settings, section)), identity), problems
+    files = tuple(_files(settings, section)) if named else ()
+    return Connected(integration, settings.credentials(mailbox), files, identity), problems
 
 
 def _wrong_sections(document: IntegrationDocument, place: Place, protocols: ProtocolRegistry) -> Iterator[Problem]:

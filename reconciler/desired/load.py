@@ -1,9 +1,7 @@
 """Loading a configuration: all of it or nothing, with every mistake at its place."""
 
-import gc
 import posixpath
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -25,6 +23,7 @@ from reconciler.desired.source_files import SourceFiles
 from reconciler.desired.validation import parsed, validated
 from reconciler.desired.yaml_files import ROOT_FILE, find_files, find_root, read_documents
 from reconciler.errors import ConfigurationError, Position, Problem
+from reconciler.model.cycles import without_cycles
 from reconciler.model.key import Key, Kind
 from reconciler.model.protocol import ProtocolRegistry
 from reconciler.model.state import State
@@ -67,6 +66,18 @@ class Desired:
     tests: tuple[RuleTest, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What loading found, and what that depends on.
+
+    `digests` are the SHA-256 of the files that were read, `asked` the variables of the process with their values.
+    """
+
+    desired: Desired
+    digests: Mapping[str, str] = field(repr=False)
+    asked: Mapping[str, str | None] = field(repr=False)
+
+
 def load_project(root: Path, *, environment: str | None = None, environ: Mapping[str, str] | None = None) -> Project:
     """Return what `reconciler.yaml` and the environment say about the gateway. Raises ConfigurationError.
 
@@ -90,19 +101,6 @@ def load_project(root: Path, *, environment: str | None = None, environ: Mapping
     )
 
 
-@contextmanager
-def _no_cycles() -> Iterator[None]:
-    """Spare the search for garbage in cycles, which costs a third of the time and finds none."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-@_no_cycles()
 def load(
     root: Path,
     protocols: ProtocolRegistry,
@@ -111,18 +109,31 @@ def load(
     environment: str | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Desired:
+    """Return what all files below `root` ask for; see `load_traced`."""
+    return load_traced(root, protocols, compiler, environment=environment, environ=environ).desired
+
+
+@without_cycles()
+def load_traced(
+    root: Path,
+    protocols: ProtocolRegistry,
+    compiler: Compiler,
+    *,
+    environment: str | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Loaded:
     """Return what all files below `root` ask for. Raises ConfigurationError with all problems of all files.
 
     `environment` is the name of the chosen one; `environ` are the variables that `${env:NAME}` stands for.
     """
-    chosen = read_environment(root, environment, environ or {})
     sources = SourceFiles(root)
+    chosen = read_environment(root, environment, environ or {}, sources.digests)
     inspection = Inspection(sources, compiler)
     assembly = Assembly(sources, protocols, inspection)
     problems: list[Problem] = [*chosen.problems]
     project: Project | None = None
     for file in find_files(root):
-        documents, found = read_documents(root, file, chosen.variables, chosen.patches)
+        documents, found = read_documents(root, file, chosen.variables, chosen.patches, sources.digests)
         problems += found
         if file == ROOT_FILE and not documents and not found:
             problems.append(_nothing_written())
@@ -151,7 +162,7 @@ def load(
         # Two files can include the same wrong one.
         distinct = {(problem.position, problem.code, problem.message): problem for problem in reversed(problems)}
         raise ConfigurationError(tuple(distinct.values()))
-    return Desired(
+    desired = Desired(
         project=project,
         state=State(resources),
         files=MappingProxyType({sha256: sources.content(sha256) for sha256 in sorted(resources.hashes())}),
@@ -161,6 +172,7 @@ def load(
         sections=frozenset(assembly.sections),
         tests=tuple(assembly.tests),
     )
+    return Loaded(desired, sources.digests, chosen.variables.asked)
 
 
 class _Positions(Mapping[Key, Position]):

@@ -1,7 +1,8 @@
 """The rules of all documents: their order, their templates, and those that no file or envelope can come to."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from reconciler.desired.codes import Code
@@ -63,16 +64,16 @@ class RuleBook:
                 if ref is not None:
                     yield rule.key, rule.text.replace(_UNRESOLVED, ref.model_dump_json(), 1), rule.place
 
-    def warnings(self, templates: Templates, connected: dict[Key, list[Key]]) -> Iterator[Problem]:
+    def warnings(self, templates: Templates, connected: Mapping[Key, AbstractSet[Key]]) -> Iterator[Problem]:
         """Yield a warning for each active rule that is never taken. `connected` are mailboxes with an integration."""
         reached = {owner: _Reached(templates) for owner in self._rules}
         # Whether an account's rule is used depends on the rules of its mailboxes.
         for owner, rules in sorted(self._rules.items(), key=lambda item: item[0].mailbox_key is None):
-            mailboxes = connected.get(owner.owner or owner, [])
+            mailboxes = connected.get(owner.owner or owner, frozenset())
             for rule in rules:
                 if not rule.active:
                     continue
-                winner = reached[owner].winner(rule)
+                winner = reached[owner].winner_over(rule)
                 if winner is not None:
                     message = f"the rule '{rule.key.name}' is never reached: '{winner.key.name}' above it always wins"
                     also = winner.place.position(of_key=True)
@@ -86,7 +87,6 @@ class RuleBook:
                     reason = "rules of their own always win" if mailboxes else "none has an integration"
                     message = f"no mailbox of the account uses the rule '{rule.key.name}': {reason}"
                     yield rule.place.problem(Code.UNUSED_RULE, message, of_key=True)
-                reached[owner].add(rule)
 
 
 class _Reached:
@@ -97,11 +97,13 @@ class _Reached:
         self._first: dict[object, _Written] = {}
         self._of_anything: _Written | None = None
 
-    def add(self, rule: _Written) -> None:
-        """Note an active rule."""
+    def winner_over(self, rule: _Written) -> _Written | None:
+        """Return the rule above that takes everything that this active one would, and note this one."""
+        anything = self._of_anything if rule.direction is Direction.OUT else None
         if rule.match is not None and rule.match.by != "attribute" and rule.match.pattern in _ANYTHING:
             self._of_anything = self._of_anything or rule
-        self._first.setdefault(self._taken(rule), rule)
+        first = self._first.setdefault(self._taken(rule), rule)
+        return anything or (first if first is not rule else None)
 
     def winner(self, rule: _Written) -> _Written | None:
         """Return the rule that takes everything that this one would."""

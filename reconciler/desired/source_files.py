@@ -28,12 +28,26 @@ _INCLUDES = {
 _INCLUDES[".xslt"] = _INCLUDES[".xsl"]
 
 
+DIRECTORIES = "edifact"
+"""The folder of a configuration, beside reconciler.yaml, whose .txt files are tables of EDIFACT messages."""
+
+
+def find_directories(root: Path) -> Iterator[str]:
+    """Yield the paths of the tables of EDIFACT messages, sorted; none when there is no such folder."""
+    place = root / DIRECTORIES
+    if place.is_dir():
+        for entry in sorted(place.iterdir()):
+            if entry.suffix == ".txt" and not entry.name.startswith("."):
+                yield f"{DIRECTORIES}/{entry.name}"
+
+
 class SourceFiles:
     """The files below one root, each read once. Paths are relative to the root, with `/`."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
-        self._hashes: dict[str, str] = {}
+        self.root = root
+        self.digests: dict[str, str] = {}
+        """The SHA-256 of every file that was read, by its path."""
         self._files: dict[str, SourceFile] = {}
         self._paths: dict[SourceFile, str] = {}
         self.contents: dict[str, bytes] = {}
@@ -45,14 +59,6 @@ class SourceFiles:
             return self._source_file(self._below_root(folder, path))
 
         return read
-
-    def folder(self, name: str, extension: str) -> Iterator[str]:
-        """Yield the paths of the files of a folder, sorted; none when there is no such folder."""
-        place = self._root / name
-        if place.is_dir():
-            for entry in sorted(place.iterdir()):
-                if entry.suffix == extension and not entry.name.startswith("."):
-                    yield f"{name}/{entry.name}"
 
     def path(self, file: SourceFile, part: str | None = None) -> str:
         """Return where a file, or one of its parts, was read."""
@@ -72,7 +78,7 @@ class SourceFiles:
             sha256 = self._read(path)
             folder = posixpath.dirname(path) or "."
             parts = [
-                Part(name=posixpath.relpath(part, folder), sha256=self._hashes[part])
+                Part(name=posixpath.relpath(part, folder), sha256=self.digests[part])
                 for part in sorted(self._included(path))
             ]
             file = SourceFile(name=posixpath.basename(path), sha256=sha256, parts=tuple(parts))
@@ -86,7 +92,7 @@ class SourceFiles:
         pending = [main]
         while pending:
             path = pending.pop()
-            for href, line in _hrefs(path, self.contents[self._hashes[path]]):
+            for href, line in _hrefs(path, self.contents[self.digests[path]]):
                 try:
                     part = self._below_root(posixpath.dirname(path), href)
                     self._read(part)
@@ -99,7 +105,7 @@ class SourceFiles:
 
     def _inside(self, error: PydanticCustomError, path: str, href: str, line: int) -> PydanticCustomError:
         """Return a mistake with the place, in a file that includes others, where it was made."""
-        source = excerpt(self.contents[self._hashes[path]].decode(errors="replace"), line)
+        source = excerpt(self.contents[self.digests[path]].decode(errors="replace"), line)
         place = {"file": path, "line": line, "column": source.find(href) + 1 or 1, "source": source}
         return PydanticCustomError("included", "{message}", {**(error.context or {}), "code": error.type, **place})
 
@@ -111,24 +117,24 @@ class SourceFiles:
 
     def _read(self, path: str) -> str:
         """Return the hash of a file's content, which is then in `contents`."""
-        known = self._hashes.get(path)
+        known = self.digests.get(path)
         if known is not None:
             return known
         try:
-            content = read_file(self._root, path)
+            content = read_file(self.root, path)
         except FileNotFoundError:
             raise _mistake(Code.MISSING_FILE, f"there is no file '{path}'", self._nearest(path)) from None
         except OSError as error:
             raise _mistake(Code.BAD_FILE, f"'{path}' cannot be read: {error.strerror}") from None
         sha256 = digest(content)
-        self._hashes[path] = sha256
+        self.digests[path] = sha256
         self.contents.setdefault(sha256, content)
         return sha256
 
     def _nearest(self, path: str) -> str:
         """Return the name in the same folder, or the path of the same name elsewhere, that may be meant."""
         folder, name = posixpath.split(path)
-        place = self._root / folder
+        place = self.root / folder
         names = [entry.name for entry in place.iterdir()] if place.is_dir() else []
         return next(iter(get_close_matches(name, names, n=1)), "")
 

@@ -21,10 +21,15 @@ class VariableError(ValueError):
 class Variables:
     """The values of an environment. `asked` are the environment's variables that were looked at, with their values."""
 
-    def __init__(self, values: Mapping[str, Scalar] | None = None, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        values: Mapping[str, Scalar] | None = None,
+        environ: Mapping[str, str] | None = None,
+        asked: dict[str, str | None] | None = None,
+    ) -> None:
         self.values = dict(values or {})
         self._environ = environ or {}
-        self.asked: dict[str, str | None] = {}
+        self.asked = {} if asked is None else asked
 
     def expanded(self, text: str) -> tuple[Scalar, bool]:
         """Return a scalar with its variables replaced, and whether it is the value of one variable and nothing else.

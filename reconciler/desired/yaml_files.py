@@ -12,6 +12,7 @@ from reconciler.desired.yaml_composer import Composer
 from reconciler.desired.yaml_document import Content, YamlDocument
 from reconciler.desired.yaml_lines import read_plain
 from reconciler.errors import NotFoundError, Position, Problem
+from reconciler.model.source_file import digest
 
 ROOT_FILE = "reconciler.yaml"
 ENVIRONMENTS = "environments"
@@ -50,13 +51,22 @@ def find_files(root: Path) -> Iterator[str]:
 
 
 def read_documents(
-    root: Path, file: str, variables: Variables | None = None, patches: Patches | None = None
+    root: Path,
+    file: str,
+    variables: Variables | None = None,
+    patches: Patches | None = None,
+    digests: dict[str, str] | None = None,
 ) -> tuple[list[YamlDocument], list[Problem]]:
-    """Return the documents of a file and what is wrong with it as YAML. `file` is relative to the root."""
+    """Return the documents of a file and what is wrong with it as YAML. `file` is relative to the root.
+
+    The SHA-256 of what was read is noted in `digests`.
+    """
     try:
         content = read_file(root, file)
     except OSError as error:
         return [], [Problem(Position(file, 1, 1), Code.BAD_FILE.value, f"cannot be read: {error.strerror}")]
+    if digests is not None:
+        digests[file] = digest(content)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

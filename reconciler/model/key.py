@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from sys import intern
 from typing import Self
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
@@ -21,27 +22,24 @@ class Kind(StrEnum):
     CREDENTIAL = "credential"
 
 
-_SHAPES: tuple[tuple[Kind, tuple[str | None, ...]], ...] = (
-    (Kind.ACCOUNT, ("accounts", None)),
-    (Kind.TEMPLATE, ("accounts", None, "templates", None)),
-    (Kind.DICTIONARY, ("accounts", None, "dictionaries", None)),
-    (Kind.RULE, ("accounts", None, "rules", None)),
-    (Kind.MAILBOX, ("accounts", None, "mailboxes", None)),
-    (Kind.INTEGRATION, ("accounts", None, "mailboxes", None, "integration")),
-    (Kind.RULE, ("accounts", None, "mailboxes", None, "rules", None)),
-    (Kind.CREDENTIAL, ("accounts", None, "mailboxes", None, "integration", "credentials", None)),
-    (Kind.CREDENTIAL, ("gateway", "credentials", None)),
-)
-"""The path of each kind; None stands for a name."""
-
-
-def _kind_of(path: tuple[str, ...]) -> Kind | None:
-    for kind, shape in _SHAPES:
-        if len(shape) == len(path) and all(
-            NAME.fullmatch(part) if want is None else want == part for want, part in zip(shape, path, strict=True)
-        ):
-            return kind
-    return None
+def _kind_of(path: tuple[str, ...]) -> Kind | None:  # noqa: PLR0911 - one line for each shape of a path
+    match path:
+        case ("accounts", _, "mailboxes", _, "rules", _) | ("accounts", _, "rules", _):
+            return Kind.RULE
+        case ("accounts", _, "mailboxes", _):
+            return Kind.MAILBOX
+        case ("accounts", _, "mailboxes", _, "integration"):
+            return Kind.INTEGRATION
+        case ("accounts", _, "mailboxes", _, "integration", "credentials", _) | ("gateway", "credentials", _):
+            return Kind.CREDENTIAL
+        case ("accounts", _):
+            return Kind.ACCOUNT
+        case ("accounts", _, "templates", _):
+            return Kind.TEMPLATE
+        case ("accounts", _, "dictionaries", _):
+            return Kind.DICTIONARY
+        case _:
+            return None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -54,9 +52,14 @@ class Key:
     def parse(cls, text: str) -> Self:
         """Read an address as it is printed. Raises ValueError when it is no resource's address."""
         path = tuple(text.split("."))
-        if _kind_of(path) is None:
+        if _kind_of(path) is None or not all(map(NAME.fullmatch, path)):
             raise ValueError(f"'{text}' is no address; one looks like accounts.acme.mailboxes.orders")
         return cls(path)
+
+    @classmethod
+    def known(cls, text: str) -> Self:
+        """Read an address that was printed and kept; nothing is checked. The names in many of them are shared."""
+        return cls(tuple(map(intern, text.split("."))))
 
     @classmethod
     def of_account(cls, account: str) -> Self:

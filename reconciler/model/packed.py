@@ -3,10 +3,15 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from reconciler.model.key import Key
+from reconciler.model.key import Key, Kind
 from reconciler.model.state import NOUNS, Resource
 
 _SHA256 = re.compile(r'"sha256": ?"([0-9a-f]{64})"')
+
+
+def packed(resource: Resource) -> str:
+    """Return a resource as its JSON text, every field present."""
+    return resource.model_dump_json()
 
 
 class Packed(Mapping[Key, Resource]):
@@ -14,7 +19,7 @@ class Packed(Mapping[Key, Resource]):
 
     def __init__(self, texts: Mapping[Key, str]) -> None:
         self._texts = texts
-        self._read: dict[Key, Resource] = {}
+        self._read: dict[tuple[Kind, str], Resource] = {}
 
     def text(self, key: Key) -> str | None:
         """Return a resource's JSON as it is kept, or None."""
@@ -25,10 +30,15 @@ class Packed(Mapping[Key, Resource]):
         # Inside a JSON text every quote is escaped, so that nothing an author writes looks like this.
         return frozenset(sha256 for text in self._texts.values() for sha256 in _SHA256.findall(text))
 
+    def moved(self, old: Key, new: Key) -> "Packed":
+        """Return the resources with what is at and below `old` at `new`."""
+        return Packed({key.moved(old, new): text for key, text in self._texts.items()})
+
     def __getitem__(self, key: Key) -> Resource:
-        resource = self._read.get(key)
+        kind, text = key.kind, self._texts[key]
+        resource = self._read.get((kind, text))
         if resource is None:
-            resource = self._read[key] = NOUNS[key.kind].model_validate_json(self._texts[key])
+            resource = self._read[kind, text] = NOUNS[kind].model_validate_json(text)
         return resource
 
     def __contains__(self, key: object) -> bool:
@@ -39,6 +49,12 @@ class Packed(Mapping[Key, Resource]):
 
     def __len__(self) -> int:
         return len(self._texts)
+
+
+def text_of(resources: Mapping[Key, Resource], key: Key) -> str:
+    """Return the JSON text of the resource at an address, as it is kept or as it would be. Raises KeyError."""
+    text = resources.text(key) if isinstance(resources, Packed) else None
+    return packed(resources[key]) if text is None else text
 
 
 def alike(left: Mapping[Key, Resource], right: Mapping[Key, Resource], key: Key) -> bool:

@@ -63,9 +63,12 @@ class State:
 
     def of(self, noun: type[R]) -> Iterator[tuple[Key, R]]:
         """Yield the resources of one class with their addresses, in the order of the state."""
-        for key, resource in self.resources.items():
-            if isinstance(resource, noun):
-                yield key, resource
+        # The address tells the kind, so that no other resource has to be read.
+        for key in self.resources:
+            if NOUNS[key.kind] is noun:
+                resource = self.resources[key]
+                if isinstance(resource, noun):
+                    yield key, resource
 
     def hashes(self) -> frozenset[str]:
         """Return the SHA-256 of every file that the state names."""

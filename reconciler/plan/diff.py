@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from reconciler.model.key import Key
+from reconciler.model.packed import Packed, alike
 from reconciler.model.state import Resource, State
 from reconciler.plan.change import Adopt, Change, Create, Delete, Move, Rotate, Update
 from reconciler.plan.order import ordered
@@ -16,15 +17,17 @@ def diff(live: State, desired: State) -> tuple[Change, ...]:
 
 def differences(live: State, desired: State) -> Iterator[Create | Update | Delete]:
     """Yield what differs between two states, in no order."""
-    for key, new in desired.resources.items():
-        old = live.get(key)
+    for key in desired.resources:
+        if alike(live.resources, desired.resources, key):
+            continue
+        old, new = live.get(key), desired.resources[key]
         if old is None:
             yield Create(key, new)
         elif old != new:
             yield Update(key, old, new)
-    for key, old in live.resources.items():
+    for key in live.resources:
         if key not in desired:
-            yield Delete(key, old)
+            yield Delete(key, live.resources[key])
 
 
 def applied(changes: Iterable[Change], state: State) -> State:
@@ -48,4 +51,6 @@ def applied(changes: Iterable[Change], state: State) -> State:
 def moved(resources: dict[Key, Resource] | State, move: Move) -> State:
     """Return a state in which what was at and below the old address is at the new one."""
     items = resources.resources if isinstance(resources, State) else resources
+    if isinstance(items, Packed):
+        return State(items.moved(move.old_key, move.key))
     return State({key.moved(move.old_key, move.key): resource for key, resource in items.items()})

@@ -8,8 +8,8 @@ from typing import Self
 
 from reconciler.errors import PlanRefusedError
 from reconciler.model.noun import Json
+from reconciler.model.packed import text_of
 from reconciler.model.source_file import digest
-from reconciler.model.state import to_json
 from reconciler.plan.making import Wish
 from reconciler.plan.plan import Plan
 
@@ -17,7 +17,7 @@ from reconciler.plan.plan import Plan
 def config_hash(wish: Wish) -> str:
     """Return the SHA-256 (hex) of what a configuration means: moving YAML between files does not change it."""
     content = {
-        "state": {str(key): to_json(resource) for key, resource in wish.state.resources.items()},
+        "state": {str(key): text_of(wish.state.resources, key) for key in wish.state.resources},
         "renames": {str(new): str(old) for new, old in wish.renames.items()},
         "sections": None if wish.sections is None else sorted(map(list, wish.sections)),
     }

@@ -6,10 +6,8 @@ import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
-from pathlib import Path
 from threading import Event, Thread
 from typing import Any, Literal
 from uuid import UUID, uuid4
@@ -19,7 +17,6 @@ from pydantic import TypeAdapter
 from reconciler.apply.lease import BEAT, Held, HeldError
 from reconciler.apply.run import UNKNOWN, Origin, Progress, no_progress
 from reconciler.apply.steps import PutFile, steps
-from reconciler.desired.gateway import check_state, is_gateway
 from reconciler.desired.load import Project
 from reconciler.errors import LeaseLostError, NotFoundError, ReconcilerError
 from reconciler.live.history import Drift, changes_of
@@ -277,21 +274,6 @@ class RemoteOversight(Oversight):
             suspensions=tuple(item.value() for item in found.suspensions),
             leases=tuple(_lease(item) for item in found.leases),
         )
-
-
-def open_workspace(config: Path | None, environment: str | None, state: str | None) -> Workspace:
-    """Return the workspace of a configuration, whose live side is where `state` says, or where its files say.
-
-    Raises NotFoundError when there is none, ConfigurationError when it is wrong, ReconcilerError for a state that is
-    none.
-    """
-    opened = Workspace.open(config, environment)
-    if state is not None:
-        try:
-            opened.project = replace(opened.project, state=check_state(state))
-        except ValueError as error:
-            raise ReconcilerError(f"--state: {error}") from None
-    return RemoteWorkspace(opened.project) if is_gateway(opened.project.state) else opened
 
 
 def _lease(document: LeaseDocument) -> Lease:

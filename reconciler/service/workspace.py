@@ -13,10 +13,12 @@ from uuid import NAMESPACE_URL, uuid5
 from reconciler.apply.lease import APPLY, Held, holding
 from reconciler.apply.run import UNKNOWN, Origin, Progress, no_progress, run
 from reconciler.conversion.compiler import ContentCompiler
-from reconciler.desired.load import Desired, Project, find_root, load, load_project
+from reconciler.desired.load import Desired, Loaded, Project, find_root, load_project, load_traced
+from reconciler.desired.load_cache import LoadCache
 from reconciler.errors import NotFoundError, PlanRefusedError
 from reconciler.jobs.directory import Snapshot
 from reconciler.live.store_live import StoreLive
+from reconciler.model.cycles import without_cycles
 from reconciler.model.duration import parse_duration
 from reconciler.model.key import Key, Kind
 from reconciler.model.mailbox import Mailbox
@@ -79,14 +81,17 @@ class Workspace(Operating):
 
     def load(self) -> Desired:
         """Return what the files ask for. Raises ConfigurationError with every mistake."""
+        return LoadCache.of(self.project.root, self.project.environment, os.environ).desired(self._loaded)
+
+    def _loaded(self) -> Loaded:
         with ContentCompiler() as compiler:
-            return load(
+            return load_traced(
                 self.project.root, PROTOCOLS, compiler, environment=self.project.environment, environ=os.environ
             )
 
     def test(self, address: str, *, update: bool) -> Iterator[RuleTestResult]:
         """Yield the results of the tests beside the rules at and below an address; all tests for an empty one."""
-        return run_tests(self.load(), only=address, update=update)
+        return run_tests(self._loaded().desired, only=address, update=update)
 
     def plan(self, desired: Desired, terms: Terms = CAREFUL) -> Plan:
         """Return the plan that makes the live side what is desired, on these terms."""
@@ -95,7 +100,8 @@ class Workspace(Operating):
     def plan_wish(self, wish: Wish, terms: Terms = CAREFUL) -> Plan:
         """Return the plan that makes the live side what a wish asks for, on these terms."""
         terms = replace(terms, limits=Limits(self.project.caps))
-        return make(self.read(), wish, terms, now=datetime.now(UTC), undelivered=self._undelivered)
+        with without_cycles():
+            return make(self.read(), wish, terms, now=datetime.now(UTC), undelivered=self._undelivered)
 
     def _undelivered(self, mailbox: Key) -> int:
         uuid = self._snapshot().uuid(mailbox)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,7 +22,8 @@ from sqlalchemy import (
 from reconciler.errors import NotFoundError
 from reconciler.model.key import Key, Kind
 from reconciler.model.noun import Json
-from reconciler.model.state import Resource, State, from_json, to_json
+from reconciler.model.packed import Packed, packed
+from reconciler.model.state import Resource, State
 from reconciler.store import tables
 
 
@@ -48,10 +48,9 @@ class Revision:
 
 def read_state(connection: Connection) -> State:
     """Return everything that is live, by address."""
-    rows = connection.execute(select(tables.resource).order_by(tables.resource.c.address))
-    return State(
-        MappingProxyType({Key(tuple(row.address.split("."))): from_json(Kind(row.kind), row.body) for row in rows})
-    )
+    stored = tables.resource.c
+    rows = connection.execute(select(stored.address, stored.body).order_by(stored.address))
+    return State(Packed({Key.known(address): body for address, body in rows.all()}))
 
 
 def current_revision(connection: Connection) -> int:
@@ -161,7 +160,7 @@ def origin(connection: Connection, key: Key) -> tuple[str, str]:
 def made_by_hand(connection: Connection) -> frozenset[Key]:
     """Return the resources that were made through the API and that no configuration has taken over."""
     rows = connection.execute(select(tables.resource.c.address).where(tables.resource.c.managed_by == "api")).scalars()
-    return frozenset(Key(tuple(address.split("."))) for address in rows)
+    return frozenset(Key.known(address) for address in rows)
 
 
 def adopt(tx: Connection, key: Key) -> None:
@@ -185,7 +184,7 @@ def move(tx: Connection, old: Key, new: Key) -> None:
 
 def put_resource(tx: Connection, key: Key, resource: Resource, revision: int, *, managed_by: str) -> None:
     """Create or replace a resource. A new mailbox gets its UUID here, once; whose a resource is, it stays."""
-    values = {"kind": key.kind.value, "body": to_json(resource), "revision": revision}
+    values = {"kind": key.kind.value, "body": packed(resource), "revision": revision}
     found = tx.execute(update(tables.resource).where(tables.resource.c.address == str(key)).values(values))
     if found.rowcount == 0:
         tx.execute(insert(tables.resource).values(address=str(key), managed_by=managed_by, **values))
@@ -203,4 +202,4 @@ def drop_resource(tx: Connection, key: Key) -> None:
 def mailbox_uuids(connection: Connection) -> Mapping[Key, UUID]:
     """Return the UUID of every mailbox that is live, by address."""
     rows = connection.execute(select(tables.mailbox).where(tables.mailbox.c.address.is_not(None)))
-    return {Key(tuple(row.address.split("."))): row.uuid for row in rows}
+    return {Key.known(row.address): row.uuid for row in rows}

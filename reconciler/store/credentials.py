@@ -93,7 +93,7 @@ def all_of(connection: Connection) -> Iterator[StoredCredential]:
     """Yield every credential, newest first."""
     for row in connection.execute(select(tables.credential).order_by(tables.credential.c.number.desc())):
         yield StoredCredential(
-            Key(tuple(row.address.split("."))),
+            Key.known(row.address),
             row.fingerprint,
             row.verifier,
             row.public,
@@ -107,4 +107,4 @@ def generated_at(connection: Connection) -> Mapping[Key, datetime]:
     """Return when the newest secret at each address was made."""
     stored = tables.credential.c
     rows = connection.execute(select(stored.address, func.max(stored.created_at)).group_by(stored.address))
-    return {Key(tuple(address.split("."))): at for address, at in rows}
+    return {Key.known(address): at for address, at in rows}

@@ -13,7 +13,7 @@ from reconciler.store import configuration, tables
 def all_of(connection: Connection) -> tuple[Suspension, ...]:
     """Return every suspension, by address; some may have run out."""
     rows = connection.execute(select(tables.suspension).order_by(tables.suspension.c.address))
-    return tuple(Suspension(Key(tuple(row.address.split("."))), row.until, row.reason, row.actor) for row in rows)
+    return tuple(Suspension(Key.known(row.address), row.until, row.reason, row.actor) for row in rows)
 
 
 def put(tx: Connection, key: Key, *, until: datetime | None, reason: str, actor: str) -> None:

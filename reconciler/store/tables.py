@@ -58,7 +58,8 @@ resource = Table(
     metadata,
     Column("address", Text, primary_key=True),
     Column("kind", Text, nullable=False),
-    Column("body", JSON, nullable=False),
+    # JSON, kept as the text that it is: two configurations are compared by their texts first.
+    Column("body", Text, nullable=False),
     Column("revision", _NUMBER, nullable=False),
     # Where the configuration declares it, as file:line; empty for what stands in no file.
     Column("origin", Text, nullable=False, server_default=""),

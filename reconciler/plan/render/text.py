@@ -10,6 +10,9 @@ from reconciler.plan.change import Adopt, Change, Create, Delete, FieldChange, M
 from reconciler.plan.plan import Held, Plan, generated_by
 
 NO_CHANGES = "No changes. Live state matches the configuration."
+_JSON_BEGINS = frozenset('"{[-0123456789tfnNI')
+"""What a JSON value can begin with, in Python's reading of it."""
+
 HELD_BACK = "No changes but those that are held back."
 
 _RED, _GREEN, _YELLOW, _CYAN = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[36m"
@@ -136,7 +139,7 @@ def shown(value: Json) -> str:
 
 def _plain(text: str) -> str:
     """Return a text bare, or quoted where it could pass for another value or upset a terminal."""
-    mistakable = not text or text != text.strip() or text.startswith('"') or text == "(none)" or _is_json(text)
+    mistakable = not text or text != text.strip() or text == "(none)" or (text[0] in _JSON_BEGINS and _is_json(text))
     return _quoted(text) if mistakable or not text.isprintable() else text
 
 

@@ -209,7 +209,7 @@ def upgrade() -> None:
         "resource",
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("body", sa.JSON(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
         sa.Column("revision", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("origin", sa.Text(), server_default="", nullable=False),
         sa.Column("managed_by", sa.Text(), server_default="configuration", nullable=False),

@@ -1,0 +1,27 @@
+"""Opening a configuration with its live side, which is a store at hand or at a gateway elsewhere."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from reconciler.desired.gateway import check_state, is_gateway
+from reconciler.errors import ReconcilerError
+from reconciler.service.workspace import Workspace
+
+
+def open_workspace(config: Path | None, environment: str | None, state: str | None) -> Workspace:
+    """Return the workspace of a configuration, whose live side is where `state` says, or where its files say.
+
+    Raises NotFoundError when there is none, ConfigurationError when it is wrong, ReconcilerError for a state that is
+    none.
+    """
+    opened = Workspace.open(config, environment)
+    if state is not None:
+        try:
+            opened.project = replace(opened.project, state=check_state(state))
+        except ValueError as error:
+            raise ReconcilerError(f"--state: {error}") from None
+    if not is_gateway(opened.project.state):
+        return opened
+    from reconciler.service.remote import RemoteWorkspace  # noqa: PLC0415 - whoever has a store needs no HTTP client
+
+    return RemoteWorkspace(opened.project)

@@ -1,0 +1,123 @@
+"""What loading found is taken from the cache exactly as long as loading would find the same."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from reconciler.desired.compiler import Compiler
+from reconciler.desired.load import Desired, Loaded, load_traced
+from reconciler.desired.load_cache import LoadCache
+from reconciler.errors import BlobError, ConfigurationError
+from reconciler.model.key import Key
+from reconciler.model.protocol import ProtocolRegistry
+
+ROOT = "version: 1\n"
+ACME = """\
+version: 1
+accounts:
+  acme:
+    name: ${env:COMPANY:-Acme}
+    mailboxes:
+      orders:
+        renamed_from: former
+        rules:
+          in: {direction: in, active: true, convert: maps/in.xsl, template: {uuid: 1997a1b4-88e3-4f58-88ca-fcd2c6fb5869,
+            version: 4a303734-a118-44a2-aedf-67df61612628}}
+"""
+XSL = '<xsl:stylesheet xmlns:xsl="http://www.w3.org/1999/XSL/Transform"><xsl:include href="part.xsl"/></xsl:stylesheet>'
+
+
+class Project:
+    """A configuration that counts how often it was really loaded."""
+
+    def __init__(self, root: Path, protocols: ProtocolRegistry, compiler: Compiler) -> None:
+        self.root = root / "configuration"
+        self.environ: dict[str, str] = {"RECONCILER_CACHE": str(root / "cache")}
+        self.times = 0
+        self._protocols, self._compiler = protocols, compiler
+
+    def write(self, files: Mapping[str, str]) -> None:
+        for name, text in files.items():
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
+    def loaded(self) -> Loaded:
+        self.times += 1
+        return load_traced(self.root, self._protocols, self._compiler, environ=self.environ)
+
+    def desired(self) -> Desired:
+        return LoadCache.of(self.root, None, self.environ).desired(self.loaded)
+
+
+@pytest.fixture
+def project(tmp_path: Path, protocols: ProtocolRegistry, compiler: Compiler) -> Project:
+    made = Project(tmp_path, protocols, compiler)
+    made.write({"reconciler.yaml": ROOT, "acme.yaml": ACME, "maps/in.xsl": XSL, "maps/part.xsl": "<part/>"})
+    return made
+
+
+def test_the_second_time_the_same_is_found_without_loading(project: Project) -> None:
+    first, second = project.desired(), project.desired()
+    assert project.times == 1
+    assert second.state == first.state
+    assert dict(second.files) == dict(first.files)
+    assert (second.project, second.renames, second.sections) == (first.project, first.renames, first.sections)
+    assert second.warnings == first.warnings != ()
+    assert second.positions == first.positions
+    assert project.times == 2, "positions are found by loading again"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda project: project.write({"acme.yaml": ACME.replace("orders", "invoices")}),
+        lambda project: project.write({"more/globex.yaml": "version: 1\n"}),
+        lambda project: project.write({"maps/part.xsl": "<other/>"}),
+        lambda project: project.write({"edifact/own.txt": "ORDERS D97A\n"}),
+        lambda project: project.environ.update(COMPANY="Acme Retail"),
+        lambda project: (project.root / "acme.yaml").unlink(),
+    ],
+    ids=["a file", "one more file", "an included file", "a table", "a variable", "a file less"],
+)
+def test_what_changed_is_loaded(project: Project, change: Callable[[Project], None]) -> None:
+    project.desired()
+    change(project)
+    found = project.desired()
+    assert project.times == 2
+    assert found.state == project.loaded().desired.state
+
+
+def test_a_mistake_is_found_again_each_time(project: Project) -> None:
+    project.write({"acme.yaml": ACME + "  globex: {nmae: Globex}\n"})
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="nmae"):
+            project.desired()
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"{}\n", b'{"format": 1}\n'])
+def test_a_cache_that_is_broken_is_as_good_as_none(project: Project, content: bytes) -> None:
+    expected = project.desired()
+    (file,) = Path(project.environ["RECONCILER_CACHE"]).iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.write_bytes(content)
+    assert project.desired().state == expected.state
+    assert project.times == 2
+
+
+def test_without_a_place_for_it_nothing_is_kept(project: Project) -> None:
+    for folder in ("", "/proc/no/such/place"):
+        project.environ["RECONCILER_CACHE"] = folder
+        project.times = 0
+        assert Key.of_account("acme") in project.desired().state
+        assert Key.of_account("acme") in project.desired().state
+        assert project.times == 2
+
+
+def test_a_file_that_changes_while_it_is_in_use_is_not_taken_for_the_one_before(project: Project) -> None:
+    project.desired()
+    desired = project.desired()
+    project.write({"maps/in.xsl": "<other/>"})
+    with pytest.raises(BlobError, match=r"in\.xsl changed"):
+        [desired.files[sha256] for sha256 in desired.state.hashes()]
