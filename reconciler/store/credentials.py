@@ -89,6 +89,11 @@ def find(connection: Connection, key: Key) -> StoredCredential | None:
     )
 
 
+def any_ciphertext(connection: Connection) -> bytes | None:
+    """Return some secret as it is stored, or None when there is none yet."""
+    return connection.execute(select(tables.credential.c.secret).limit(1)).scalar()
+
+
 def all_of(connection: Connection) -> Iterator[StoredCredential]:
     """Yield every credential, newest first."""
     for row in connection.execute(select(tables.credential).order_by(tables.credential.c.number.desc())):

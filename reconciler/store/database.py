@@ -4,6 +4,7 @@ import fcntl
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from reconciler.errors import ReconcilerError
+from reconciler.store import credentials
 from reconciler.store.blobs import Blobs
 from reconciler.store.keyring import Keyring
 from reconciler.store.migrations import upgrade
@@ -46,7 +48,6 @@ class Store:
         self.folder = folder
         self.blobs = Blobs(folder, _shelf(payloads, folder))
         self.payloads_are_shared = payloads is not None
-        self.keyring = Keyring.of(folder)
         self.engine = _engine(url or f"sqlite:///{folder / 'state.db'}")
         self._reader = self.engine.execution_options(**_READING.get(self.engine.dialect.name, {}))
         # SQLite has one writer at a time; threads of one process queue here rather than poll the file.
@@ -57,6 +58,15 @@ class Store:
         except BaseException:
             self.engine.dispose()
             raise
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """The key to the secrets; whoever needs none of them, needs no key.
+
+        Raises ReconcilerError when it is not there, or not the one that the secrets were encrypted with.
+        """
+        with self.read() as connection:
+            return Keyring.of(self.folder, credentials.any_ciphertext(connection))
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

@@ -30,17 +30,29 @@ class Keyring:
             ) from None
 
     @classmethod
-    def of(cls, folder: Path) -> Self:
-        """Return the keyring of the environment, or that of the key file in `folder`, which is made when absent."""
+    def of(cls, folder: Path, ciphertext: bytes | None) -> Self:
+        """Return the keyring of the environment, or that of the key file in `folder`, tried on a stored secret.
+
+        Where no secret is stored yet, an absent key file is made. Raises ReconcilerError for a key that is not there,
+        that others can read, or that opens nothing here.
+        """
         keys = os.environ.get(KEY_VARIABLE)
-        if keys:
-            return cls(keys)
         path = folder / "key"
-        if not path.exists():
-            _write_once(path, Fernet.generate_key())
-        if path.stat().st_mode & 0o077:
-            raise ReconcilerError(f"The key file {path} can be read by others. Mend it with: chmod 600 {path}")
-        return cls(path.read_text())
+        if not keys:
+            if not path.exists():
+                if ciphertext is not None:
+                    raise ReconcilerError(
+                        f"The key to this store's secrets is not here. Set {KEY_VARIABLE} to it, or copy the file that "
+                        f"holds it to {path}"
+                    )
+                _write_once(path, Fernet.generate_key())
+            if path.stat().st_mode & 0o077:
+                raise ReconcilerError(f"The key file {path} can be read by others. Mend it with: chmod 600 {path}")
+            keys = path.read_text()
+        keyring = cls(keys)
+        if ciphertext is not None:
+            keyring.decrypt(ciphertext)
+        return keyring
 
     def encrypt(self, secret: Secret) -> bytes:
         """Return the secret's ciphertext."""

@@ -212,9 +212,11 @@ class TestOperation:
         assert time.monotonic() - began < 10
 
     def test_says_that_it_is_alive_and_ready(self, gateway: RunningGateway) -> None:
-        base = f"http://127.0.0.1:{gateway.http_port}"
-        answers = [httpx.get(f"{base}/{name}", trust_env=False) for name in ("healthz", "readyz")]
-        assert [answer.status_code for answer in answers] == [200, 200]
+        def status(name: str) -> int:
+            return httpx.get(f"http://127.0.0.1:{gateway.http_port}/{name}", trust_env=False).status_code
+
+        assert status("healthz") == 200
+        await_that(lambda: status("readyz") == 200, "the gateway is ready")
 
     def test_a_second_gateway_on_the_same_store_is_refused(self, gateway: RunningGateway) -> None:
         second = gateway.command("serve")
