@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from reconciler.desired.environment_document import VariableValues
 from reconciler.desired.listen import Listen
@@ -79,6 +79,25 @@ MailAddress = Annotated[str, AfterValidator(check_mail_address), Field(json_sche
 StateLocation = Annotated[str, Field(min_length=1), AfterValidator(check_state)]
 
 
+class TlsCertificate(Noun):
+    """A certificate that the HTTP server shows, in files of its machine, which are read again when they change."""
+
+    certificate: str = Field(
+        min_length=1,
+        description="The certificate, and behind it those that lead to its authority, PEM. Paths are relative to "
+        "reconciler.yaml.",
+        examples=["/etc/letsencrypt/live/edi.example.com/fullchain.pem"],
+    )
+    key: str = Field(
+        min_length=1,
+        description="Its private key, PEM, not encrypted; for the gateway's eyes alone.",
+        examples=["/etc/letsencrypt/live/edi.example.com/privkey.pem"],
+    )
+    active_from: AwareDatetime | None = Field(
+        default=None, description="From when on it is shown. Default: from when it is valid."
+    )
+
+
 class HttpGateway(Noun):
     """The HTTP server: AS2, the admin API and the integrations page."""
 
@@ -92,11 +111,26 @@ class HttpGateway(Noun):
         description="The URL under which partners reach the HTTP server. Default: where it listens.",
         examples=["https://edi.example.com"],
     )
+    tls: tuple[TlsCertificate, ...] = Field(
+        default=(),
+        description="The certificates with which the HTTP server speaks TLS; of those that are valid, the one that "
+        "began last is shown. Default: none, TLS is spoken by a proxy before it.",
+    )
     source_url: str | None = Field(
         default=None,
         description="A template of links from the pages into git, with {commit}, {file} and {line}.",
         examples=["https://git.example.com/edi/config/blob/{commit}/{file}#L{line}"],
     )
+
+    @property
+    def url(self) -> str:
+        """The URL under which partners reach the HTTP server, without a slash at the end."""
+        return self.public_url or f"{self.scheme}://{self.listen}"
+
+    @property
+    def scheme(self) -> str:
+        """What is spoken where the HTTP server listens."""
+        return "https" if self.tls else "http"
 
 
 class SmtpGateway(Noun):

@@ -24,6 +24,12 @@ STEPS = (1, 7, 14, 30)
 _log = logging.getLogger(__name__)
 
 
+def step_before(end: datetime, now: datetime) -> int | None:
+    """Return the least of the steps that the end is within, 0 when it has passed, None when it is far."""
+    left = end - now
+    return 0 if left <= timedelta() else next((step for step in STEPS if left <= timedelta(days=step)), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """A certificate that ends within `step` days (0: it has ended), and whose it is."""
@@ -48,8 +54,7 @@ def endings(relation: Relation, now: datetime) -> Iterator[Ending]:
     found += [(f"that of {relation.recipient.id}", each) for each in theirs if each.not_valid_after_utc == last]
     for whose, certificate in found:
         ends = certificate.not_valid_after_utc
-        left = ends - now
-        step = 0 if left <= timedelta() else next((step for step in STEPS if left <= timedelta(days=step)), None)
+        step = step_before(ends, now)
         if step is not None:
             fingerprint = certificate.fingerprint(hashes.SHA256()).hex()
             yield Ending(relation.mailbox, whose, fingerprint, ends, step)

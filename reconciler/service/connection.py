@@ -59,7 +59,7 @@ def _as2(
 ) -> Mapping[str, str | Secret]:
     values: dict[str, str | Secret] = {
         "self_id": settings.self_id or "",
-        "self_url": f"{gateway.http.public_url or f'http://{gateway.http.listen}'}/as2",
+        "self_url": f"{gateway.http.url}/as2",
     }
     for name, field in (
         (as2.CERTIFICATE, "self_certificate"),

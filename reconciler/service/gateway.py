@@ -34,6 +34,7 @@ from reconciler.protocols.as2.sender import Sender
 from reconciler.protocols.protocol import LiveCredential
 from reconciler.protocols.sftp import settings as sftp
 from reconciler.protocols.sftp.server import SftpServer
+from reconciler.service.listening import server_certificates
 from reconciler.service.mail import mail_sender
 from reconciler.service.trial import RuleTrial
 from reconciler.service.workspace import Workspace
@@ -95,13 +96,14 @@ class Gateway:
             directory.content,
             spool=str(self._store.blobs.spool_folder),
         )
+        self._certificates = server_certificates(settings.http, workspace.project.root)
         self.http = HttpListener(
             application([*self._as2.app.routes, Mount("", self._admin(workspace, converter))], self._is_ready),
             host=settings.http.listen.host,
             port=settings.http.listen.port,
+            certificates=self._certificates,
         )
-        public_url = settings.http.public_url or f"http://{settings.http.listen}"
-        sender = Sender(directory.content, async_mdn_url=f"{public_url}/as2")
+        sender = Sender(directory.content, async_mdn_url=f"{settings.http.url}/as2")
         self._stack.callback(sender.close)
         mailer = mail_sender(settings.smtp, workspace.project.root) if settings.smtp else None
         self._workers = Workers(
@@ -238,7 +240,10 @@ class Gateway:
         while not self._stopping.wait(REVISION_INTERVAL):
             try:
                 self._configure()
-                if (now := datetime.now(UTC)) >= look:
+                now = datetime.now(UTC)
+                if self._certificates is not None:
+                    self._certificates.refresh(now)
+                if now >= look:
                     look = now + EXPIRY_INTERVAL
                     expiry.warn(self._store, self._directory.current(), self._directory.content, now)
             except Exception:  # noqa: BLE001 - a revision that cannot be read now is read at the next look

@@ -1,6 +1,7 @@
 """Running the gateway in the foreground until it is told to stop."""
 
 import logging
+import resource
 import signal
 from collections.abc import Callable
 from threading import Event, Thread
@@ -18,6 +19,9 @@ GRACE = 8.0
 
 _log = logging.getLogger(__name__)
 
+
+MOST_FILES = 65536
+"""Files and sockets that may be open at a time, if the system lets it be."""
 
 TAKEOVER = 2.0
 """Seconds between two tries of a watcher to be the one that watches."""
@@ -37,6 +41,7 @@ def serve(
     once connections are accepted. Raises ReconcilerError when the gateway cannot be started.
     """
     require_applied(workspace)
+    _allow_many_sockets()
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -45,11 +50,20 @@ def serve(
         gateway.start()
         if follow or role == "watcher":
             Thread(target=_watch, args=(workspace, stop), name="watch", daemon=True).start()
-        sftp, http = f"SFTP on {_written(gateway.sftp.address)}", f"AS2 on http://{_written(gateway.http.address)}/as2"
+        sftp = f"SFTP on {_written(gateway.sftp.address)}"
+        http = f"AS2 on {workspace.project.gateway.http.scheme}://{_written(gateway.http.address)}/as2"
         ready({"all": f"{sftp}, {http}", "sftp": sftp, "http": http}.get(role, f"nothing, as {role}"))
         stop.wait()
     finally:
         gateway.stop(GRACE)
+
+
+def _allow_many_sockets() -> None:
+    """Raise the soft limit of open files, which is low for old programs' sake: idle sockets must not use it up."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _written(address: tuple[str, int]) -> str:

@@ -4,17 +4,56 @@ import asyncio
 import socket
 from threading import Thread
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from reconciler.web.server_certificate import ServerCertificates
 
 HEADER_TIMEOUT = 30
-"""Seconds that an idle connection is kept."""
+"""Seconds that an idle connection is kept, and that a request's headers may take."""
+
+LARGEST_HEADERS = 64 * 1024
+"""Bytes that a request's headers may have."""
+
+
+class _Connection(H11Protocol):
+    """A connection that ends when the headers of a request take too long; uvicorn alone would wait for ever."""
+
+    _due: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin to wait for headers."""
+        super().connection_made(transport)
+        self._await_headers()
+
+    def data_received(self, data: bytes) -> None:
+        """Go on to wait, from the first byte of a request until its headers are complete."""
+        if self._due is None and self.conn.their_state is h11.IDLE:
+            self._await_headers()
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self._no_longer_wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        self._no_longer_wait()
+        super().connection_lost(exc)
+
+    def _await_headers(self) -> None:
+        self._due = self.loop.call_later(HEADER_TIMEOUT, self.timeout_keep_alive_handler)
+
+    def _no_longer_wait(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
 
 
 class HttpListener:
-    """Serves an ASGI application on one address."""
+    """Serves an ASGI application on one address; with certificates it speaks TLS."""
 
-    def __init__(self, app: ASGIApp, *, host: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, *, host: str, port: int, certificates: ServerCertificates | None = None) -> None:
         self._host = host
         self._port = port
         self._socket: socket.socket | None = None
@@ -25,6 +64,9 @@ class HttpListener:
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            http=_Connection,
+            h11_max_incomplete_event_size=LARGEST_HEADERS,
+            ssl_context_factory=None if certificates is None else lambda *_: certificates.context,
             timeout_keep_alive=HEADER_TIMEOUT,
         )
         self._server = uvicorn.Server(config)

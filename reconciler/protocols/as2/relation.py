@@ -88,15 +88,15 @@ class Relation:
             return self._active(self._identities(SIGNING_CERTIFICATE), now)
         return self._active(self.identities, now)
 
-    @cached_property
-    def tls_client(self) -> LiveCredential | None:
-        """The key pair that the partner's web server is shown, PEM; None when it is shown none."""
+    def tls_client(self, now: datetime) -> LiveCredential | None:
+        """Return the key pair that the partner's web server is shown now, PEM; None when it is shown none."""
         if not self.recipient.tls.client_certificate:
             return None
         found = self.partner.credentials.get(TLS_CLIENT_CERTIFICATE, ())
         if not found:
             raise RelationError(f"{self.partner.key.integration} has no certificate for TLS")
-        return found[0]
+        newest, *others = found
+        return others[0] if others and not self._is_active(now) else newest
 
     def _identities(self, name: str) -> tuple[Identity, ...]:
         identities = tuple(_identity(credential) for credential in self.partner.credentials.get(name, ()))
@@ -106,10 +106,14 @@ class Relation:
 
     def _active(self, identities: Sequence[Identity], now: datetime) -> Identity:
         newest, *others = identities
-        start = self.settings.certificate_active_from
-        if start is not None and now < start and others and valid(others[0].certificate, now):
+        if others and not self._is_active(now) and valid(others[0].certificate, now):
             return others[0]
         return newest
+
+    def _is_active(self, now: datetime) -> bool:
+        """Say whether the newest own key is used, rather than the one before it."""
+        start = self.settings.certificate_active_from
+        return start is None or start <= now
 
     # --- the partner's -------------------------------------------------------------------------------------------
 

@@ -110,7 +110,7 @@ class Sender:
         """Return the client for a server: connections are shared by what goes to it under one declaration only."""
         key: object = (where.host, where.urls)
         if relation is not None:
-            client_key = relation.tls_client
+            client_key = relation.tls_client(datetime.now(UTC))
             declared = relation.recipient.tls
             key = (key, relation.mailbox, declared, client_key.fingerprint if client_key else None)
         with self._lock:
@@ -128,7 +128,7 @@ class Sender:
             elif relation is None:
                 context = tls.default_context()
             else:
-                context = tls.server_context(relation)
+                context = tls.server_context(relation, datetime.now(UTC))
         except (OSError, ValueError, ReconcilerError) as error:
             raise DeliveryError(f"the connection cannot be secured: {error}", retryable=False) from error
         limits = httpx.Limits(max_keepalive_connections=4, keepalive_expiry=15)

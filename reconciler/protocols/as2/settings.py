@@ -205,7 +205,8 @@ class As2Settings(ProtocolSettings):
     )
     certificate_active_from: AwareDatetime | None = Field(
         default=None,
-        description="From when on the newest own key signs; until then the one before it does. Default: at once.",
+        description="From when on the newest own key signs and is shown to web servers; until then the one before it."
+        " Default: at once.",
     )
 
     @property

@@ -3,6 +3,7 @@
 import os
 import secrets
 import ssl
+from datetime import datetime
 from hashlib import sha256
 
 from cryptography.hazmat.primitives.serialization import (
@@ -47,7 +48,7 @@ def default_context() -> ssl.SSLContext:
     return context
 
 
-def server_context(relation: Relation) -> ssl.SSLContext:
+def server_context(relation: Relation, now: datetime) -> ssl.SSLContext:
     """Return how the partner's declaration says that its server is recognised. Raises RelationError."""
     declared = relation.recipient.tls
     if declared.pinned:
@@ -62,8 +63,9 @@ def server_context(relation: Relation) -> ssl.SSLContext:
     else:
         context = default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if relation.tls_client is not None:
-        _show(context, relation.tls_client)
+    shown = relation.tls_client(now)
+    if shown is not None:
+        _show(context, shown)
     return context
 
 
