@@ -1,7 +1,5 @@
 """`reconciler serve` and `up`: the gateway, in the foreground."""
 
-import logging
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +10,7 @@ from reconciler.cli.workspace import opened
 
 if TYPE_CHECKING:
     from reconciler.service.gateway import Role
+    from reconciler.service.logs import LogFormat
 
 
 @click.command()
@@ -25,33 +24,35 @@ if TYPE_CHECKING:
 @click.option(
     "--node", metavar="NAME", help="What this process is called, the same after a restart. Default: its host."
 )
+@terminal.log_format_given
 @click.pass_context
-def serve(ctx: click.Context, role: "Role", node: str | None) -> None:
+def serve(ctx: click.Context, role: "Role", node: str | None, log_format: "LogFormat") -> None:
     """Run the gateway until it is told to stop.
 
     SIGTERM and Ctrl-C stop it. What is applied meanwhile takes effect without a restart.
     """
-    _run(ctx, follow=False, role=role, node=node)
+    _run(ctx, log_format, follow=False, role=role, node=node)
 
 
 @click.command()
+@terminal.log_format_given
 @click.pass_context
-def up(ctx: click.Context) -> None:
+def up(ctx: click.Context, log_format: "LogFormat") -> None:
     """Apply, run the gateway, follow the files.
 
     Whenever a file of the configuration changes, it is applied again.
     """
     ctx.invoke(apply, auto_approve=True)
-    _run(ctx, follow=True)
+    _run(ctx, log_format, follow=True)
 
 
-def _run(ctx: click.Context, *, follow: bool, role: "Role" = "all", node: str | None = None) -> None:
-    from reconciler.service.serve import serve as run  # noqa: PLC0415 - `--help` shall not wait for the service
+def _run(
+    ctx: click.Context, log_format: "LogFormat", *, follow: bool, role: "Role" = "all", node: str | None = None
+) -> None:
+    from reconciler.service import logs  # noqa: PLC0415 - `--help` shall not wait for the service
+    from reconciler.service.serve import serve as run  # noqa: PLC0415
 
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("reconciler").setLevel(logging.INFO)
+    logs.configure(log_format)
     run(
         opened(ctx),
         follow=follow,

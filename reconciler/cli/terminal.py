@@ -89,6 +89,17 @@ def printed_as(*forms: str) -> Callable[[Command], Command]:
     return click.option("-o", "--output", "form", type=click.Choice(forms), default=forms[0], show_default=True)
 
 
+log_format_given = click.option(
+    "--log-format",
+    type=click.Choice(["console", "json"]),
+    default="console",
+    show_default=True,
+    envvar="RECONCILER_LOG_FORMAT",
+    help="Lines for people, or a JSON document each; to stderr.",
+)
+"""Gives a command that runs for long its `log_format`."""
+
+
 def moment(time: datetime) -> str:
     """Return a time in UTC, to the second."""
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"

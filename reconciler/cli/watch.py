@@ -1,9 +1,7 @@
 """`reconciler watch`: keep what is live as a folder or a git branch says."""
 
-import logging
 import os
 import signal
-import sys
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +16,7 @@ from reconciler.model.duration import parse_duration
 
 if TYPE_CHECKING:
     from reconciler.cli.workspace import Chosen
+    from reconciler.service.logs import LogFormat
     from reconciler.service.watching import Source
 
 TOKEN_VARIABLE = "RECONCILER_GIT_TOKEN"  # noqa: S105 - the name of a variable
@@ -54,6 +53,7 @@ class _Duration(click.ParamType[timedelta]):
 @click.option(
     "--status-api", metavar="URL", help=f"Where commit statuses go with ${TOKEN_VARIABLE}. Default: by --git."
 )
+@terminal.log_format_given
 @click.pass_context
 def watch(
     ctx: click.Context,
@@ -68,20 +68,20 @@ def watch(
     prune: bool,
     webhook: str | None,
     status_api: str | None,
+    log_format: "LogFormat",
 ) -> None:
     """Keep what is live as PATH says, a folder, or a git branch.
 
     A configuration that is wrong changes nothing: the last good one stays, and is kept. One watcher acts at a time;
     a second one stands by.
     """
-    from reconciler.service import watching  # noqa: PLC0415 - `--help` shall not wait for the service
+    from reconciler.service import logs, watching  # noqa: PLC0415 - `--help` shall not wait for the service
     from reconciler.watch.commit_status import CommitStatus  # noqa: PLC0415
     from reconciler.watch.round import Policy  # noqa: PLC0415
 
     if (url is not None) and folder is not None:
         raise click.UsageError("Watch either PATH or --git URL.", ctx)
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s: %(message)s")
-    logging.getLogger("reconciler").setLevel(logging.INFO)
+    logs.configure(log_format)
     chosen: Chosen = ctx.find_root().obj
     home: Path = folder or chosen.config or Path.cwd()
     source = watching.branch(url, ref, path, home) if url is not None else _folder(home)

@@ -8,6 +8,14 @@ from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from reconciler.desired.environment_document import VariableValues
 from reconciler.desired.listen import Listen
+from reconciler.desired.operation import (
+    Alerts,
+    MetricsGateway,
+    NotificationSettings,
+    OidcGateway,
+    Retention,
+    TracesGateway,
+)
 from reconciler.desired.sftp_gateway import SftpGateway
 from reconciler.model.key import Kind
 from reconciler.model.noun import Noun
@@ -166,6 +174,14 @@ class GatewaySettings(Noun):
     smtp: SmtpGateway | None = Field(
         default=None, description="The mail server for notifications. Without it none can be sent."
     )
+    notifications: NotificationSettings = Field(
+        default=NotificationSettings(), description="How mailboxes' notification addresses are told."
+    )
+    oidc: OidcGateway | None = Field(
+        default=None, description="Signing in by OpenID Connect. Without it a token signs in."
+    )
+    metrics: MetricsGateway | None = Field(default=None, description="A listener of their own for metrics and health.")
+    traces: TracesGateway | None = Field(default=None, description="Where OpenTelemetry traces go. Default: nowhere.")
 
 
 class LimitsDocument(Noun):
@@ -194,5 +210,7 @@ class ProjectDocument(Noun):
         examples=["s3://bucket/prefix", "gs://bucket", "az://container"],
     )
     gateway: GatewaySettings = Field(default=GatewaySettings(), description="The gateway.")
+    alerts: Alerts | None = Field(default=None, description="Who is told when the gateway itself needs somebody.")
+    retention: Retention = Field(default=Retention(), description="For how long what is done is kept.")
     limits: LimitsDocument = Field(default=LimitsDocument(), description="How much a plan may destroy.")
     vars: VariableValues = Field(default_factory=dict)

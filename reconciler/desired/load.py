@@ -17,6 +17,7 @@ from reconciler.desired.gateway import GatewaySettings, ProjectDocument
 from reconciler.desired.inspection import Inspection
 from reconciler.desired.json_schema import ACCOUNTS_SCHEMA, ROOT_SCHEMA, schemas
 from reconciler.desired.mistakes import problems_of
+from reconciler.desired.operation import Alerts, Retention
 from reconciler.desired.references import Place
 from reconciler.desired.rule_tests import RuleTest
 from reconciler.desired.source_files import SourceFiles
@@ -47,6 +48,8 @@ class Project:
     """The chosen environment."""
     payloads: str | None = None
     """The URL of the object store for large payloads."""
+    alerts: Alerts | None = None
+    retention: Retention = field(default_factory=Retention)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +96,22 @@ def load_project(root: Path, *, environment: str | None = None, environ: Mapping
     document, data = documents[0], documents[0].data
     own = {name: value for name, value in data.items() if name != "accounts"} if isinstance(data, dict) else data
     try:
-        project = parsed(ProjectDocument, own, SourceFiles(root).reader(""))
+        content = parsed(ProjectDocument, own, SourceFiles(root).reader(""))
     except ValidationError as error:
         raise ConfigurationError(tuple(problems_of(error, document, schemas({})[ROOT_SCHEMA]))) from None
+    return _project(root, content, environment)
+
+
+def _project(root: Path, content: ProjectDocument, environment: str | None) -> Project:
     return Project(
-        root, project.state, project.gateway, MappingProxyType(project.limits.destroy), environment, project.payloads
+        root,
+        content.state,
+        content.gateway,
+        MappingProxyType(content.limits.destroy),
+        environment,
+        content.payloads,
+        content.alerts,
+        content.retention,
     )
 
 
@@ -144,8 +158,7 @@ def load_traced(
             if file == ROOT_FILE and number == 0:
                 content, found = validated(RootDocument, document, read_file, lambda: schemas(protocols)[ROOT_SCHEMA])
                 if content is not None:
-                    caps = MappingProxyType(content.limits.destroy)
-                    project = Project(root, content.state, content.gateway, caps, environment, content.payloads)
+                    project = _project(root, content, environment)
             else:
                 content, found = validated(
                     AccountsDocument, document, read_file, lambda: schemas(protocols)[ACCOUNTS_SCHEMA]

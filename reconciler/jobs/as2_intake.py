@@ -1,5 +1,6 @@
 """What AS2 partners send, kept in the store: payloads, receipts, jobs and MDN in one transaction."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -7,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection
 
 from reconciler.errors import NotFoundError
-from reconciler.jobs import notices
+from reconciler.jobs import measures, notices
 from reconciler.jobs.acceptance import accept
 from reconciler.jobs.directory import Directory
 from reconciler.jobs.posting import mark_delivered
 from reconciler.jobs.queues import ordered_queue, queue_of
+from reconciler.jobs.tracing import Tracer, untold
 from reconciler.model.rule import Direction
 from reconciler.model.source_file import ContentReader
 from reconciler.protocols.as2.der import Bytes
@@ -40,12 +42,22 @@ MOST_ALERTS = 20
 MOST_NOTES = 1000
 """Refused messages and stray MDNs of one mailbox in an hour that are recorded at all."""
 
+_log = logging.getLogger(__name__)
+
 
 class StoreIntake:
     """Implements the AS2 endpoint's port `Intake`. `wake` is called after a commit that leaves work to be done."""
 
-    def __init__(self, store: Store, directory: Directory, content: ContentReader, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        content: ContentReader,
+        wake: Callable[[], None],
+        tracer: Tracer = untold,
+    ) -> None:
         self._store = store
+        self._tracer = tracer
         self._directory = directory
         self._content = content
         self._wake = wake
@@ -58,6 +70,10 @@ class StoreIntake:
 
     def receive(self, received: Received) -> Answer:
         """Commit a message, unless a copy of it is committed already; return the MDN that is committed."""
+        with self._tracer("as2 message", mailbox=str(received.mailbox)):
+            return self._receive(received)
+
+    def _receive(self, received: Received) -> Answer:
         files = [(received.file_name, received.content_type, received.payload)]
         files += [(each.file_name, each.content_type, each.payload) for each in received.attachments]
         accepted = [self._receipt(received, *file) for file in files]
@@ -78,6 +94,9 @@ class StoreIntake:
                     accept(tx, receipt, queue=queue)
                 _keep(tx, received)
         if first:
+            measures.DISPOSITIONS.labels("in", received.outcome.value).inc()
+            names = ", ".join(name for name, _, _ in files)
+            _log.info("mailbox %s: received %s as message %s", received.mailbox, names, received.message_id)
             self._wake()
             return received.mdn
         earlier = self.stored_answer(as2_from=received.as2_from, as2_to=received.as2_to, message_id=received.message_id)
@@ -114,6 +133,7 @@ class StoreIntake:
             if incoming.outcome is Outcome.REFUSED and noted < MOST_ALERTS and not is_repeated:
                 self._store.blobs.put(tx, batch)
                 self._alert(tx, incoming, batch.sha256)
+        measures.DISPOSITIONS.labels("in", incoming.outcome.value).inc()
         self._wake()
 
     def _alert(self, tx: Connection, incoming: Incoming, shown: str) -> None:
@@ -164,6 +184,7 @@ class StoreIntake:
             else:
                 posts.change(tx, message_id, "rejected", error=verdict.reason)
             jobs.hasten(tx, "post", message_id)
+        measures.DISPOSITIONS.labels("out", f"MDN {verdict.outcome}").inc()
         self._wake()
 
 

@@ -14,6 +14,7 @@ from reconciler.errors import ReconcilerError, Refusal, RefusedError
 from reconciler.jobs import error_folder
 from reconciler.jobs.acceptance import place
 from reconciler.jobs.reprocessing import convert_again
+from reconciler.jobs.tracing import Tracer, untold
 from reconciler.model.rule import Direction
 from reconciler.protocols.sftp.folders import BOUNDLESS, Entry, Room, Upload, Usage
 from reconciler.store import conversions, files, receipts
@@ -38,8 +39,10 @@ class StoreFolders:
         queue_of: Callable[[UUID], str] = lambda _mailbox: "",
         *,
         temporary: Sequence[str] = (),
+        tracer: Tracer = untold,
     ) -> None:
         self._store = store
+        self._tracer = tracer
         self._wake = wake
         self._queue_of = queue_of
         self._temporary = temporary
@@ -111,6 +114,13 @@ class StoreFolders:
 
     def commit(self, upload: "_StoreUpload") -> None:
         """Make an upload durable, visible and a job. Raises RefusedError when its name was taken in the meantime."""
+        with self._tracer("sftp upload", mailbox=str(upload.mailbox)):
+            self._commit(upload)
+            place_of = f"{upload.folder}/{upload.name}"
+            _log.info("mailbox %s: received %s, %d bytes", upload.mailbox, place_of, upload.size)
+        self._wake()
+
+    def _commit(self, upload: "_StoreUpload") -> None:
         sealed = upload.spool.seal()
         with _refusing(), self._store.write() as tx:
             taken = files.find(tx, upload.mailbox, upload.folder, upload.name)
@@ -131,7 +141,6 @@ class StoreFolders:
                 temporary=self._temporary,
                 queue=self._queue_of(upload.mailbox),
             )
-        self._wake()
 
 
 class _StoreUpload:

@@ -1,5 +1,6 @@
 """Posting to partners' servers, each message under the Message-ID that it was given before the first try."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,7 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from reconciler.errors import NotFoundError
-from reconciler.jobs import notices
+from reconciler.jobs import measures, notices
 from reconciler.jobs.directory import Directory
 from reconciler.jobs.job import FinalError, LaterError, retry_in
 from reconciler.model.rule import Direction
@@ -28,6 +29,9 @@ HOLD = timedelta(seconds=5)
 
 MDN_DEADLINE = timedelta(hours=1)
 """How long an asynchronous MDN may take before the message is posted again."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class Poster(Protocol):
@@ -125,12 +129,16 @@ class Posting:
             exchanges.add(tx, wire)
             posts.change(tx, stored.message_id, "delivered", mic=sent.mic, mic_algorithm=sent.mic_algorithm, mdn=mdn)
             mark_delivered(tx, stored)
+        measures.DELIVERIES.labels("posted").inc()
+        measures.DISPOSITIONS.labels("out", "delivered").inc()
+        _log.info("message %s is delivered", stored.message_id, extra={"envelope": str(stored.envelope)})
 
     def _keep(self, stored: StoredPost, wire: Outgoing | None, outcome: str, reason: str) -> None:
         """Record a try that did not end the matter."""
         if wire is not None:
             with self._store.write() as tx:
                 exchanges.add(tx, _exchange(stored, wire, outcome, reason))
+            measures.DISPOSITIONS.labels("out", outcome).inc()
 
     def give_up(self, job: Job, error: str) -> None:
         """End a message that could not be delivered: its conversion is FAILED, and can be run again."""
@@ -149,6 +157,7 @@ class Posting:
             conversions.put(tx, record)
             posts.fail(tx, stored.message_id, error=error, conversion=record.uuid)
             notices.of_failure(tx, snapshot.exchange(stored.mailbox), snapshot.keys.get(stored.mailbox), record)
+        measures.DELIVERIES.labels("failed").inc()
 
 
 def _exchange(stored: StoredPost, wire: Outgoing, outcome: str, reason: str) -> Exchange:

@@ -1,5 +1,6 @@
 """IN: an envelope that arrived in a mailbox becomes a partner's file, or what the default rule says."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -24,19 +25,22 @@ from reconciler.envelope.pipeline import (
 )
 from reconciler.envelope.xml import Status
 from reconciler.errors import BlobError, ConversionError
-from reconciler.jobs import error_folder, notices
+from reconciler.jobs import error_folder, measures, notices
 from reconciler.jobs.closing import close
 from reconciler.jobs.delivery import Delivery, deliver
 from reconciler.jobs.directory import Directory, Snapshot
 from reconciler.jobs.partner_file import PartnerFileMaker
 from reconciler.model.key import Key
 from reconciler.model.rule import Direction, Rule
+from reconciler.protocols.sftp.settings import NAME as SFTP
 from reconciler.store import conversions, envelopes, jobs
 from reconciler.store.blobs import Batch
 from reconciler.store.conversions import Conversion, ConversionStatus
 from reconciler.store.database import Store
 from reconciler.store.envelopes import Arrival, ArrivalState, StoredEnvelope
 from reconciler.store.jobs import Job
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +134,9 @@ class Receiving:
                 effects(tx)
                 envelopes.change_arrival(tx, case.arrival.uuid, state)
                 envelopes.add_event(tx, case.row.uuid, state, mailbox=case.arrival.mailbox)
+        if state == "delivered" and case.exchange.protocol == SFTP:
+            measures.DELIVERIES.labels("placed").inc()
+        _log.info("mailbox %s: envelope is %s", case.arrival.mailbox, state, extra={"envelope": str(case.row.uuid)})
 
     def _convert(self, job: Job, case: Case, key: Key, rule: Rule) -> None:
         try:
@@ -152,6 +159,7 @@ class Receiving:
             conversions.put(tx, replace(record, file_name=placed, output=output, messages=made.messages))
 
         self._commit(job, case, "delivered", effects)
+        measures.count_conversion(record.rule, record.direction, record.status)
 
     def _reject(self, job: Job, case: Case, reason: str) -> None:
         batch = Batch(self._store.blobs)
@@ -188,6 +196,7 @@ class Receiving:
             notices.of_failure(tx, case.exchange, _key(case), record)
 
         self._commit(job, case, "failed", effects)
+        measures.count_conversion(record.rule, record.direction, record.status)
 
 
 def _decision(case: Case) -> Arrived:

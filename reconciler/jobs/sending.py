@@ -1,5 +1,6 @@
 """OUT: an acknowledged input becomes envelopes that are sent, or a FAILED record with the file in `error/`."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from reconciler.envelope.pipeline import Convert, NoRule, SendAsIs, on_file
 from reconciler.envelope.status import Event, advance
 from reconciler.envelope.xml import Envelope, Status
 from reconciler.errors import BlobError, ConversionError
-from reconciler.jobs import error_folder, notices
+from reconciler.jobs import error_folder, measures, notices
 from reconciler.jobs.directory import Directory, Snapshot
 from reconciler.jobs.lookups import MailboxLookups
 from reconciler.jobs.queues import ordered_queue
@@ -30,6 +31,8 @@ from reconciler.store.database import Store
 from reconciler.store.envelopes import Attachment, StoredEnvelope
 from reconciler.store.jobs import Job
 from reconciler.store.receipts import Receipt
+
+_log = logging.getLogger(__name__)
 
 LARGEST_FAULT_LIST = 20
 """Faults of an envelope that one error message lists."""
@@ -156,6 +159,15 @@ class Sending:
                 _send(tx, snapshot, row, recipients, attachments)
             if outcome.error is not None:
                 self._fail(tx, receipt, snapshot, record, now)
+        measures.count_conversion(record.rule, record.direction, record.status)
+        measures.ENVELOPES.inc(len(sent))
+        if outcome.error is not None:
+            _log.warning("mailbox %s: %s failed: %s", receipt.mailbox, receipt.name, outcome.error)
+        for row, recipients, _ in sent:
+            to = ", ".join(map(str, recipients))
+            _log.info(
+                "mailbox %s: %s is sent to %s", receipt.mailbox, receipt.name, to, extra={"envelope": str(row.uuid)}
+            )
 
     def _fail(self, tx: Connection, receipt: Receipt, snapshot: Snapshot, record: Conversion, now: datetime) -> None:
         if receipt.channel == "sftp":

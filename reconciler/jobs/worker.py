@@ -20,6 +20,8 @@ from reconciler.errors import LeaseLostError, ReconcilerError
 from reconciler.jobs.bell import Bell
 from reconciler.jobs.job import LEASE, FinalError, LaterError, is_poisoned, retry_in
 from reconciler.jobs.lane import Lane, LimitOf, RunningLane
+from reconciler.jobs.measures import DEAD_LETTERS, JOB_SECONDS, RETRIES
+from reconciler.jobs.tracing import Tracer, untold
 from reconciler.store import claims, destinations, jobs
 from reconciler.store.database import Store
 from reconciler.store.jobs import Job, JobKind
@@ -55,8 +57,10 @@ class Workers:
         bell: Bell,
         limit_of: LimitOf,
         node: str = "",
+        tracer: Tracer = untold,
     ) -> None:
         self._store = store
+        self._tracer = tracer
         self._handlers = handlers
         self._bell = bell
         self._node = node or socket.gethostname()
@@ -101,6 +105,13 @@ class Workers:
     # --- one job ---------------------------------------------------------------------------------------------------
 
     def _do(self, job: Job) -> None:
+        with (
+            self._tracer(job.kind, parent=job.trace, subject=job.subject),
+            JOB_SECONDS.labels(job.kind).time(),
+        ):
+            self._try(job)
+
+    def _try(self, job: Job) -> None:
         handler = self._handlers[job.kind]
         try:
             if is_poisoned(job):
@@ -135,6 +146,7 @@ class Workers:
             return
         with self._store.write() as tx:
             jobs.fail(tx, job, error=str(error), retry_in=pause)
+        RETRIES.labels(job.kind).inc()
 
     def _give_up(self, job: Job, handler: Handler, error: str) -> None:
         """Have a job given up; one that cannot even be given up is dead, so that it comes back to nobody."""
@@ -146,6 +158,7 @@ class Workers:
             _log.exception("%s %s could not be given up", job.kind, job.subject)
             with self._store.write() as tx:
                 jobs.fail(tx, job, error=f"{error}; and then: {second}", retry_in=None)
+        DEAD_LETTERS.labels(job.kind).inc()
         _log.error("%s %s is given up: %s. See: reconciler job list", job.kind, job.subject, error)
 
     def _destination_answered(self, job: Job) -> None:

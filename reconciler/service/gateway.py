@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 from typing import Literal
 
-from starlette.routing import Mount
-
 from reconciler.conversion.converter import Converter
+from reconciler.desired.gateway import GatewaySettings
 from reconciler.errors import ReconcilerError
 from reconciler.jobs import expiry
 from reconciler.jobs.as2_intake import StoreIntake
@@ -25,6 +24,7 @@ from reconciler.jobs.posting import Posting
 from reconciler.jobs.queues import Limits, ordered_queue
 from reconciler.jobs.receiving import Receiving
 from reconciler.jobs.sending import Sending
+from reconciler.jobs.tracing import Tracer, untold
 from reconciler.jobs.worker import Workers
 from reconciler.model.integration import Integration
 from reconciler.model.key import sftp_host_key
@@ -34,15 +34,15 @@ from reconciler.protocols.as2.sender import Sender
 from reconciler.protocols.protocol import LiveCredential
 from reconciler.protocols.sftp import settings as sftp
 from reconciler.protocols.sftp.server import SftpServer
+from reconciler.service.administration import AdminSide
 from reconciler.service.listening import server_certificates
 from reconciler.service.mail import mail_sender
-from reconciler.service.trial import RuleTrial
+from reconciler.service.telemetry import Telemetry
 from reconciler.service.workspace import Workspace
 from reconciler.store import configuration
 from reconciler.store.election import Election, check_node
-from reconciler.web.admin import Administration, LazyAdmin
 from reconciler.web.app import application
-from reconciler.web.health import Health, accepting, database_writable, payloads_writable
+from reconciler.web.health import accepting
 from reconciler.web.listener import HttpListener
 
 REVISION_INTERVAL = 0.25
@@ -77,6 +77,7 @@ class Gateway:
         self._stack = ExitStack()
         self._stopping = Event()
         self._settings = settings = workspace.project.gateway
+        tracer = self._tracer(settings)
         bell = Bell()
         self._directory = directory = Directory(self._store)
         converter = self._stack.enter_context(Converter(directory.content, workers=CONVERSION_WORKERS))
@@ -87,18 +88,31 @@ class Gateway:
                 bell.ring,
                 lambda mailbox: ordered_queue("receipt", mailbox, directory.known()),
                 temporary=settings.sftp.temporary_names,
+                tracer=tracer,
             ),
             host_keys=self._host_keys,
             bans=StoreBans(self._store),
         )
         self._as2 = As2Endpoint(
-            StoreIntake(self._store, directory, directory.content, bell.ring),
+            StoreIntake(self._store, directory, directory.content, bell.ring, tracer),
             directory.content,
             spool=str(self._store.blobs.spool_folder),
         )
         self._certificates = server_certificates(settings.http, workspace.project.root)
+        self.admin = AdminSide(
+            workspace,
+            directory,
+            converter,
+            checks={
+                **({"SFTP": accepting(lambda: self.sftp.address)} if self._has("sftp") else {}),
+                **({"workers": self._workers_alive} if self._has("worker") else {}),
+            },
+            connections=self.sftp.connections,
+            is_stopping=self._stopping.is_set,
+        )
+        self._stack.callback(self.admin.close)
         self.http = HttpListener(
-            application([*self._as2.app.routes, Mount("", self._admin(workspace, converter))], self._is_ready),
+            application([*self._as2.app.routes, *self.admin.routes], self.admin.is_ready),
             host=settings.http.listen.host,
             port=settings.http.listen.port,
             certificates=self._certificates,
@@ -126,37 +140,19 @@ class Gateway:
             ],
             bell=bell,
             limit_of=Limits(directory),
+            tracer=tracer,
             node=f"{self._node}.{role}",
         )
         self._keeping = Keeping(self._store)
         self._follower = Thread(target=self._follow_revisions, name="revisions", daemon=True)
         self._configured: Snapshot | None = None
 
-    def _admin(self, workspace: Workspace, converter: Converter) -> LazyAdmin:
-        """Return the admin API and the pages."""
-        store = self._store
-        self._health = Health(
-            {
-                "database": database_writable(store),
-                "payloads": payloads_writable(store),
-                **({"SFTP": accepting(lambda: self.sftp.address)} if self._has("sftp") else {}),
-                **({"workers": self._workers_alive} if self._has("worker") else {}),
-            }
-        )
-        self._stack.callback(self._health.close)
-        return LazyAdmin(
-            Administration(
-                store=store,
-                directory=self._directory,
-                operations=workspace,
-                keeper=workspace.upkeep,
-                health=self._health,
-                try_out=RuleTrial(store, self._directory, converter),
-                origins=workspace.origin,
-                source_url=self._settings.http.source_url or "",
-                is_stopping=self._stopping.is_set,
-            )
-        )
+    def _tracer(self, settings: GatewaySettings) -> Tracer:
+        if settings.traces is None:
+            return untold
+        telemetry = Telemetry(settings.traces.endpoint, node=self._node)
+        self._stack.callback(telemetry.close)
+        return telemetry
 
     def _workers_alive(self) -> None:
         self._workers.require_alive()
@@ -168,9 +164,14 @@ class Gateway:
         """Serve. Raises ReconcilerError when another process has this place, or when a port is taken."""
         self._take_place()
         self._configure()
-        for name, start in (("SFTP", self.sftp.start), ("HTTP", self.http.start)):
+        metrics = self.admin.metrics
+        for name, is_wanted, start in (
+            ("SFTP", self._has("sftp"), self.sftp.start),
+            ("HTTP", self._has("http"), self.http.start),
+            ("metrics", metrics is not None, metrics.start if metrics else None),
+        ):
             try:
-                if self._role in {"all", name.lower()}:
+                if is_wanted and start is not None:
                     start()
             except OSError as error:
                 raise ReconcilerError(
@@ -206,6 +207,7 @@ class Gateway:
         steps = [self.http.stop] if self._has("http") else []
         steps += [self.sftp.stop] if self._has("sftp") else []
         steps += [self._workers.stop, self._keeping.stop] if self._has("worker") else []
+        steps += [self.admin.metrics.stop] if self.admin.metrics else []
         threads = [Thread(target=step, args=(grace,)) for step in steps]
         for thread in threads:
             thread.start()
@@ -248,10 +250,6 @@ class Gateway:
                     expiry.warn(self._store, self._directory.current(), self._directory.content, now)
             except Exception:  # noqa: BLE001 - a revision that cannot be read now is read at the next look
                 _log.exception("the newest revision could not be taken up")
-
-    def _is_ready(self) -> bool:
-        """Say whether inputs can be accepted and worked off, and nothing is being stopped."""
-        return not self._stopping.is_set() and self._health.is_ready()
 
 
 def as2_switched_off(snapshot: Snapshot) -> set[tuple[str, str]]:

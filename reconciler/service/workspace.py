@@ -31,7 +31,6 @@ from reconciler.plan.safety import Limits
 from reconciler.plan.saved import SavedPlan, config_hash
 from reconciler.service.operating import Operating
 from reconciler.service.oversight import Oversight
-from reconciler.service.replay import Replay
 from reconciler.service.replay_inputs import samples, stored
 from reconciler.service.rule_testing import RuleTestResult, run_tests
 from reconciler.service.upkeep import Upkeep
@@ -141,6 +140,8 @@ class Workspace(Operating):
 
         Raises NotFoundError when `replay` is neither.
         """
+        from reconciler.service.replay import Replay  # noqa: PLC0415 - it brings the workers, and most plans replay nothing
+
         before, after = self._snapshot(), self._planned(plan, desired)
 
         def content(sha256: str) -> bytes:

@@ -74,11 +74,14 @@ def claim(
         update(tables.job)
         .where(job.number.in_(numbers), is_in(before))
         .values(state=after, lease_owner=owner, lease_until=moment(tx, lease), claims=job.claims + 1)
-        .returning(job.number, job.subject, job.claims, job.failures)
+        .returning(job.number, job.subject, job.claims, job.failures, job.trace)
     )
     if queue:
         destinations.begun(tx, queue, limit)
-    found = {row.number: Job(row.number, kind, row.subject, queue, row.claims, row.failures, owner) for row in rows}
+    found = {
+        row.number: Job(row.number, kind, row.subject, queue, row.claims, row.failures, owner, row.trace)
+        for row in rows
+    }
     return [found[number] for number in numbers if number in found]
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, literal_column, select, update
 
 from reconciler.errors import LeaseLostError
-from reconciler.store import tables
+from reconciler.store import tables, trace
 from reconciler.store.job_states import TRANSITIONS, JobEvent, JobState
 from reconciler.store.moment import moment
 from reconciler.store.upsert import insert_if_absent
@@ -36,6 +36,7 @@ class Job:
     claims: int
     failures: int
     owner: str
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ def add(
         "failures": 0,
         "error": "",
         "created_at": now,
+        "trace": trace.current() or trace.new(),
     }
     added = insert_if_absent(tx, tables.job, row)
     ring(tx)
@@ -181,6 +183,13 @@ def find(connection: Connection, number: int) -> JobRow | None:
 def _row(row: RowMapping) -> JobRow:
     values = {name: row[name] for name in JobRow.__slots__}
     return JobRow(**values | {"state": JobState(row["state"])})
+
+
+def oldest_ready(connection: Connection) -> dict[str, datetime]:
+    """Return since when the oldest job that could be worked on has waited, by kind."""
+    job = tables.job.c
+    query = select(job.kind, func.min(job.run_at)).where(is_in(JobState.READY)).group_by(job.kind)
+    return dict(connection.execute(query).tuples().all())
 
 
 def counts(connection: Connection) -> dict[tuple[str, JobState], int]:

@@ -349,6 +349,8 @@ job = Table(
     Column("lease_until", Moment),
     Column("error", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
+    # The trace of the upload that it goes back to (W3C traceparent).
+    Column("trace", Text, nullable=False, server_default=""),
     Index("ix_job_kind_subject", "kind", "subject"),
 )
 

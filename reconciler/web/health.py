@@ -1,13 +1,17 @@
 """Whether the gateway can do its work: each thing that it needs, tried out."""
 
+import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as LateError
 from dataclasses import dataclass
-from tempfile import TemporaryFile
+from datetime import timedelta
+from time import monotonic
+from uuid import uuid4
 
-from reconciler.store import configuration
+from reconciler.store import leases
+from reconciler.store.blobs import INLINE
 from reconciler.store.database import Store
 
 PATIENCE = 3.0
@@ -32,10 +36,11 @@ class Health:
     def look(self) -> Sequence[Check]:
         """Try everything at once; returns within the time that one check may take."""
         running = {name: self._threads.submit(check) for name, check in self._checks.items()}
+        deadline = monotonic() + PATIENCE
         found = []
         for name, future in running.items():
             try:
-                future.result(PATIENCE)
+                future.result(max(0.0, deadline - monotonic()))
             except LateError:
                 found.append(Check(name, f"no answer within {PATIENCE:.0f} seconds"))
             except Exception as error:  # noqa: BLE001 - whatever is wrong is what is asked for
@@ -54,22 +59,26 @@ class Health:
 
 
 def database_writable(store: Store) -> Callable[[], None]:
-    """Return the check that a transaction can be begun that writes."""
+    """Return the check that a transaction that writes can be committed."""
 
     def check() -> None:
+        name = f"readiness {uuid4().hex}"
         with store.write() as tx:
-            configuration.current_revision(tx)
+            leases.acquire(tx, name, owner="readiness", token=name, length=timedelta(seconds=PATIENCE))
+            leases.release(tx, name)
 
     return check
 
 
 def payloads_writable(store: Store) -> Callable[[], None]:
-    """Return the check that a payload can be written."""
+    """Return the check that a payload can be received, and laid where large ones lie."""
 
     def check() -> None:
-        with TemporaryFile(dir=store.blobs.spool_folder) as file:
-            file.write(b"ready")
-            file.flush()
+        content = os.urandom(32)
+        with store.blobs.spool() as spool:
+            spool.write(INLINE, content)
+            sealed = spool.seal()
+        store.blobs.shelf.drop(sealed.sha256)
 
     return check
 

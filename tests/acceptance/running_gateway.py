@@ -45,6 +45,7 @@ class RunningGateway:
     def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.sftp_port, self.http_port, self.smtp_port = free_port(), free_port(), free_port()
+        self.metrics_port = 0
         self._environment = {**os.environ, **(environment or {})}
         shutil.copytree(EXAMPLES / "quickstart", folder, dirs_exist_ok=True)
         self.edit("reconciler.yaml", "127.0.0.1:2222", f"127.0.0.1:{self.sftp_port}")

@@ -26,6 +26,7 @@ from reconciler.protocols.sftp.defence import Defence
 from reconciler.protocols.sftp.folders import Folders, Room
 from reconciler.protocols.sftp.host_keys import HostKeys
 from reconciler.protocols.sftp.logins import Address, KeyProof, Login, Logins, PasswordProof, Proof, Verdict
+from reconciler.protocols.sftp.measures import LOGINS, SESSIONS
 from reconciler.protocols.sftp.plain_session import serve_channel
 from reconciler.protocols.sftp.proxy_protocol import NoProxyHeaderError, read_source
 from reconciler.protocols.sftp.session import Session
@@ -161,6 +162,7 @@ class Connection(ServerInterface):
         if result == AUTH_SUCCESSFUL and login is not None:
             self._admission = self._given
             defence.succeeded(login.mailbox, self.peer)
+            LOGINS.labels("accepted").inc()
             return False
         if result == AUTH_PARTIALLY_SUCCESSFUL and self._given is not None:
             self._half = self._given[1][0]
@@ -169,6 +171,7 @@ class Connection(ServerInterface):
             # How clients ask what there is; it guesses nothing.
             return False
         self._tries += 1
+        LOGINS.labels("refused").inc()
         _log.info("login refused from %s", self.peer)
         is_banned = defence.failed(login.mailbox if login else None, self.peer)
         return is_banned or self._tries >= self._house.settings.limits.tries
@@ -198,6 +201,7 @@ class Connection(ServerInterface):
             return False
         session = self._session(login)
         throttles = Throttles(*self._house.throttle(login), self._cut)
+        SESSIONS.inc()
         _log.info("mailbox %s: session from %s", login.mailbox, self.peer)
         if self._house.settings.plain_transport:
             self._begin_thread(channel, session, throttles, login.mailbox)

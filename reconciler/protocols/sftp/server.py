@@ -117,6 +117,10 @@ class SftpServer:
         for connection in remaining:
             connection.join(max(0.0, last - monotonic()))
 
+    def connections(self) -> int:
+        """Return how many connections there are now."""
+        return len(self._living())
+
     def _living(self) -> set[Connection]:
         with self._lock:
             self._connections = {connection for connection in self._connections if not connection.ended}

@@ -221,7 +221,6 @@ class Session:
         self._received[paths.File(file.folder, file.name)] = attributes
         if len(self._received) > _REMEMBERED:
             del self._received[next(iter(self._received))]
-        _log.info("mailbox %s: received %s/%s, %d bytes", self._mailbox, file.folder, file.name, attributes.size)
 
     def _read(self, handle: bytes, offset: int, length: int) -> bytes:
         file = self._held(handle)

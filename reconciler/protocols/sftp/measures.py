@@ -1,0 +1,6 @@
+"""What this process counts of its SFTP server."""
+
+from prometheus_client import Counter
+
+LOGINS = Counter("reconciler_sftp_logins", "Tries to log in, by result.", ["result"])
+SESSIONS = Counter("reconciler_sftp_sessions", "SFTP sessions that were begun.")

@@ -1,0 +1,78 @@
+"""The admin side of one gateway: the API, the pages, health and metrics."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from datetime import datetime
+
+from starlette.routing import BaseRoute, Mount
+
+from reconciler.conversion.converter import Converter
+from reconciler.jobs.directory import Directory
+from reconciler.jobs.expiry import lasting
+from reconciler.service.trial import RuleTrial
+from reconciler.service.workspace import Workspace
+from reconciler.web.access import Access
+from reconciler.web.admin import Administration, LazyAdmin
+from reconciler.web.app import application
+from reconciler.web.health import Health, database_writable, payloads_writable
+from reconciler.web.listener import HttpListener
+from reconciler.web.metrics import GatewayCollector, guarded_route, open_route
+
+
+class AdminSide:
+    """What operators and programs see of a gateway.
+
+    `checks` try out what this process needs besides the store; `connections` counts those of the SFTP server.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        directory: Directory,
+        converter: Converter,
+        *,
+        checks: Mapping[str, Callable[[], None]],
+        connections: Callable[[], int],
+        is_stopping: Callable[[], bool],
+    ) -> None:
+        store = workspace.store
+        self._stack = ExitStack()
+        self._directory = directory
+        self._is_stopping = is_stopping
+        self._settings = settings = workspace.project.gateway
+        self.health = Health({"database": database_writable(store), "payloads": payloads_writable(store), **checks})
+        self._stack.callback(self.health.close)
+        collector = GatewayCollector(store, self.health, connections=connections, ends=self._ends)
+        access = Access(store)
+        admin = LazyAdmin(
+            Administration(
+                store=store,
+                directory=directory,
+                operations=workspace,
+                keeper=workspace.upkeep,
+                health=self.health,
+                try_out=RuleTrial(store, directory, converter),
+                origins=workspace.origin,
+                source_url=settings.http.source_url or "",
+                is_stopping=is_stopping,
+            )
+        )
+        own = settings.metrics
+        self.routes: list[BaseRoute] = [] if own else [guarded_route(collector, access)]
+        self.routes.append(Mount("", admin))
+        self.metrics = own and HttpListener(
+            application([open_route(collector)], self.is_ready), host=own.listen.host, port=own.listen.port
+        )
+
+    def is_ready(self) -> bool:
+        """Say whether inputs can be accepted and worked off, and nothing is being stopped."""
+        return not self._is_stopping() and self.health.is_ready()
+
+    def _ends(self) -> Iterator[tuple[str, str, datetime]]:
+        snapshot = self._directory.current()
+        for ending in lasting(snapshot, self._directory.content):
+            yield str(snapshot.keys.get(ending.mailbox, ending.mailbox)), ending.whose, ending.ends
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._stack.close()
