@@ -21,7 +21,7 @@ from reconciler.conversion.sources.message import Group, Message, Place
 _TOKEN = re.compile(r"[()]|[^\s()]+")
 _TAG = re.compile(r"[A-Z][A-Z0-9]{1,2}")
 _NAME = re.compile(r"[A-Z][A-Z0-9]{0,13}")
-_YEAR = re.compile(r"[A-Z]([0-9]{2})([A-Z])")
+_YEAR = re.compile(r"[A-Z0-9]([0-9]{2})([A-Z])")
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,14 @@
 """The structure of a message: where in its groups a segment belongs."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 _SECTION_SEPARATOR = "UNS"
+_TAG = re.compile(r"[A-Z][A-Z0-9]{1,2}")
+_ENVELOPES = frozenset({"UNA", "UNB", "UNG", "UNH", "UNT", "UNE", "UNZ", "ISA", "GS", "ST", "SE", "GE", "IEA"})
+"""Segments around messages, which are never within one."""
 
 
 @dataclass(slots=True)
@@ -44,16 +48,21 @@ class Step:
 
 @dataclass(frozen=True)
 class Message:
-    """The structure of a message type. The first place is its header's, the last its trailer's."""
+    """The structure of a message type. The first place is its header's, the last its trailer's.
+
+    `directory` is empty when no table knows the type. A `loose` structure is that of another directory than the
+    message's own: what has no place in it stays in the group that is open, so that nothing is lost.
+    """
 
     directory: str
     places: tuple[Place, ...]
+    loose: bool = False
 
     def step(self, at: int, tag: str) -> Step | None:
         """Return where a segment goes that follows the one at place `at`; None if it has no place from there on."""
         to = self._follow(at, tag)
         if to is None:
-            return None
+            return Step(at, (), ()) if self.loose and self._may_stay(tag) else None
         old, new = self.places[at].group, self.places[to].group
         kept = set(map(id, new.ancestry()))
         if self.places[to].trigger:
@@ -62,6 +71,11 @@ class Message:
         remaining = {id(group) for group in old.ancestry()} & kept
         begun = tuple(group.number for group in new.ancestry() if id(group) not in remaining)
         return Step(to, ended, begun[::-1])
+
+    def _may_stay(self, tag: str) -> bool:
+        """Say whether a segment without a place may stand where it is: not what always begins a group."""
+        begins = [place.trigger for place in self.places if place.tag == tag]
+        return not (begins and all(begins)) and tag not in _ENVELOPES and _TAG.fullmatch(tag) is not None
 
     def _follow(self, at: int, tag: str) -> int | None:
         """Look for the nearest place: here again, further on, the next repetition, then outside of the group."""
@@ -96,3 +110,9 @@ class Message:
         """Return the tags that may follow the segment at place `at`, for a message."""
         repeated = [at] if at > 0 and not self.places[at].trigger else []
         return ", ".join(dict.fromkeys(self.places[to].tag for to in (*repeated, *self._reachable(at))))
+
+
+def flat(header: str, trailer: str) -> Message:
+    """Return the structure of a message that no table knows: its segments one after the other, in no groups."""
+    root = Group(0, None, 0, 2)
+    return Message("", (Place(header, root), Place(trailer, root)), loose=True)

@@ -13,6 +13,9 @@ from itertools import chain, islice
 from reconciler.conversion.sources.xml_text import ENTITIES, ILLEGAL, MOST_TEXT
 from reconciler.errors import ConversionError
 
+_MOST_BLANKS = 99
+"""White space between a segment and the next."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceCharacters:
@@ -61,8 +64,26 @@ class Segments:
         return f"segment {index + 1} ({tag}), line {line}, column {column}"
 
 
-def split(source: str, start: int, characters: ServiceCharacters, *, code: str) -> Segments:
-    """Split the source from `start` on.
+def without_end_of_file(payload: bytes) -> bytes:
+    """Return a file without the marks that old systems put at its end (Control-Z, NUL), and what follows them."""
+    content = payload.rstrip(b"\x1a\0 \t\r\n")
+    tail = payload[len(content) :]
+    return content + tail[: min((at for at in (tail.find(b"\x1a"), tail.find(b"\0")) if at >= 0), default=len(tail))]
+
+
+def end_of_interchange(source: str, start: int, characters: ServiceCharacters, *, trailer: str, header: str) -> int:
+    """Return where the next interchange of the file begins: after a trailer and before a header; else the end."""
+    terminator, element, release = map(re.escape, (characters.terminator, characters.element, characters.release))
+    another = re.compile(f"{trailer}{element}[^{terminator}]{{0,99}}{terminator}\\s*(?={header}[^A-Z0-9])")
+    segment_ends = re.compile((f"(?<!{release})" if release else "") + f"{terminator}\\s*\\Z")
+    for found in another.finditer(source, start):
+        if segment_ends.search(source, max(start, found.start() - _MOST_BLANKS), found.start()):
+            return found.end()
+    return len(source)
+
+
+def split(source: str, start: int, end: int, characters: ServiceCharacters, *, code: str) -> Segments:
+    """Split the source from `start` to `end`.
 
     Line breaks are dropped wherever they stand, since they only wrap lines; a terminator that is itself a line break is
     honoured. Raises ConversionError with `code`.
@@ -70,7 +91,7 @@ def split(source: str, start: int, characters: ServiceCharacters, *, code: str) 
     used = characters.all
     if len(set(used)) < len(used) or any(char.isalnum() or char == " " for char in used):
         raise ConversionError(code, f"the service characters {used!r} must be different marks")
-    body = source[start:]
+    body = source[start:end]
     for line_break in {"\r", "\n"} - {characters.terminator}:
         body = body.replace(line_break, "")
     _refuse_control_characters(body, characters, code)

@@ -1,15 +1,17 @@
 """The built-in directories, one text each in the folder `tables`, and what a user adds to them.
 
-A message of a directory that has no table is read with the table of the directory nearest in time.
+A message of a directory that has no table is read by the table of the directory nearest in time, loosely; a message of
+a type that has no table at all is written flat.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from importlib import resources
 from types import MappingProxyType
 
 from reconciler.conversion.sources.directory import Directory, parse_directory, time_of
-from reconciler.conversion.sources.message import Message
+from reconciler.conversion.sources.message import Message, flat
 
 SERVICE_SEGMENTS: Mapping[str, str] = MappingProxyType(
     {
@@ -33,19 +35,19 @@ class Directories:
     def __init__(self, given: Sequence[Directory] = ()) -> None:
         self._all = (*given, *_built_in())
 
-    def message(self, name: str, kind: str) -> Message | None:
-        """Return the structure of a message type in the directory `name`, or in the nearest that has the type."""
-        return next((found.messages[kind] for found in self._by_distance(name) if kind in found.messages), None)
+    def message(self, name: str, kind: str) -> Message:
+        """Return the structure of a message type in the directory `name`, or a loose one if that has no table of it."""
+        nearest = next((found for found in self._by_distance(name) if kind in found.messages), None)
+        if nearest is None:
+            return flat("UNH", "UNT")
+        exact = nearest.name == name or nearest.time == time_of(name) > 0
+        return nearest.messages[kind] if exact else replace(nearest.messages[kind], loose=True)
 
     def elements(self, name: str, tag: str) -> str:
         """Return which elements of a segment are composite (`c`) and simple (`s`); empty when no directory knows it."""
         if tag in SERVICE_SEGMENTS:
             return SERVICE_SEGMENTS[tag]
         return next((found.segments[tag] for found in self._by_distance(name) if tag in found.segments), "")
-
-    def kinds(self) -> str:
-        """Return the names of all message types, for a message."""
-        return ", ".join(sorted({kind for directory in self._all for kind in directory.messages}))
 
     def _by_distance(self, name: str) -> list[Directory]:
         """Sort by distance in time; of two at the same distance, the later one is nearer."""

@@ -3,7 +3,7 @@
     <EDIFACT>                                root; EANCOM when the messages' association code (0057) begins with EAN
       <UNB><UNB01><UNB0101>UNOC</UNB0101>…   a composite element: tag and position, and its components within
            <UNB05>1</UNB05>…</UNB>           a simple element
-      <ORDERS directory="D96A">              a message, named by its type; `directory`: the table it was read with
+      <ORDERS directory="D96A">              a message, named by its type; `directory`: the table it was read by
         <UNH>…</UNH> <BGM>…</BGM>
         <GROUP_2><NAD>…</NAD>                segments within the groups of the directory, one element a repetition
                  <GROUP_5>…</GROUP_5></GROUP_2>
@@ -12,31 +12,42 @@
       <UNZ>…</UNZ>
     </EDIFACT>
 
-UNG and UNE stand beside the messages that they enclose. Empty elements are left out. Whether an element is composite
-is for the directory to say, so that a composite of one component is still `<LIN03><LIN0301>`; a simple element that
-carries several components nevertheless, or one that no directory knows, is written as a composite, since nothing may
-be lost. An element that repeats (syntax version 4) is written once for each repetition.
+UNG and UNE stand beside the messages that they enclose; several interchanges in one file follow each other. A message
+of a directory that has no table is read by the nearest one's, and a segment that has no place there stays in the group
+that is open. A type that no table knows is written without groups, and without `directory`.
+
+Empty elements are left out. Whether an element is composite is for the directory to say, so that a composite of one
+component is still `<LIN03><LIN0301>`; a simple element that carries several components nevertheless, or one that no
+directory knows, is written as a composite, since nothing may be lost. An element that repeats (syntax version 4) is
+written once for each repetition.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reconciler.conversion.sources.directory import Directory
 from reconciler.conversion.sources.edifact.directories import Directories
-from reconciler.conversion.sources.edifact.syntax import segments_of
+from reconciler.conversion.sources.edifact.syntax import interchanges
 from reconciler.conversion.sources.message import Message
 from reconciler.conversion.sources.segment_writer import SegmentWriter
 from reconciler.conversion.sources.segments import Segments
 from reconciler.errors import ConversionError
 
+_KIND = re.compile(r"[A-Z][A-Z0-9]{0,13}")
+
 
 def to_xml(payload: bytes, directories: Sequence[Directory] = ()) -> bytes:
-    """Return an interchange as XML, in UTF-8.
+    """Return the interchanges of a file as XML, in UTF-8.
 
-    Raises ConversionError `edifact_syntax`, `edifact_charset`, `edifact_structure`, `edifact_count`,
-    `edifact_reference` or `edifact_unknown_message`; the message says segment, line, column and what was expected.
+    Raises ConversionError `edifact_syntax`, `edifact_charset`, `edifact_structure`, `edifact_count` or
+    `edifact_reference`; the message says segment, line, column and what was expected.
     """
-    return _Writer(segments_of(payload), Directories(directories)).write()
+    known = Directories(directories)
+    writers = [_Writer(segments, known) for segments in interchanges(payload)]
+    xml = "".join(writer.write() for writer in writers)
+    root = next((writer.root for writer in writers if writer.root), "EDIFACT")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<{root}>{xml}</{root}>\n'.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +60,7 @@ class _Header:
 
 
 class _Writer:
-    """Walks through the segments once."""
+    """Walks through the segments of one interchange once. `root` is known then, unless it has no message."""
 
     def __init__(self, segments: Segments, directories: Directories) -> None:
         self._segments = segments
@@ -58,10 +69,10 @@ class _Writer:
         self._component = segments.characters.component
         self._writers: dict[tuple[str, str], SegmentWriter] = {}
         self._out: list[str] = []
-        self._root = ""
+        self.root = ""
 
-    def write(self) -> bytes:
-        """Return the XML."""
+    def write(self) -> str:
+        """Return the content of the XML's root."""
         stream = enumerate(self._segments.texts)
         _, text = next(stream, (0, ""))
         elements = self._split(0, text, ("UNB",))
@@ -83,12 +94,10 @@ class _Writer:
                     return self._finished(index)
         raise self._error("edifact_structure", len(self._segments.texts), "UNZ was expected before the end")
 
-    def _finished(self, index: int) -> bytes:
+    def _finished(self, index: int) -> str:
         if index + 1 < len(self._segments.texts):
-            raise self._error("edifact_structure", index + 1, "a file ends with the UNZ of its one interchange")
-        root = self._root or "EDIFACT"
-        xml = self._segments.written("".join(self._out))
-        return f'<?xml version="1.0" encoding="UTF-8"?>\n<{root}>{xml}</{root}>\n'.encode()
+            raise self._error("edifact_structure", index + 1, "UNZ ends an interchange; UNA or UNB may begin another")
+        return self._segments.written("".join(self._out))
 
     def _functional_group(self, start: int, header: list[str], stream: Iterator[tuple[int, str]]) -> None:
         group = self._header(header, 5, start)
@@ -111,16 +120,11 @@ class _Writer:
         kind, version, release, _, association = (self._value(elements, 2) + 4 * self._component).split(
             self._component
         )[:5]
+        if _KIND.fullmatch(kind) is None:
+            raise self._error("edifact_structure", start, f"a message type (UNH0201) was expected, not {kind!r}")
         message = self._directories.message(version + release, kind)
-        if message is None:
-            raise self._error(
-                "edifact_unknown_message",
-                start,
-                f"there is no table for the message type {kind!r}; add one to the folder edifact, or send one of "
-                + self._directories.kinds(),
-            )
-        self._root = self._root or ("EANCOM" if association.startswith("EAN") else "EDIFACT")
-        self._out.append(f'<{kind} directory="{message.directory}">')
+        self.root = self.root or ("EANCOM" if association.startswith("EAN") else "EDIFACT")
+        self._out.append(f'<{kind} directory="{message.directory}">' if message.directory else f"<{kind}>")
         self._write(message.directory, start, elements)
         at, last = 0, len(message.places) - 1
         steps: dict[tuple[int, str], tuple[int, str]] = {}

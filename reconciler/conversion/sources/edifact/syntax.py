@@ -1,9 +1,15 @@
 """Service characters and character sets of an interchange (ISO 9735-1)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from reconciler.conversion.sources.segments import Segments, ServiceCharacters, split
+from reconciler.conversion.sources.segments import (
+    Segments,
+    ServiceCharacters,
+    end_of_interchange,
+    split,
+    without_end_of_file,
+)
 from reconciler.errors import ConversionError
 
 ENCODINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -11,6 +17,9 @@ ENCODINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         # Levels A and B are ASCII. Partners who send more under these names send UTF-8 or Latin-1.
         "UNOA": ("utf-8", "latin-1"),
         "UNOB": ("utf-8", "latin-1"),
+        # The same levels as airlines name them.
+        "IATA": ("utf-8", "latin-1"),
+        "IATB": ("utf-8", "latin-1"),
         "UNOC": ("iso8859-1",),
         "UNOD": ("iso8859-2",),
         "UNOE": ("iso8859-5",),
@@ -29,19 +38,32 @@ ENCODINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """Syntax identifier (0001) → the encodings to try, in order."""
 
 _UNA_LENGTH = 9
-_END_OF_FILE = b"\x1a\0"
+_MOST_BLANKS = 99
+"""White space between UNA and UNB."""
 _NEW_REPETITION = "4"  # The syntax version that made the fifth service character the repetition separator.
 
 
-def segments_of(payload: bytes) -> Segments:
-    """Tokenize an interchange, from UNB on. Raises ConversionError `edifact_syntax` or `edifact_charset`."""
+def interchanges(payload: bytes) -> Iterator[Segments]:
+    """Tokenize the interchanges of a file, each from UNB on; the first one's syntax identifier says the character set.
+
+    Raises ConversionError `edifact_syntax` or `edifact_charset`.
+    """
     source = _decoded(payload)
-    start = len(source) - len(source[_UNA_LENGTH:].lstrip()) if source.startswith("UNA") else 0
-    return split(source, start, _service_characters(source, start), code="edifact_syntax")
+    start = 0
+    while start < len(source):
+        begin = start
+        if source.startswith("UNA", start):
+            begin = start + _UNA_LENGTH
+            blanks = source[begin : begin + _MOST_BLANKS]
+            begin += len(blanks) - len(blanks.lstrip())
+        characters = _service_characters(source, start, begin)
+        end = end_of_interchange(source, begin, characters, trailer="UNZ", header="UN[AB]")
+        yield split(source, begin, end, characters, code="edifact_syntax")
+        start = end
 
 
 def _decoded(payload: bytes) -> str:
-    start = payload.removeprefix(b"\xef\xbb\xbf").lstrip().rstrip(_END_OF_FILE)
+    start = without_end_of_file(payload.removeprefix(b"\xef\xbb\xbf").lstrip())
     header = start[_UNA_LENGTH:].lstrip() if start.startswith(b"UNA") else start
     if not header.startswith(b"UNB"):
         found = header[:3].decode("ascii", "backslashreplace")
@@ -61,11 +83,11 @@ def _decoded(payload: bytes) -> str:
     raise ConversionError("edifact_charset", reason)
 
 
-def _service_characters(source: str, start: int) -> ServiceCharacters:
-    """Return what UNA says, or what holds without it. The source has UNB at `start`."""
-    body = source[start : start + _UNA_LENGTH + 1]
-    if source.startswith("UNA"):
-        component, element, _, release, repetition, terminator = tuple(source[3:_UNA_LENGTH])
+def _service_characters(source: str, start: int, begin: int) -> ServiceCharacters:
+    """Return what UNA at `start` says, or what holds without it. The source has UNB at `begin`."""
+    body = source[begin : begin + _UNA_LENGTH + 1]
+    if begin > start:
+        component, element, _, release, repetition, terminator = tuple(source[start + 3 : start + _UNA_LENGTH])
     else:
         # Level B without UNA may use the information separators IS1, IS3 and IS4 instead, without a release character.
         component, element, release, repetition, terminator = (

@@ -14,17 +14,27 @@
     </X12>
 
 Elements are named as in EDIFACT: `PO101`, components `REF0401`. Hierarchical levels (HL) nest as their parents (HL02)
-say: the packs of a shipment are within the shipment's `LOOP_HL`. Empty elements are left out.
+say: the packs of a shipment are within the shipment's `LOOP_HL`. Empty elements are left out. Several interchanges in
+one file follow each other. The tables hold for versions 4010 to 5010; in a set of another version a segment that has no
+place in them stays in the loop that is open. A set that has no table is written without loops.
 """
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from importlib import resources
 
 from reconciler.conversion.sources.directory import Directory, parse_directory
-from reconciler.conversion.sources.message import Message
+from reconciler.conversion.sources.message import Message, flat
 from reconciler.conversion.sources.segment_writer import SegmentWriter
-from reconciler.conversion.sources.segments import Segments, ServiceCharacters, split
+from reconciler.conversion.sources.segments import (
+    Segments,
+    ServiceCharacters,
+    end_of_interchange,
+    split,
+    without_end_of_file,
+)
 from reconciler.errors import ConversionError
 
 _ISA_ELEMENTS = 16
@@ -32,15 +42,20 @@ _NO_COMPONENTS = "\0"  # ISA announces the separators as values; no text contain
 _REPETITION_SINCE = "00402"
 _HIERARCHY = "HL"
 _DEEPEST = 100
+_LONGEST_ISA = 1000
+_VERSIONS = ("004010", "005010")
+"""The first and the last version that the tables hold for (GS08)."""
+_NUMBER = re.compile(r"T[0-9]{3}")
 
 
 def to_xml(payload: bytes) -> bytes:
-    """Return an interchange as XML, in UTF-8.
+    """Return the interchanges of a file as XML, in UTF-8.
 
-    Raises ConversionError `x12_syntax`, `x12_structure`, `x12_count`, `x12_reference` or `x12_unknown_transaction`; the
-    message says segment, line, column and what was expected.
+    Raises ConversionError `x12_syntax`, `x12_structure`, `x12_count` or `x12_reference`; the message says segment,
+    line, column and what was expected.
     """
-    return _Writer(_segments(payload)).write()
+    xml = "".join(_Writer(segments).write() for segments in _interchanges(payload))
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<X12>{xml}</X12>\n'.encode()
 
 
 @lru_cache(maxsize=1)
@@ -49,21 +64,37 @@ def _transactions() -> Directory:
     return parse_directory(text, header="ST", trailer="SE")
 
 
-def _segments(payload: bytes) -> Segments:
-    """Split an interchange at the separators that its ISA announces by using them."""
-    content = payload.removeprefix(b"\xef\xbb\xbf").lstrip().rstrip(b"\x1a\0")
+def _interchanges(payload: bytes) -> Iterator[Segments]:
+    """Split the interchanges of a file, each at the separators that its ISA announces by using them."""
+    content = without_end_of_file(payload.removeprefix(b"\xef\xbb\xbf").lstrip())
     try:
         source = content.decode()
     except UnicodeDecodeError:
         source = content.decode("latin-1")
+    start = 0
+    while start < len(source) or start == 0:
+        characters = _separators(source[start : start + _LONGEST_ISA])
+        end = end_of_interchange(source, start, characters, trailer="IEA", header="ISA")
+        yield split(source, start, end, characters, code="x12_syntax")
+        start = end
+
+
+def _separators(source: str) -> ServiceCharacters:
     element = source[3:4]
     header = source.split(element, _ISA_ELEMENTS) if source.startswith("ISA") and element else []
     if len(header) <= _ISA_ELEMENTS or len(header[_ISA_ELEMENTS]) < len(":~"):
         raise ConversionError("x12_syntax", "an interchange begins with ISA and its 16 elements")
     component, terminator = header[_ISA_ELEMENTS][0], header[_ISA_ELEMENTS][1]
     repetition = header[11] if header[12] >= _REPETITION_SINCE and len(header[11]) == 1 else ""
-    characters = ServiceCharacters(component, element, "", "" if repetition.isalnum() else repetition, terminator)
-    return split(source, 0, characters, code="x12_syntax")
+    return ServiceCharacters(component, element, "", "" if repetition.isalnum() else repetition, terminator)
+
+
+def _structure(name: str, version: str) -> Message:
+    """Return the structure of a transaction set in a version, such as 004010; a loose one when no table has it."""
+    message = _transactions().messages.get(name)
+    if message is None:
+        return flat("ST", "SE")
+    return message if _VERSIONS[0] <= version[:6] <= _VERSIONS[1] else replace(message, loose=True)
 
 
 class _Writer:
@@ -74,8 +105,8 @@ class _Writer:
         self._writers: dict[str, SegmentWriter] = {}
         self._out: list[str] = []
 
-    def write(self) -> bytes:
-        """Return the XML."""
+    def write(self) -> str:
+        """Return the content of the XML's root."""
         stream = enumerate(self._segments.texts)
         _, header = self._next(stream, "ISA")
         self._out.append(self._header(header))
@@ -90,9 +121,8 @@ class _Writer:
                 self._functional_group(elements, stream)
                 groups += 1
         if index + 1 < len(self._segments.texts):
-            raise self._error("x12_structure", index + 1, "a file ends with the IEA of its one interchange")
-        xml = self._segments.written("".join(self._out))
-        return f'<?xml version="1.0" encoding="UTF-8"?>\n<X12>{xml}</X12>\n'.encode()
+            raise self._error("x12_structure", index + 1, "IEA ends an interchange; ISA may begin another")
+        return self._segments.written("".join(self._out))
 
     def _functional_group(self, header: list[str], stream: Iterator[tuple[int, str]]) -> None:
         sets = 0
@@ -102,17 +132,17 @@ class _Writer:
                 self._write(index, elements)
                 self._check(index, elements, sets, _value(header, 6))
                 return
-            self._transaction_set(index, elements, stream)
+            self._transaction_set(index, elements, stream, _value(header, 8))
             sets += 1
 
-    def _transaction_set(self, start: int, header: list[str], stream: Iterator[tuple[int, str]]) -> None:
+    def _transaction_set(self, start: int, header: list[str], stream: Iterator[tuple[int, str]], version: str) -> None:
         """Write a transaction set from its ST to its SE."""
         name = f"T{_value(header, 1)}"
-        message = _transactions().messages.get(name)
-        if message is None:
-            known = ", ".join(kind[1:] for kind in _transactions().messages)
-            reason = f"there is no table for the transaction set {name[1:]!r}; send one of {known}"
-            raise self._error("x12_unknown_transaction", start, reason)
+        if _NUMBER.fullmatch(name) is None:
+            raise self._error(
+                "x12_structure", start, f"the number of a transaction set (ST01) was expected, not {name[1:]!r}"
+            )
+        message = _structure(name, version)
         self._out.append(f"<{name}>")
         self._write(start, header)
         levels: list[str] = []

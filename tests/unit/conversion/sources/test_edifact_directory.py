@@ -26,31 +26,24 @@ message IFTSTA  BGM DTM (CNI (STS RFF))
 )
 def test_the_line_items_are_in_the_group_that_the_directory_numbers(directory: str, kind: str, number: int) -> None:
     message = Directories().message(directory, kind)
-    assert message is not None
     assert [place.group.number for place in message.places if place.tag == "LIN" and place.trigger] == [number]
 
 
-@pytest.mark.parametrize("directory", ["D93A", "D96A", "D01B"])
+KINDS = ["CONTRL", "DESADV", "INVOIC", "INVRPT", "ORDERS", "ORDRSP", "PARTIN", "PRICAT", "SLSRPT"]
+LATER_KINDS = ["APERAK", "RECADV"]
+
+
 @pytest.mark.parametrize(
-    "kind",
+    ("directory", "kind"),
     [
-        "APERAK",
-        "CONTRL",
-        "DESADV",
-        "INVOIC",
-        "INVRPT",
-        "ORDERS",
-        "ORDRSP",
-        "PARTIN",
-        "PRICAT",
-        "RECADV",
-        "SLSRPT",
+        *(("D93A", kind) for kind in KINDS),
+        *((directory, kind) for directory in ("D96A", "D01B") for kind in KINDS + LATER_KINDS),
     ],
 )
 def test_every_message_has_a_table_and_every_segment_in_it_is_known(directory: str, kind: str) -> None:
     directories = Directories()
     message = directories.message(directory, kind)
-    assert message is not None
+    assert not message.loose
     assert [place.tag for place in message.places if not directories.elements(directory, place.tag)] == []
 
 
@@ -59,8 +52,19 @@ def test_every_message_has_a_table_and_every_segment_in_it_is_known(directory: s
 )
 def test_a_directory_without_table_is_read_as_the_nearest_in_time(directory: str, nearest: str) -> None:
     message = Directories().message(directory, "ORDERS")
-    assert message is not None
-    assert message.directory == nearest
+    assert (message.directory, message.loose) == (nearest, True)
+
+
+@pytest.mark.parametrize("name", ["096A", "S96A", "D96A"])
+def test_the_release_alone_says_the_directory(name: str) -> None:
+    message = Directories().message(name, "ORDERS")
+    assert (message.directory, message.loose) == ("D96A", False)
+
+
+def test_a_table_of_the_user_goes_before_the_nearest_built_in_one() -> None:
+    given = parse_directory("directory D97A message ORDERS BGM (LIN (GEI))")
+    message = Directories([given]).message("D97A", "ORDERS")
+    assert (message.directory, message.loose) == ("D97A", False)
 
 
 def test_a_user_adds_a_message_type() -> None:
