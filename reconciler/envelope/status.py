@@ -14,6 +14,7 @@ was written for the mailbox whose turn it was, moves on just as SENT does.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import StrEnum
 from types import MappingProxyType
 from uuid import UUID
@@ -60,6 +61,22 @@ def turn(envelope: Envelope) -> tuple[Role, ...]:
         return ()
     to_come = tuple(role for role in envelope.roles[1:] if not role.completed)
     return tuple(role for role in to_come if role.active) or to_come[:1]
+
+
+def end_turn(envelope: Envelope, mailbox: UUID) -> tuple[Envelope, tuple[Role, ...]]:
+    """Return the envelope with a mailbox's turn ended, and the roles that it ended as.
+
+    Raises StatusError when it is not that mailbox's turn.
+    """
+    ended = tuple(role for role in turn(envelope) if role.mailbox_uuid == mailbox)
+    if not ended:
+        roles = ", ".join(role.id for role in turn(envelope)) or "nobody"
+        raise StatusError(f"it is not the turn of mailbox {mailbox}, but of {roles}")
+    roles_now = tuple(
+        replace(role, completed=True, active=False if role.active else role.active) if role in ended else role
+        for role in envelope.roles
+    )
+    return replace(envelope, roles=roles_now), ended
 
 
 def view(envelope: Envelope, mailbox: UUID) -> Status:

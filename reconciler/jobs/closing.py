@@ -1,4 +1,4 @@
-"""Ending an envelope: completed, or rejected for a reason that the sender sees."""
+"""Ending an envelope, or a turn of it: completed, or rejected for a reason that the sender sees."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from reconciler.envelope import xml
-from reconciler.envelope.status import Event, advance
+from reconciler.envelope.status import Event, advance, end_turn, turn
 from reconciler.envelope.xml import Envelope, Status
 from reconciler.errors import ReconcilerError
 from reconciler.model.integration import REASON_LENGTH
@@ -19,26 +19,35 @@ from reconciler.store.envelopes import StoredEnvelope
 
 def close(
     batch: Batch, row: StoredEnvelope, envelope: Envelope, mailbox: UUID, *, reason: str | None, now: datetime
-) -> Callable[[Connection], None]:
-    """Return the effect that ends an envelope at a mailbox: rejected for `reason`, or completed without one.
+) -> Callable[[Connection], Status]:
+    """Return the effect that ends a mailbox's part: the envelope is rejected for `reason`; without one, its turn ends.
 
-    Raises StatusError when the envelope has ended already. Its new XML goes into `batch`.
+    The last turn completes the envelope. The effect returns the status that this leads to. Raises StatusError when the
+    envelope has ended already, or when it is another's turn. Its new XML goes into `batch`.
     """
-    event = Event.COMPLETE if reason is None else Event.REJECT
-    status = advance(Status(row.status), event)
-    role = next((role.id for role in envelope.roles[1:] if role.mailbox_uuid == mailbox), "")
+    if reason is None:
+        status = advance(Status(row.status), Event.COMPLETE)
+        envelope, roles = end_turn(envelope, mailbox)
+        role = roles[0].id
+        if turn(envelope):
+            status = Status(row.status)
+    else:
+        status = advance(Status(row.status), Event.REJECT)
+        role = next((role.id for role in envelope.roles[1:] if role.mailbox_uuid == mailbox), "")
     ended = envelope.with_state(status, date=now, role_id=role, message=reason or "")
     sha256 = batch.add(xml.to_xml(ended))
+    what = "turn ended" if status == row.status else status.lower()
 
-    def effect(tx: Connection) -> None:
-        envelopes.change_status(tx, row.uuid, before=row.status, status=status, reason=reason or "", sha256=sha256)
-        envelopes.add_event(tx, row.uuid, status.lower(), mailbox=mailbox, message=reason or "")
+    def effect(tx: Connection) -> Status:
+        envelopes.change_status(tx, row, status=status, reason=reason or "", sha256=sha256)
+        envelopes.add_event(tx, row.uuid, what, mailbox=mailbox, message=reason or "")
+        return status
 
     return effect
 
 
 def complete(store: Store, uuid: UUID, mailbox: UUID) -> None:
-    """Complete an envelope as its recipient; rules that deliver an archive take it from here."""
+    """End the turn of a recipient; the last one completes the envelope, and rules that deliver an archive take it."""
     _end(store, uuid, mailbox, None)
 
 
@@ -60,8 +69,7 @@ def _end(store: Store, uuid: UUID, mailbox: UUID, reason: str | None) -> None:
     effect = close(batch, row, xml.parse(content), mailbox, reason=reason, now=datetime.now(UTC))
     with store.write() as tx:
         batch.put(tx)
-        effect(tx)
-        if reason is None:
+        if effect(tx) is Status.COMPLETED:
             for arrival in envelopes.arrivals(tx, uuid):
                 if arrival.state == "kept":  # what was delivered as it arrived is not delivered again
                     envelopes.change_arrival(tx, arrival.uuid, "received")

@@ -148,19 +148,19 @@ def arrived_since(connection: Connection, moment: datetime) -> list[tuple[UUID, 
     return [(row[0], StoredEnvelope(*row[1:])) for row in connection.execute(query)]
 
 
-def change_status(tx: Connection, uuid: UUID, *, before: str, status: str, reason: str, sha256: str) -> None:
+def change_status(tx: Connection, before: StoredEnvelope, *, status: str, reason: str, sha256: str) -> None:
     """Give an envelope another status, the reason for it and the XML that says so.
 
-    Raises ReconcilerError when its status is not `before` any more.
+    Raises ReconcilerError when it is not as `before` any more.
     """
     row = tables.envelope.c
     changed = tx.execute(
         update(tables.envelope)
-        .where(row.uuid == uuid, row.status == before)
+        .where(row.uuid == before.uuid, row.status == before.status, row.sha256 == before.sha256)
         .values(status=status, reason=reason, sha256=sha256, changed_at=datetime.now(UTC))
     )
     if changed.rowcount != 1:
-        raise ReconcilerError(f"Envelope {uuid} has moved on meanwhile; look at it again.")
+        raise ReconcilerError(f"Envelope {before.uuid} has moved on meanwhile; look at it again.")
 
 
 def get_arrival(connection: Connection, uuid: UUID) -> Arrival:

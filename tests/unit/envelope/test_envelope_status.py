@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from reconciler.envelope.status import TRANSITIONS, Event, StatusError, advance, turn, view
+from reconciler.envelope.status import TRANSITIONS, Event, StatusError, advance, end_turn, turn, view
 from reconciler.envelope.xml import Envelope, EnvelopeState, Role, Status
 from reconciler.model.template import TemplateRef
 
@@ -64,3 +64,20 @@ def test_an_envelope_that_is_not_on_its_way_is_the_same_to_everybody(status: Sta
     envelope = sent(Role("first", B), status=status)
     assert {view(envelope, mailbox) for mailbox in (A, B, C)} == {status}
     assert turn(envelope) == ()
+
+
+def test_a_turn_that_ends_is_the_next_one_s() -> None:
+    envelope, ended = end_turn(sent(Role("first", B), Role("second", C)), B)
+    assert [role.id for role in ended] == ["first"]
+    assert [role.id for role in turn(envelope)] == ["second"]
+    assert turn(end_turn(envelope, C)[0]) == ()
+
+
+def test_who_is_active_together_ends_for_itself() -> None:
+    envelope, _ = end_turn(sent(Role("first", B, active=True), Role("second", C, active=True)), B)
+    assert [role.id for role in turn(envelope)] == ["second"]
+
+
+def test_nobody_ends_the_turn_of_another() -> None:
+    with pytest.raises(StatusError, match=r"not the turn of mailbox .*, but of first"):
+        end_turn(sent(Role("first", B), Role("second", C)), C)
