@@ -1,0 +1,1 @@
+"""AS2: this against plain pyas2lib."""
