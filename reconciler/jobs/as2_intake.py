@@ -150,7 +150,7 @@ class StoreIntake:
             input=shown,
         )
         conversions.put(tx, record)
-        notices.of_failure(tx, snapshot.exchange(incoming.mailbox), snapshot.keys.get(incoming.mailbox), record)
+        notices.of_failure(tx, snapshot.exchange(incoming.mailbox), record)
 
     def expectation(self, message_id: str) -> Expectation | None:
         """Return what is expected of the asynchronous MDN of an own post, or None when none waits for one."""

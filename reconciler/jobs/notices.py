@@ -1,5 +1,6 @@
 """The mails that tell people of what happened. Their Message-IDs are fixed here, before the first try."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from email.utils import make_msgid
 
@@ -7,44 +8,47 @@ from sqlalchemy import Connection
 
 from reconciler.envelope.pipeline import Exchange
 from reconciler.model.key import Key
-from reconciler.store import jobs, mails
+from reconciler.model.noun import Json
+from reconciler.store import digests, jobs, mails
 from reconciler.store.conversions import Conversion
+from reconciler.store.digests import Digest
 from reconciler.store.envelopes import StoredEnvelope
-from reconciler.store.mails import StoredMail
+from reconciler.store.mails import StoredMail, Template
 
 
-def of_failure(tx: Connection, exchange: Exchange, mailbox: Key | None, record: Conversion) -> None:
-    """Tell a mailbox's notification address, if it has one, that a conversion failed."""
-    if exchange.notify_email is None:
-        return
-    _send(
-        tx,
-        exchange.notify_email,
-        f"Conversion failed: {record.file_name}",
-        f"Mailbox:   {mailbox or record.mailbox}\n"
-        f"File:      {record.file_name}\n"
-        f"Direction: {record.direction}\n"
-        f"Rule:      {record.rule or 'none matched'}\n"
-        f"Error:     {record.error} ({record.error_code})\n"
-        f"Record:    {record.uuid}\n\n"
-        "Mend the file or the rule, then run it again:\n"
-        f"    reconciler log reprocess {record.uuid}\n",
-    )
+def of_failure(tx: Connection, exchange: Exchange, record: Conversion) -> None:
+    """Have a mailbox's notification address, if it has one, told of a failure, with others in one mail."""
+    if exchange.notify_email is not None and digests.note(tx, record.mailbox, record.uuid):
+        jobs.add(tx, "digest", record.mailbox)
 
 
-def of_arrival(tx: Connection, email: str, mailbox: Key | None, envelope: StoredEnvelope) -> None:
+def of_failures(tx: Connection, recipient: str, mailbox: str, digest: Digest) -> None:
+    """Tell an address of the failures of an interval."""
+    failures: list[Json] = [
+        {
+            "file": _one_line(record.file_name),
+            "direction": record.direction.value,
+            "rule": record.rule or "",
+            "error": record.error,
+            "code": record.error_code,
+            "record": str(record.uuid),
+            "at": f"{record.changed_at:%Y-%m-%d %H:%M:%S} UTC",
+        }
+        for record in digest.failures
+    ]
+    data: dict[str, Json] = {"mailbox": mailbox, "total": digest.total, "failures": failures}
+    _send(tx, recipient, "failures", data)
+
+
+def of_arrival(tx: Connection, email: str, mailbox: Key | None, envelope: StoredEnvelope, sender: str) -> None:
     """Tell an address that an envelope arrived which no rule takes."""
-    _send(
-        tx,
-        email,
-        f"Envelope received: {envelope.subject or envelope.uuid}",
-        f"Mailbox:  {mailbox}\n"
-        f"Envelope: {envelope.uuid}\n"
-        f"Subject:  {envelope.subject}\n"
-        f"Sender:   {envelope.sender}\n\n"
-        "No rule takes envelopes of this template; it is kept in the mailbox:\n"
-        f"    reconciler envelope show {envelope.uuid}\n",
-    )
+    data: dict[str, Json] = {
+        "mailbox": str(mailbox or ""),
+        "envelope": str(envelope.uuid),
+        "subject": _one_line(envelope.subject),
+        "sender": sender,
+    }
+    _send(tx, email, "arrival", data)
 
 
 def of_ending(
@@ -53,23 +57,27 @@ def of_ending(
     """Tell a mailbox's notification address that a certificate ends, once for each identity; say whether it is new."""
     if exchange.notify_email is None:
         return False
-    body = (
-        f"Mailbox:     {mailbox}\n"
-        f"Certificate: {whose}\n"
-        f"Valid until: {ends:%Y-%m-%d %H:%M} UTC\n\n"
-        "Nothing is exchanged with a certificate that is not valid any more. Declare the next one beside it in time:\n"
-        "the partner's below recipient.certificates, our own by raising certificate_generation.\n"
-    )
-    subject = f"Certificate ends on {ends:%Y-%m-%d}: {mailbox}"
-    return _send(tx, exchange.notify_email, subject, body, message_id=f"<ending.{identity}@reconciler.invalid>")
+    data: dict[str, Json] = {
+        "mailbox": str(mailbox or ""),
+        "whose": whose,
+        "day": f"{ends:%Y-%m-%d}",
+        "ends": f"{ends:%Y-%m-%d %H:%M} UTC",
+    }
+    message_id = f"<ending.{identity}@reconciler.invalid>"
+    return _send(tx, exchange.notify_email, "ending", data, message_id=message_id)
 
 
-def _send(tx: Connection, recipient: str, subject: str, body: str, *, message_id: str | None = None) -> bool:
+def _one_line(text: str) -> str:
+    """Return what partners wrote as one line: the subject of a mail ends at a line break."""
+    return " ".join(text.split())
+
+
+def _send(
+    tx: Connection, recipient: str, template: Template, data: Mapping[str, Json], *, message_id: str | None = None
+) -> bool:
     """Have a mail sent, unless one of its Message-ID was; say whether it will be."""
-    # One line, whatever the partner called the file: a header ends at a line break.
-    subject = " ".join(subject.split())[:200]
     message_id = message_id or make_msgid(domain="reconciler.invalid")
-    is_new = mails.add(tx, StoredMail(message_id=message_id, recipient=recipient, subject=subject, body=body))
+    is_new = mails.add(tx, StoredMail(message_id=message_id, recipient=recipient, template=template, data=data))
     if is_new:
         jobs.add(tx, "mail", message_id)
     return is_new

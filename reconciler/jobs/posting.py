@@ -156,7 +156,7 @@ class Posting:
             )
             conversions.put(tx, record)
             posts.fail(tx, stored.message_id, error=error, conversion=record.uuid)
-            notices.of_failure(tx, snapshot.exchange(stored.mailbox), snapshot.keys.get(stored.mailbox), record)
+            notices.of_failure(tx, snapshot.exchange(stored.mailbox), record)
         measures.DELIVERIES.labels("failed").inc()
 
 

@@ -91,7 +91,10 @@ class Receiving:
             case CopyToPartner():
                 self._commit(job, case, "delivered", lambda tx: _copy(tx, case))
             case Notify(email):
-                self._commit(job, case, "notified", lambda tx: notices.of_arrival(tx, email, _key(case), case.row))
+                sender = str(case.snapshot.keys.get(case.row.sender, case.row.sender))
+                self._commit(
+                    job, case, "notified", lambda tx: notices.of_arrival(tx, email, _key(case), case.row, sender)
+                )
             case Reject(reason):
                 self._reject(job, case, reason)
             case Keep() | AwaitCompletion():
@@ -193,7 +196,7 @@ class Receiving:
                 record=record,
                 now=case.now,
             )
-            notices.of_failure(tx, case.exchange, _key(case), record)
+            notices.of_failure(tx, case.exchange, record)
 
         self._commit(job, case, "failed", effects)
         measures.count_conversion(record.rule, record.direction, record.status)

@@ -181,8 +181,7 @@ class Sending:
                 record=record,
                 now=now,
             )
-        key = snapshot.keys.get(receipt.mailbox)
-        notices.of_failure(tx, snapshot.exchange(receipt.mailbox), key, record)
+        notices.of_failure(tx, snapshot.exchange(receipt.mailbox), record)
 
 
 def _no_rule(receipt: Receipt) -> ConversionError:

@@ -8,6 +8,7 @@ from email.utils import format_datetime
 from urllib.parse import unquote, urlsplit
 
 from reconciler.model.credential import Secret
+from reconciler.notify.letters import Letter
 from reconciler.store.mails import StoredMail
 
 TIMEOUT = 30.0
@@ -25,7 +26,7 @@ class MailServer:
     password: Secret
     sender: str
 
-    def send(self, mail: StoredMail) -> None:
+    def send(self, mail: StoredMail, letter: Letter) -> None:
         """Hand a mail over. Raises OSError, of which smtplib's errors are kinds, when it is not taken."""
         context = ssl.create_default_context()
         if self.tls:
@@ -38,7 +39,7 @@ class MailServer:
                 server.starttls(context=context)
             if self.user:
                 server.login(self.user, self.password.reveal())
-            server.send_message(_message(mail, self.sender))
+            server.send_message(_message(mail, letter, self.sender))
 
 
 def mail_server(url: str, sender: str, password: Secret | None = None) -> MailServer:
@@ -55,15 +56,16 @@ def mail_server(url: str, sender: str, password: Secret | None = None) -> MailSe
     )
 
 
-def _message(mail: StoredMail, sender: str) -> EmailMessage:
+def _message(mail: StoredMail, letter: Letter, sender: str) -> EmailMessage:
     message = EmailMessage()
     message["From"] = sender
     message["To"] = mail.recipient
-    message["Subject"] = mail.subject
+    message["Subject"] = letter.subject
     message["Message-ID"] = mail.message_id
     # A retry repeats the date as it repeats the Message-ID.
     message["Date"] = format_datetime(mail.changed_at)
     # RFC 3834, section 5: no out-of-office answer to this.
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(mail.body)
+    message.set_content(letter.text)
+    message.add_alternative(letter.html, subtype="html")
     return message

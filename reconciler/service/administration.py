@@ -60,9 +60,10 @@ class AdminSide:
         own = settings.metrics
         self.routes: list[BaseRoute] = [] if own else [guarded_route(collector, access)]
         self.routes.append(Mount("", admin))
-        self.metrics = own and HttpListener(
-            application([open_route(collector)], self.is_ready), host=own.listen.host, port=own.listen.port
-        )
+        self.metrics: HttpListener | None = None
+        if own is not None:
+            app = application([open_route(collector)], self.is_ready)
+            self.metrics = HttpListener(app, host=own.listen.host, port=own.listen.port)
 
     def is_ready(self) -> bool:
         """Say whether inputs can be accepted and worked off, and nothing is being stopped."""

@@ -14,6 +14,7 @@ from reconciler.jobs import expiry
 from reconciler.jobs.as2_intake import StoreIntake
 from reconciler.jobs.bans import StoreBans
 from reconciler.jobs.bell import Bell
+from reconciler.jobs.digesting import Digesting
 from reconciler.jobs.directory import Directory, Snapshot
 from reconciler.jobs.folders import StoreFolders
 from reconciler.jobs.keeping import Keeping
@@ -35,6 +36,7 @@ from reconciler.protocols.protocol import LiveCredential
 from reconciler.protocols.sftp import settings as sftp
 from reconciler.protocols.sftp.server import SftpServer
 from reconciler.service.administration import AdminSide
+from reconciler.service.alerting import Alerting, channels
 from reconciler.service.listening import server_certificates
 from reconciler.service.mail import mail_sender
 from reconciler.service.telemetry import Telemetry
@@ -119,7 +121,7 @@ class Gateway:
         )
         sender = Sender(directory.content, async_mdn_url=f"{settings.http.url}/as2")
         self._stack.callback(sender.close)
-        mailer = mail_sender(settings.smtp, workspace.project.root) if settings.smtp else None
+        mailer = mail_sender(settings, workspace.project.root)
         self._workers = Workers(
             self._store,
             {
@@ -132,11 +134,17 @@ class Gateway:
                 ),
                 "mdn": MdnPosting(self._store, directory, sender.post_mdn),
                 "mail": Mailing(self._store, mailer),
+                "digest": Digesting(
+                    self._store,
+                    directory,
+                    interval=settings.notifications.interval,
+                    first=settings.notifications.first,
+                ),
             },
             [
                 Lane(("receipt", "arrival"), CONVERSION_THREADS),
                 Lane(("post", "mdn"), DELIVERY_THREADS),
-                Lane(("mail",), 1),
+                Lane(("mail", "digest"), 1),
             ],
             bell=bell,
             limit_of=Limits(directory),
@@ -144,6 +152,9 @@ class Gateway:
             node=f"{self._node}.{role}",
         )
         self._keeping = Keeping(self._store)
+        told = workspace.project.alerts
+        tell = channels(told, workspace.project.root).tell if told and self._has("worker") else None
+        self._alerting = Alerting(self._store, directory, told, tell) if told and tell else None
         self._follower = Thread(target=self._follow_revisions, name="revisions", daemon=True)
         self._configured: Snapshot | None = None
 
@@ -181,6 +192,8 @@ class Gateway:
         if self._has("worker"):
             self._workers.start()
             self._keeping.start()
+            if self._alerting is not None:
+                self._alerting.start()
         self._follower.start()
 
     def _take_place(self) -> None:
@@ -207,6 +220,7 @@ class Gateway:
         steps = [self.http.stop] if self._has("http") else []
         steps += [self.sftp.stop] if self._has("sftp") else []
         steps += [self._workers.stop, self._keeping.stop] if self._has("worker") else []
+        steps += [self._alerting.stop] if self._alerting else []
         steps += [self.admin.metrics.stop] if self.admin.metrics else []
         threads = [Thread(target=step, args=(grace,)) for step in steps]
         for thread in threads:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Table, and_, exists, func, select, update
 
 from reconciler.errors import BlobError
 from reconciler.model.source_file import digest
-from reconciler.store import configuration, jobs, tables
+from reconciler.store import configuration, jobs, notice_tables, tables
 from reconciler.store.database import Store
 from reconciler.store.job_states import JobState
 from reconciler.store.jobs import JobKind, is_in
@@ -145,7 +145,7 @@ _WORK: tuple[tuple[JobKind, Table, str, tuple[str, ...]], ...] = (
     ("receipt", tables.receipt, "state", ("received",)),
     ("arrival", tables.arrival, "state", ("received",)),
     ("post", tables.post, "state", ("waiting", "sent")),
-    ("mail", tables.mail, "state", ("waiting",)),
+    ("mail", notice_tables.mail, "state", ("waiting",)),
 )
 """Which rows have work to be done, of which kind, and in which states."""
 

@@ -15,7 +15,7 @@ from reconciler.store.moment import moment
 from reconciler.store.upsert import insert_if_absent
 from reconciler.store.wake import CHANNEL
 
-JobKind = Literal["receipt", "arrival", "post", "mdn", "mail"]
+JobKind = Literal["receipt", "arrival", "post", "mdn", "mail", "digest"]
 
 IN_A_HURRY = -1
 """The priority of what a person waits for; 0 is usual, and lower goes first."""

@@ -315,17 +315,6 @@ as2_exchange = Table(
     Index("ix_as2_exchange_mailbox_started_at", "mailbox", "started_at"),
 )
 
-mail = Table(
-    "mail",
-    metadata,
-    Column("message_id", Text, primary_key=True),
-    Column("recipient", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("body", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("changed_at", Moment, nullable=False),
-)
-
 job = Table(
     "job",
     metadata,

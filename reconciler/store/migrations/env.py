@@ -2,10 +2,10 @@
 
 from alembic import context
 
-from reconciler.store import access_tables
+from reconciler.store import access_tables, notice_tables
 from reconciler.store.tables import metadata
 
-del access_tables  # imported for the tables that it adds to the metadata
+del access_tables, notice_tables  # imported for the tables that they add to the metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

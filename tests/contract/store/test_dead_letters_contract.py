@@ -36,7 +36,7 @@ def row(store: Store, number: int) -> JobRow:
 class TestRetrying:
     def test_a_mail_waits_again(self, store: Store) -> None:
         with store.write() as tx:
-            mails.add(tx, StoredMail(message_id="<1>", recipient="a@x", subject="s", body="b", state="failed"))
+            mails.add(tx, StoredMail(message_id="<1>", recipient="a@x", template="arrival", data={}, state="failed"))
         number = dead(store, "mail", "<1>")
         with store.write() as tx:
             dead_letters.retry(tx, number)

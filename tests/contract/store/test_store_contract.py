@@ -126,7 +126,7 @@ class TestTransactions:
 
 class TestMoments:
     def test_are_kept_to_the_microsecond(self, store: Store) -> None:
-        mail = StoredMail(message_id="<1@x>", recipient="a@x", subject="s", body="b", changed_at=NOW)
+        mail = StoredMail(message_id="<1@x>", recipient="a@x", template="arrival", data={}, changed_at=NOW)
         with store.write() as tx:
             mails.add(tx, mail)
         with store.read() as connection:

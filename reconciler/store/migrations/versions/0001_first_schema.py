@@ -14,6 +14,13 @@ depends_on = None
 def upgrade() -> None:
     """Change the schema."""
     op.create_table(
+        "alert",
+        sa.Column("concern", sa.Text(), nullable=False),
+        sa.Column("mark", sa.Text(), nullable=False),
+        sa.Column("told_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("concern", name=op.f("pk_alert")),
+    )
+    op.create_table(
         "as2_exchange",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("mailbox", sa.Uuid(), nullable=False),
@@ -115,6 +122,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_destination")),
     )
     op.create_table(
+        "digest",
+        sa.Column("mailbox", sa.Uuid(), nullable=False),
+        sa.Column("waiting", sa.Integer(), nullable=False),
+        sa.Column("sent_at", Moment(), nullable=True),
+        sa.PrimaryKeyConstraint("mailbox", name=op.f("pk_digest")),
+    )
+    op.create_table(
         "job",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -192,8 +206,8 @@ def upgrade() -> None:
         "mail",
         sa.Column("message_id", sa.Text(), nullable=False),
         sa.Column("recipient", sa.Text(), nullable=False),
-        sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("template", sa.Text(), nullable=False),
+        sa.Column("data", sa.JSON(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("changed_at", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("message_id", name=op.f("pk_mail")),
@@ -261,6 +275,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_token")),
         sa.UniqueConstraint("digest", name=op.f("uq_token_digest")),
     )
+    op.create_table(
+        "untold",
+        sa.Column("conversion", sa.Uuid(), nullable=False),
+        sa.Column("mailbox", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("conversion", name=op.f("pk_untold")),
+    )
+    with op.batch_alter_table("untold", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_untold_mailbox"), ["mailbox"], unique=False)
+
     op.create_table(
         "word",
         sa.Column("word", sa.Text(), nullable=False),
