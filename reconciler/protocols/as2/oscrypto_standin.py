@@ -160,7 +160,7 @@ def _refuse(*_: object) -> NoReturn:
 
 
 def _bytes(password: str | bytes | None) -> bytes | None:
-    return password.encode() if isinstance(password, str) else password
+    return (password.encode() if isinstance(password, str) else password) or None
 
 
 def _hash(name: str) -> hashes.HashAlgorithm:
