@@ -17,10 +17,10 @@ class Moment(TypeDecorator[datetime]):
     impl = BigInteger
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """Return microseconds. Raises TypeError for a datetime without a time zone."""
+    def process_bind_param(self, value: datetime | int | None, dialect: Dialect) -> int | None:
+        """Return microseconds; they may be given as such. Raises TypeError for a datetime without a time zone."""
         del dialect
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
+        return (value - _EPOCH) // _MICROSECOND if isinstance(value, datetime) else value
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         """Return the datetime, in UTC."""

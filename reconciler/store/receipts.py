@@ -1,7 +1,7 @@
 """Acknowledged inputs: what a partner was told has been received."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID, uuid4
@@ -36,9 +36,13 @@ class Receipt:
     conversion: UUID | None = None
 
 
+_ADD = insert(tables.receipt)
+_COLUMNS = tuple(column.name for column in fields(Receipt))
+
+
 def add(tx: Connection, receipt: Receipt) -> None:
     """Record an acknowledged input."""
-    tx.execute(insert(tables.receipt).values(asdict(receipt)))
+    tx.execute(_ADD, {name: getattr(receipt, name) for name in _COLUMNS})
 
 
 def get(connection: Connection, uuid: UUID) -> Receipt:

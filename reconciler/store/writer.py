@@ -1,8 +1,8 @@
 """Transactions of many threads on one SQLite connection, committed in groups: one fsync serves all that wait.
 
-SQLite has one writer at a time. Threads take turns here, in which each works inside a savepoint of one open
-transaction; who finds nobody waiting behind it commits for all. A thread leaves its turn's `with` only when the commit
-that holds its work is durable, and gets the commit's error when it is not.
+SQLite has one writer at a time. Threads take turns here, in which each works in one open transaction, inside a
+savepoint where others worked before it; who finds nobody waiting behind it commits for all. A thread leaves its turn's
+`with` only when the commit that holds its work is durable, and gets the commit's error when it is not.
 """
 
 from collections.abc import Iterator
@@ -39,6 +39,15 @@ class _Group:
         driver = self.connection.connection.driver_connection
         return driver is not None and bool(driver.in_transaction)
 
+    @contextmanager
+    def undone_by_failure(self) -> Iterator[None]:
+        """Roll the transaction back when this ends with an exception."""
+        try:
+            yield
+        except BaseException:
+            self._transaction.rollback()
+            raise
+
     def end(self) -> None:
         """Commit, and let all members know."""
         try:
@@ -70,7 +79,8 @@ class GroupingWriter:
         with self._my_turn():
             group = self._group = self._group or _Group(self._engine)
             try:
-                with group.connection.begin_nested():
+                # Whoever is the first undoes nobody's work but its own.
+                with group.connection.begin_nested() if group.size else group.undone_by_failure():
                     yield group.connection
                 group.size += 1
             finally:
