@@ -226,3 +226,30 @@ def test_what_a_partner_refuses_is_given_up_and_sent_again_by_one_command(
     await_that(
         lambda: workspace.log_record(failed[0].uuid).status == ConversionStatus.REPROCESSED, "the order is delivered"
     )
+
+
+def test_an_asynchronous_mdn_that_does_not_come_has_the_message_sent_again(
+    site: Site, started: Callable[[Simulator], Simulator]
+) -> None:
+    site.gateway.edit("accounts/globex.yaml", "self_id: GLOBEX-SALES", "self_id: GLOBEX-SALES\n            mdn: async")
+    site.gateway.apply()
+    simulator = started(site.seller(Behaviour.NO_MDN, Behaviour.DOUBLE))
+    workspace = site.gateway.workspace
+
+    def outcomes() -> list[str]:
+        return [
+            one.outcome for each in workspace.log(mailbox=SELLER) for one in workspace.log_record(each.uuid).exchanges
+        ]
+
+    site.post(site.buyer(), site.order())
+    awaiting = "sent, awaits its MDN"
+    await_that(lambda: outcomes() == [awaiting], "the message is sent")
+
+    def both_came() -> bool:
+        if len(simulator.behaviours) == 1:
+            site.hasten()
+        return "stray MDN" in outcomes()
+
+    await_that(both_came, "the message is sent again, and its MDN comes twice")
+    assert outcomes() == [awaiting, awaiting, "MDN confirmed", "stray MDN"]
+    assert simulator.behaviours == [Behaviour.NO_MDN, Behaviour.DOUBLE]
