@@ -39,6 +39,7 @@ _AT_PLACE = (
 # Built once: a partner's upload waits for each of them.
 _FIND = select(tables.file).where(*_AT_PLACE)
 _REMOVE = delete(tables.file).where(*_AT_PLACE)
+_REMOVE_OF_RECEIPT = _REMOVE.where(tables.file.c.receipt == bindparam("of_receipt"))
 
 
 def find(connection: Connection, mailbox: UUID, folder: str, name: str) -> StoredFile | None:
@@ -109,10 +110,9 @@ def remove(tx: Connection, mailbox: UUID, folder: str, name: str) -> bool:
     return tx.execute(_REMOVE, _place(mailbox, folder, name)).rowcount == 1
 
 
-def remove_of_receipt(tx: Connection, mailbox: UUID, receipt: UUID) -> None:
-    """Remove the file that stands for an acknowledged input, if it still lies in a folder."""
-    file = tables.file.c
-    tx.execute(delete(tables.file).where(file.mailbox == mailbox, file.receipt == receipt))
+def remove_of_receipt(tx: Connection, mailbox: UUID, folder: str, name: str, receipt: UUID) -> None:
+    """Remove the file that stands for an acknowledged input, if it still lies where that was put."""
+    tx.execute(_REMOVE_OF_RECEIPT, _place(mailbox, folder, name) | {"of_receipt": receipt})
 
 
 def names_of_conversion(connection: Connection, mailbox: UUID, conversion: UUID) -> list[str]:
