@@ -1,14 +1,14 @@
 """`reconciler log`: the conversion log."""
 
 from dataclasses import asdict
-from typing import Literal
+from typing import Literal, get_args
 from uuid import UUID
 
 import click
 
 from reconciler.cli import terminal
 from reconciler.cli.workspace import opened
-from reconciler.live.views import ExchangeView
+from reconciler.live.views import ExchangeView, LogPart
 
 
 @click.group()
@@ -72,6 +72,7 @@ def show(ctx: click.Context, record_id: UUID, form: Literal["text", "json"]) -> 
         ("error", f"{record.error} ({record.error_code})" if record.error else ""),
         ("delivery", record.delivery),
         ("messages", "\n".join(record.messages)),
+        *((f"attribute {name}", value) for name, value in record.attributes.items()),
         *((f"{'sent' if each.direction == 'out' else 'received'}", _exchange(each)) for each in record.exchanges),
     ]
     terminal.write(terminal.listing((name, value) for name, value in pairs if value))
@@ -92,10 +93,14 @@ def _exchange(each: ExchangeView) -> str:
 
 @log.command()
 @click.argument("record_id", metavar="ID", type=UUID)
-@click.option("--part", type=click.Choice(["input", "output"]), default="input", show_default=True)
+@click.option("--part", type=click.Choice(get_args(LogPart)), default="input", show_default=True)
 @click.pass_context
-def download(ctx: click.Context, record_id: UUID, part: Literal["input", "output"]) -> None:
-    """Write a record's input or output file to stdout, byte for byte."""
+def download(ctx: click.Context, record_id: UUID, part: LogPart) -> None:
+    """Write a part of a record to stdout, byte for byte.
+
+    The source is the XML that the map saw, where that is not the input itself. A FAILED record has what was made
+    until it failed.
+    """
     click.echo(opened(ctx).log_payload(record_id, part), nl=False)
 
 

@@ -21,7 +21,7 @@ from reconciler.model.rule import SourceFormat
 from reconciler.model.source_file import ContentReader, SourceFile
 from reconciler.model.template import TemplateRef
 
-__all__ = ["Converted", "Converter", "InConversion", "Limits", "Lookups", "OutConversion"]
+__all__ = ["Converted", "Converter", "InConversion", "Limits", "Lookups", "OutConversion", "UnfinishedError"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,10 +100,19 @@ class Converted:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
+class UnfinishedError(ConversionError):
+    """A conversion failed after it began; `made` is what it had made until then, for whoever looks for the cause."""
+
+    def __init__(self, code: str, message: str, made: Converted) -> None:
+        super().__init__(code, message)
+        self.made = made
+
+
 class Converter:
     """Runs conversions in worker processes. Thread-safe; as many run at a time as there are workers.
 
-    Every method raises ConversionError: with the map's or the file's own fault, or with `conversion_timeout` or
+    Every method raises ConversionError: with the map's or the file's own fault (UnfinishedError when the map had
+    begun), or with `conversion_timeout` or
     `conversion_killed` when the worker had to be ended; the next conversion is not affected. What `content` and the
     lookups raise besides comes through.
     """
@@ -184,6 +193,10 @@ class Converter:
             reply = conversation.ask(Message(header, (payload, *contents)))
             while "asked" in reply.header:
                 reply = _answered(conversation, reply, lookups)
+        failure = reply.header.get("failure")
+        if isinstance(failure, list):
+            code, text = failure
+            raise UnfinishedError(str(code), str(text), _converted(reply))
         return _converted(reply)
 
 

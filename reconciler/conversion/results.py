@@ -1,6 +1,7 @@
 """The envelopes in what an OUT map made."""
 
 import re
+from collections.abc import Sequence
 
 from lxml import etree
 
@@ -33,3 +34,14 @@ def envelopes(text: str, *, several: bool) -> tuple[bytes, ...]:
             f"the map made {len(root)} envelopes; a rule that wants several says `multiple_envelopes: true`",
         )
     return tuple(etree.tostring(one, encoding="UTF-8", xml_declaration=True, with_tail=False) for one in root)
+
+
+def together(results: Sequence[bytes]) -> bytes:
+    """Return several envelopes as one XML document, the children of `envelopes`; a single result as it is."""
+    if len(results) == 1:
+        return results[0]
+    root = etree.Element(_WRAPPER)
+    for result in results:
+        root.append(parse(result, what="the result", code="result_not_xml").getroot())
+        root[-1].tail = "\n"
+    return etree.tostring(root, encoding="UTF-8", xml_declaration=True) + b"\n"

@@ -6,7 +6,9 @@ Started by `workers` as `python -m reconciler.conversion.worker_process`; it end
 import os
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeVar
 
 from reconciler.conversion import sandbox
@@ -16,7 +18,7 @@ from reconciler.conversion.rule_file import RuleFile
 from reconciler.conversion.sources.source import source_format, to_xml
 from reconciler.conversion.validation import SchemaError, Validator, compile_validation, refuse
 from reconciler.conversion.xml_input import XmlFaultError, in_utf8, parse, text_of
-from reconciler.conversion.xslt import Saxon, Stylesheet, StylesheetError, encoded
+from reconciler.conversion.xslt import Ran, Saxon, Stylesheet, StylesheetError, encoded
 from reconciler.errors import ConversionError
 
 _COMPILED = 128
@@ -28,6 +30,25 @@ T = TypeVar("T")
 
 class _AbortedError(Exception):
     """The gateway gave up a conversion that waits for answers."""
+
+
+@dataclass(slots=True)
+class _Made:
+    """What a conversion made so far, and why it went no further."""
+
+    source: bytes | None = None
+    text: str = ""
+    results: tuple[bytes, ...] = ()
+    messages: list[str] = field(default_factory=list)
+    attachments: tuple[str, ...] = ()
+    chain: str | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    failure: ConversionError | None = None
+
+    def take(self, ran: Ran) -> None:
+        """Note what the map made."""
+        self.text, self.attachments, self.chain = ran.text, ran.attachments, ran.chain
+        self.messages += ran.messages
 
 
 class Worker:
@@ -59,63 +80,59 @@ class Worker:
     def _convert_out(self, message: Message) -> Message:
         header = message.header
         source_is_payload, source = _source(message)
-        stylesheet, *validation = _files(message)
-        node = self._saxon.node(source.decode().removeprefix("\ufeff"))
-        ran = self._stylesheet(stylesheet).run(node, _mapping(header["parameters"]), self._answers)
-        results = envelopes(ran.text, several=header["multiple_envelopes"] is True)
-        warnings = [text for result in results for text in self._validate(validation, result)]
-        attributes = self._attributes(_mapping(header["attributes"]), results[0])
-        return self._reply(
-            results,
-            None if source_is_payload else source,
-            messages=(*ran.messages, *warnings),
-            attachments=ran.attachments,
-            chain=ran.chain,
-            attributes=attributes,
-        )
+        made = _Made(source=None if source_is_payload else source)
+        with self._replying(made):
+            stylesheet, *validation = _files(message)
+            node = self._saxon.node(source.decode().removeprefix("\ufeff"))
+            made.take(self._stylesheet(stylesheet).run(node, _mapping(header["parameters"]), self._answers))
+            made.results = envelopes(made.text, several=header["multiple_envelopes"] is True)
+            made.messages += [text for result in made.results for text in self._validate(validation, result)]
+            made.attributes = self._attributes(_mapping(header["attributes"]), made.results[0])
+        return self._reply(made)
 
     def _convert_in(self, message: Message) -> Message:
         header = message.header
         stylesheet, *validation = _files(message)
         envelope = message.frames[0]
         tree = parse(envelope, what="the envelope", code="envelope_xml")
-        compiled = self._stylesheet(stylesheet)
-        ran = compiled.run(self._saxon.node(text_of(envelope, tree)), _mapping(header["parameters"]), self._answers)
-        result = encoded(ran.text, compiled.output)
-        if not result:
-            raise ConversionError("result_empty", f"{stylesheet.name} made nothing of the envelope")
-        warnings = self._validate(validation, result)
-        return self._reply(
-            (result,),
-            None,
-            messages=(*ran.messages, *warnings),
-            attachments=ran.attachments,
-            chain=ran.chain,
-            attributes=self._attributes(_mapping(header["attributes"]), envelope),
-        )
+        made = _Made()
+        with self._replying(made):
+            compiled = self._stylesheet(stylesheet)
+            node = self._saxon.node(text_of(envelope, tree))
+            made.take(compiled.run(node, _mapping(header["parameters"]), self._answers))
+            result = encoded(made.text, compiled.output)
+            if not result:
+                raise ConversionError("result_empty", f"{stylesheet.name} made nothing of the envelope")
+            made.results = (result,)
+            made.messages += self._validate(validation, result)
+            made.attributes = self._attributes(_mapping(header["attributes"]), envelope)
+        return self._reply(made)
 
-    def _reply(
-        self,
-        results: Sequence[bytes],
-        source: bytes | None,
-        *,
-        messages: Sequence[str],
-        attachments: Sequence[str],
-        chain: str | None,
-        attributes: Mapping[str, str],
-    ) -> Message:
-        if sum(map(len, results)) > self._largest_result:
+    @contextmanager
+    def _replying(self, made: "_Made") -> Iterator[None]:
+        """Keep a failure to be replied with what was made until it came."""
+        try:
+            yield
+        except ConversionError as error:
+            made.failure = error
+            if isinstance(error, StylesheetError):
+                made.messages += error.messages
+            if made.text and not made.results:
+                made.results = (made.text.encode(),)
+
+    def _reply(self, made: "_Made") -> Message:
+        if sum(map(len, made.results)) > self._largest_result:
             raise ConversionError("result_too_large", f"the result is larger than {self._largest_result >> 20} MiB")
-        return Message(
-            {
-                "source_xml": source is not None,
-                "messages": list(messages),
-                "attachments": list(attachments),
-                "chain": chain,
-                "attributes": dict(attributes),
-            },
-            (*([] if source is None else [source]), *results),
-        )
+        header: dict[str, Any] = {
+            "source_xml": made.source is not None,
+            "messages": list(made.messages),
+            "attachments": list(made.attachments),
+            "chain": made.chain,
+            "attributes": dict(made.attributes),
+        }
+        if made.failure is not None:
+            header["failure"] = [made.failure.code, str(made.failure)]
+        return Message(header, (*([] if made.source is None else [made.source]), *made.results))
 
     def _answers(self, asked: Sequence[str]) -> Mapping[str, str | None]:
         answers = self._ask(Message({"asked": list(asked)})).header.get("answers")

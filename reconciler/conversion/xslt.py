@@ -43,10 +43,15 @@ class StylesheetFault(NamedTuple):
 
 
 class StylesheetError(ConversionError):
-    """A stylesheet does not compile (`stylesheet_invalid`), or fails as it runs (`map_failed`)."""
+    """A stylesheet does not compile (`stylesheet_invalid`), or fails as it runs (`map_failed`).
 
-    def __init__(self, code: str, name: str, faults: tuple[StylesheetFault, ...]) -> None:
-        self.faults = faults
+    `messages` are the map's own until then.
+    """
+
+    def __init__(
+        self, code: str, name: str, faults: tuple[StylesheetFault, ...], messages: tuple[str, ...] = ()
+    ) -> None:
+        self.faults, self.messages = faults, messages
         super().__init__(
             code,
             "; ".join(
@@ -189,7 +194,7 @@ class Stylesheet:
         fault = next(_faults(self._diagnostics(), self._assembled), StylesheetFault(reason, None, None, ""))
         if "terminated by xsl:message" in reason and said.own:
             fault = fault._replace(message=f"the map ended itself: {said.own[-1]}")
-        return StylesheetError("map_failed", self._name, (fault,))
+        return StylesheetError("map_failed", self._name, (fault,), said.own)
 
 
 def encoded(text: str, output: Output) -> bytes:

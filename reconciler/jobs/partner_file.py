@@ -1,6 +1,6 @@
 """The file that an IN rule makes of an envelope: its bytes, its name, what kind it is."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from mimetypes import guess_type
@@ -26,12 +26,13 @@ ARCHIVE_PATTERN = "{envelopeUuid}.zip"
 
 @dataclass(frozen=True, slots=True)
 class PartnerFile:
-    """A file for a partner, and what the map said while making it."""
+    """A file for a partner, and what the map said while making it, and the attributes that the rule gives it."""
 
     name: str
     content: bytes
     content_type: str
     messages: tuple[str, ...]
+    attributes: Mapping[str, str]
 
 
 class PartnerFileMaker:
@@ -44,6 +45,7 @@ class PartnerFileMaker:
     def make(self, row: StoredEnvelope, content: bytes, mailbox: UUID, snapshot: Snapshot, rule: Rule) -> PartnerFile:
         """Return what the rule makes of an envelope. Raises ConversionError, or BlobError for a damaged attachment."""
         messages: tuple[str, ...] = ()
+        attributes: Mapping[str, str] = {}
         if rule.convert is None:
             exclude = rule.archive.exclude if rule.archive else ()
             made, pattern = archive(self._store, row, content, exclude), rule.name_pattern or ARCHIVE_PATTERN
@@ -57,7 +59,7 @@ class PartnerFileMaker:
                 attributes=rule.attributes,
             )
             converted = self._converter.convert_in(request, MailboxLookups(self._store, snapshot, mailbox))
-            made, messages = converted.results[0], converted.messages
+            made, messages, attributes = converted.results[0], converted.messages, converted.attributes
             pattern = rule.name_pattern or naming.DEFAULT_PATTERN
         definition = snapshot.template(row.template)
         name = naming.render(
@@ -69,7 +71,7 @@ class PartnerFileMaker:
             random_number=randbelow(RANDOM_NUMBERS),
             types=definition.field_type if definition else None,
         )
-        return PartnerFile(name, made, guess_type(name)[0] or "application/octet-stream", messages)
+        return PartnerFile(name, made, guess_type(name)[0] or "application/octet-stream", messages, attributes)
 
 
 def archive(store: Store, row: StoredEnvelope, content: bytes, exclude: Collection[ArchivePart] = ()) -> bytes:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection
 
-from reconciler.conversion.converter import Converter
+from reconciler.conversion.converter import Converter, UnfinishedError
 from reconciler.envelope import xml
 from reconciler.envelope.pipeline import (
     Arrived,
@@ -49,6 +49,7 @@ class Case:
 
     arrival: Arrival
     row: StoredEnvelope
+    size: int
     exchange: Exchange
     snapshot: Snapshot
     retried: UUID | None
@@ -88,7 +89,7 @@ class Receiving:
             case Convert(key, rule):
                 self._convert(job, case, key, rule)
             case CopyToPartner():
-                self._commit(job, case, "delivered", lambda tx: self._copy(tx, case))
+                self._commit(job, case, "delivered", lambda tx: _copy(tx, case))
             case Notify(email):
                 sender = str(case.snapshot.keys.get(case.row.sender, case.row.sender))
                 self._commit(
@@ -109,13 +110,16 @@ class Receiving:
         )
 
     def _case(self, uuid: UUID) -> Case:
+        snapshot = self._directory.current()
         with self._store.read() as connection:
-            snapshot = self._directory.seen_by(connection)
-            arrival, row = envelopes.arrived(connection, uuid)
+            arrival = envelopes.get_arrival(connection, uuid)
+            row = envelopes.get(connection, arrival.envelope)
+            size = self._store.blobs.size(connection, row.sha256)
             retried = conversions.failed_of_arrival(connection, uuid)
         return Case(
             arrival=arrival,
             row=row,
+            size=size,
             exchange=snapshot.exchange(arrival.mailbox),
             snapshot=snapshot,
             retried=retried,
@@ -129,8 +133,9 @@ class Receiving:
         """End the job with its effects, unless an earlier attempt has done them already."""
         with self._store.write() as tx:
             jobs.finish(tx, job)
-            if envelopes.end_arrival(tx, case.arrival.uuid, state):
+            if envelopes.get_arrival(tx, case.arrival.uuid).state == "received":
                 effects(tx)
+                envelopes.change_arrival(tx, case.arrival.uuid, state)
                 envelopes.add_event(tx, case.row.uuid, state, mailbox=case.arrival.mailbox)
         if state == "delivered" and case.exchange.protocol == SFTP:
             measures.DELIVERIES.labels("placed").inc()
@@ -154,15 +159,12 @@ class Receiving:
             batch.put(tx)
             delivery = _delivery(case, made.name, output, len(made.content), made.content_type, record.uuid)
             placed = deliver(tx, delivery)
-            conversions.put(tx, replace(record, file_name=placed, output=output, messages=made.messages))
+            conversions.put(
+                tx, replace(record, file_name=placed, output=output, messages=made.messages, attributes=made.attributes)
+            )
 
         self._commit(job, case, "delivered", effects)
         measures.count_conversion(record.rule, record.direction, record.status)
-
-    def _copy(self, tx: Connection, case: Case) -> None:
-        """Put a copy of the envelope as it is on the remote side."""
-        size = self._store.blobs.size(tx, case.row.sha256)
-        deliver(tx, _delivery(case, f"{case.row.uuid}.xml", case.row.sha256, size, "application/xml", None))
 
     def _reject(self, job: Job, case: Case, reason: str) -> None:
         batch = Batch(self._store.blobs)
@@ -178,13 +180,18 @@ class Receiving:
 
     def _fail(self, job: Job, case: Case, key: Key | None, error: ConversionError) -> None:
         name = f"{case.row.uuid}.xml"
+        batch = Batch(self._store.blobs)
+        made = error.made if isinstance(error, UnfinishedError) else None
         record = replace(
             case.record(rule=key, status=ConversionStatus.FAILED, file_name=name),
             error_code=error.code,
             error=str(error),
+            output=batch.add(made.results[0]) if made and made.results else None,
+            messages=made.messages if made else (),
         )
 
         def effects(tx: Connection) -> None:
+            batch.put(tx)
             conversions.put(tx, record)
             error_folder.put(
                 tx,
@@ -192,7 +199,7 @@ class Receiving:
                 case.arrival.mailbox,
                 name,
                 sha256=case.row.sha256,
-                size=self._store.blobs.size(tx, case.row.sha256),
+                size=case.size,
                 record=record,
                 now=case.now,
             )
@@ -216,6 +223,11 @@ def _decision(case: Case) -> Arrived:
 
 def _key(case: Case) -> Key | None:
     return case.snapshot.keys.get(case.arrival.mailbox)
+
+
+def _copy(tx: Connection, case: Case) -> None:
+    """Put a copy of the envelope as it is on the remote side."""
+    deliver(tx, _delivery(case, f"{case.row.uuid}.xml", case.row.sha256, case.size, "application/xml", None))
 
 
 def _delivery(case: Case, name: str, sha256: str, size: int, content_type: str, conversion: UUID | None) -> Delivery:

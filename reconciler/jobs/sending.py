@@ -9,7 +9,8 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection
 
-from reconciler.conversion.converter import Converted, Converter, OutConversion
+from reconciler.conversion.converter import Converted, Converter, OutConversion, UnfinishedError
+from reconciler.conversion.results import together
 from reconciler.envelope import xml
 from reconciler.envelope.check import check_envelope
 from reconciler.envelope.match import PartnerFile
@@ -18,7 +19,6 @@ from reconciler.envelope.status import Event, advance
 from reconciler.envelope.xml import Envelope, Status
 from reconciler.errors import BlobError, ConversionError
 from reconciler.jobs import error_folder, measures, notices
-from reconciler.jobs.acceptance import NATIVE_FOLDER, PARTNER_FOLDER
 from reconciler.jobs.directory import Directory, Snapshot
 from reconciler.jobs.lookups import MailboxLookups
 from reconciler.jobs.queues import ordered_queue
@@ -59,8 +59,8 @@ class Sending:
 
     def handle(self, job: Job) -> None:
         """Turn the input into envelopes and commit them with all their effects and the job's end."""
+        snapshot = self._directory.current()
         with self._store.read() as connection:
-            snapshot = self._directory.seen_by(connection)
             receipt = receipts.get(connection, UUID(job.subject))
         outcome = self.outcome(receipt, snapshot, lambda: self._payload(receipt))
         self._commit(job, receipt, snapshot, outcome)
@@ -92,13 +92,13 @@ class Sending:
                     made = [self._checked(payload, receipt, snapshot, template=None)]
                 case Convert(rule_key, rule):
                     converted = self._convert(payload, receipt, snapshot, rule)
-                    made = [
-                        self._checked(result, receipt, snapshot, template=rule.template) for result in converted.results
-                    ]
+                    made = self._all_checked(converted.results, receipt, snapshot, rule.template)
                 case _:
                     assert_never(decision)
         except BlobError as error:
             return Outcome(rule_key, converted, error=ConversionError("payload_damaged", str(error)))
+        except UnfinishedError as error:
+            return Outcome(rule_key, error.made, error=error)
         except ConversionError as error:
             return Outcome(rule_key, converted, error=error)
         now = datetime.now(UTC)
@@ -122,6 +122,20 @@ class Sending:
         )
         return self._converter.convert_out(request, MailboxLookups(self._store, snapshot, receipt.mailbox))
 
+    def _all_checked(
+        self, results: Sequence[bytes], receipt: Receipt, snapshot: Snapshot, template: TemplateRef
+    ) -> list[Envelope]:
+        """Return the envelopes as they are sent, all of them. Raises ConversionError, which says of which one."""
+        made: list[Envelope] = []
+        for number, result in enumerate(results, 1):
+            try:
+                made.append(self._checked(result, receipt, snapshot, template=template))
+            except ConversionError as error:
+                if len(results) == 1:
+                    raise
+                raise ConversionError(error.code, f"envelope {number}: {error}") from None
+        return made
+
     def _checked(
         self, content: bytes, receipt: Receipt, snapshot: Snapshot, *, template: TemplateRef | None
     ) -> Envelope:
@@ -135,7 +149,9 @@ class Sending:
             sender=receipt.mailbox,
         )
         if faults:
-            listed = "; ".join(str(fault) for fault in faults[:LARGEST_FAULT_LIST])
+            # The record's code is the first one's.
+            more_codes = (f"{fault} ({fault.code})" for fault in faults[1:LARGEST_FAULT_LIST])
+            listed = "; ".join([str(faults[0]), *more_codes])
             more = f"; and {len(faults) - LARGEST_FAULT_LIST} more" if len(faults) > LARGEST_FAULT_LIST else ""
             raise ConversionError(faults[0].code, listed + more)
         return envelope
@@ -154,8 +170,7 @@ class Sending:
             if not receipts.end(tx, receipt.uuid, "failed" if outcome.error else "done"):
                 return  # withdrawn by the partner meanwhile
             batch.put(tx)
-            folder = NATIVE_FOLDER if receipt.native else PARTNER_FOLDER
-            files.remove_of_receipt(tx, receipt.mailbox, folder, receipt.name, receipt.uuid)
+            files.remove_of_receipt(tx, receipt.mailbox, receipt.uuid)
             conversions.put(tx, record)
             for row, recipients, attachments in sent:
                 _send(tx, snapshot, row, recipients, attachments)
@@ -195,7 +210,7 @@ def _no_rule(receipt: Receipt) -> ConversionError:
 def _record(receipt: Receipt, outcome: Outcome, batch: Batch, now: datetime) -> Conversion:
     success = ConversionStatus.REPROCESSED if receipt.conversion else ConversionStatus.PROCESSED
     converted = outcome.converted
-    output = converted.results[0] if converted and len(converted.results) == 1 else None
+    output = together(converted.results) if converted and converted.results else None
     source = converted.source_xml if converted else None
     return Conversion(
         uuid=receipt.conversion or uuid4(),
@@ -215,6 +230,7 @@ def _record(receipt: Receipt, outcome: Outcome, batch: Batch, now: datetime) -> 
         source=None if source is None else batch.add(source),
         output=None if output is None else batch.add(output),
         messages=converted.messages if converted else (),
+        attributes=converted.attributes if converted else {},
     )
 
 

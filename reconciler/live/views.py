@@ -1,13 +1,17 @@
 """What commands and pages show of the live side: addresses instead of UUIDs, nothing secret unless asked for."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from reconciler.model.credential import Secret
 from reconciler.model.key import Key
 from reconciler.model.state import Resource
+
+LogPart = Literal["input", "source", "output", "messages"]
+"""What a log record keeps: the file, the XML that the map saw, what the map made, what map and validation said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ class LogRecord:
     error: str
     envelopes: Sequence[UUID]
     messages: Sequence[str]
+    attributes: Mapping[str, str] = field(default_factory=dict)
     delivery: str = ""
     exchanges: Sequence[ExchangeView] = ()
 

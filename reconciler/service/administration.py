@@ -1,6 +1,5 @@
 """The admin side of one gateway: the API, the pages, health and metrics."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import datetime
@@ -8,7 +7,6 @@ from datetime import datetime
 from starlette.routing import BaseRoute, Mount
 
 from reconciler.conversion.converter import Converter
-from reconciler.desired.secret_reading import read_secret
 from reconciler.jobs.directory import Directory
 from reconciler.jobs.expiry import lasting
 from reconciler.service.trial import RuleTrial
@@ -46,8 +44,6 @@ class AdminSide:
         self._stack.callback(self.health.close)
         collector = GatewayCollector(store, self.health, connections=connections, ends=self._ends)
         access = Access(store)
-        oidc = settings.oidc
-        source = oidc.client_secret if oidc else None
         admin = LazyAdmin(
             Administration(
                 store=store,
@@ -58,9 +54,6 @@ class AdminSide:
                 try_out=RuleTrial(store, directory, converter),
                 origins=workspace.origin,
                 source_url=settings.http.source_url or "",
-                url=settings.http.url,
-                oidc=oidc,
-                oidc_secret=read_secret(source, workspace.project.root, os.environ) if source else None,
                 is_stopping=is_stopping,
             )
         )

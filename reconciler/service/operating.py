@@ -1,7 +1,6 @@
 """Everything that is done to a gateway through its store, in the words of the domain."""
 
 from functools import cached_property
-from typing import Literal
 from uuid import UUID
 
 from reconciler.apply.run import Origin, rotate, run
@@ -13,7 +12,7 @@ from reconciler.jobs.directory import Directory, Snapshot
 from reconciler.jobs.partner_file import archive
 from reconciler.live import history
 from reconciler.live.history import Drift
-from reconciler.live.views import ConnectionDetails, EnvelopeView, LiveResource, LogRecord
+from reconciler.live.views import ConnectionDetails, EnvelopeView, LiveResource, LogPart, LogRecord
 from reconciler.model.integration import Integration
 from reconciler.model.key import Key, Kind
 from reconciler.model.rule import Rule
@@ -104,11 +103,13 @@ class Operating:
             found = exchanges.of_message(connection, record.mailbox, message_id) if message_id else ()
             return log_record(record, self._name, post, found)
 
-    def log_payload(self, uuid: UUID, part: Literal["input", "output"]) -> bytes:
-        """Return a record's input or output. Raises NotFoundError when it has none."""
+    def log_payload(self, uuid: UUID, part: LogPart) -> bytes:
+        """Return a part of a record. Raises NotFoundError when it has none."""
         with self.store.read() as connection:
             record = conversions.get(connection, uuid)
-            name = record.input if part == "input" else record.output
+            if part == "messages":
+                return "".join(f"{message}\n" for message in record.messages).encode()
+            name = {"input": record.input, "source": record.source, "output": record.output}[part]
             if name is None:
                 raise NotFoundError(f"Record {uuid} has no {part}.")
             return self.store.blobs.read(connection, name)

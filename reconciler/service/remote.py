@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from threading import Event, Thread
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID, uuid4
 
 from pydantic import TypeAdapter
@@ -21,7 +21,7 @@ from reconciler.desired.load import Project
 from reconciler.errors import LeaseLostError, NotFoundError, ReconcilerError
 from reconciler.live.history import Drift, changes_of
 from reconciler.live.https_gateway import GatewayClient, HeldElsewhereError
-from reconciler.live.views import ConnectionDetails, EnvelopeView, LiveResource, LogRecord
+from reconciler.live.views import ConnectionDetails, EnvelopeView, LiveResource, LogPart, LogRecord
 from reconciler.live.wire import DriftDocument, LeaseDocument, RevisionDocument, StateDocument, StatusDocument
 from reconciler.model.credential import Secret
 from reconciler.model.key import Key, Kind
@@ -182,8 +182,8 @@ class RemoteWorkspace(Workspace):
         """Return one record of the conversion log. Raises NotFoundError."""
         return _RECORD.validate_python(self._client.json("GET", f"/log/{uuid}"))
 
-    def log_payload(self, uuid: UUID, part: Literal["input", "output"]) -> bytes:
-        """Return a record's input or output. Raises NotFoundError when it has none."""
+    def log_payload(self, uuid: UUID, part: LogPart) -> bytes:
+        """Return a part of a record. Raises NotFoundError when it has none."""
         return self._client.content(f"/log/{uuid}/{part}")
 
     def reprocess(self, uuid: UUID) -> None:

@@ -1,6 +1,6 @@
 """Trying a rule out with the gateway's own converter; what a map asks for is answered, and nothing is created."""
 
-from reconciler.conversion.converter import Converter, InConversion, OutConversion
+from reconciler.conversion.converter import Converter, InConversion, OutConversion, UnfinishedError
 from reconciler.envelope import xml
 from reconciler.envelope.check import check_envelope
 from reconciler.errors import ConversionError, NotFoundError
@@ -43,7 +43,11 @@ class RuleTrial:
                 )
                 made = self._converter.convert_in(request, lookups)
                 return Trial(file_name=file_name, results=[_text(made.results[0])], messages=made.messages)
-            source = _text(self._converter.to_source_xml(content, file_name=file_name, source=found.source))
+            source = _text(
+                self._converter.to_source_xml(
+                    content, file_name=file_name, source=found.source, directories=found.directories
+                )
+            )
             out = OutConversion(
                 payload=content,
                 file_name=file_name,
@@ -54,6 +58,7 @@ class RuleTrial:
                 template=found.template,
                 multiple_envelopes=found.multiple_envelopes,
                 attributes=found.attributes,
+                directories=found.directories,
             )
             made = self._converter.convert_out(out, lookups)
             faults = [
@@ -67,6 +72,14 @@ class RuleTrial:
                     sender=uuid,
                 )
             ]
+        except UnfinishedError as error:
+            return Trial(
+                file_name=file_name,
+                source=source,
+                results=[_text(result) for result in error.made.results],
+                messages=error.made.messages,
+                error=f"{error} ({error.code})",
+            )
         except ConversionError as error:
             return Trial(file_name=file_name, source=source, error=f"{error} ({error.code})")
         return Trial(

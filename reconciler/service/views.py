@@ -37,6 +37,7 @@ def log_record(
         error=record.error,
         envelopes=record.envelopes,
         messages=record.messages,
+        attributes=record.attributes,
         delivery=f"{post.state} as {post.message_id}" if post else "",
         exchanges=[
             ExchangeView(

@@ -238,6 +238,7 @@ conversion = Table(
     Column("source", Text, ForeignKey("blob.sha256")),
     Column("output", Text, ForeignKey("blob.sha256")),
     Column("messages", JSON, nullable=False),
+    Column("attributes", JSON, nullable=False),
     # The log is read newest first, whatever it is filtered by.
     Index("ix_conversion_created_at_status", "created_at", "status"),
     Index("ix_conversion_status_created_at", "status", "created_at"),

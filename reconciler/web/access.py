@@ -74,11 +74,11 @@ class Access:
 
     def by_token(self, token: Secret, peer: str) -> Identity | None:
         """Return whose token this is, or None. Raises TooManyAttemptsError."""
-        self.refuse_crowd(peer)
+        self._refuse_crowd(peer)
         with self._store.read() as connection:
             found = tokens.identify(connection, token)
         if found is None:
-            self.count_failure(peer)
+            self._count(peer)
             return None
         identity, stale = found
         if stale:
@@ -113,13 +113,11 @@ class Access:
             self._attempts = {peer: seen for peer, seen in self._attempts.items() if now - seen.since < WINDOW}
             return [peer for peer, seen in self._attempts.items() if seen.count >= ATTEMPTS]
 
-    def refuse_crowd(self, peer: str) -> None:
-        """Raise TooManyAttemptsError for an address that fails to sign in too often."""
+    def _refuse_crowd(self, peer: str) -> None:
         if peer in self.crowded():
             raise TooManyAttemptsError(f"Too many wrong tokens came from {peer}; try again in some minutes.")
 
-    def count_failure(self, peer: str) -> None:
-        """Remember that an address failed to sign in."""
+    def _count(self, peer: str) -> None:
         with self._lock:
             seen = self._attempts.get(peer, Attempts(datetime.now(UTC), 0))
             self._attempts[peer] = Attempts(seen.since, seen.count + 1)

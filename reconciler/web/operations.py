@@ -1,11 +1,11 @@
 """What the admin API and the pages ask of the gateway they are part of; the service's workspace does it."""
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from reconciler.live.history import Drift
-from reconciler.live.views import ConnectionDetails, EnvelopeView, LiveResource, LogRecord
+from reconciler.live.views import ConnectionDetails, EnvelopeView, LiveResource, LogPart, LogRecord
 from reconciler.model.key import Key
 
 
@@ -43,8 +43,8 @@ class Operations(Protocol):
         """Return one record of the conversion log."""
         ...
 
-    def log_payload(self, uuid: UUID, part: Literal["input", "output"]) -> bytes:
-        """Return a record's input or output."""
+    def log_payload(self, uuid: UUID, part: LogPart) -> bytes:
+        """Return a part of a record."""
         ...
 
     def reprocess(self, uuid: UUID) -> None:

@@ -1,14 +1,14 @@
 """The conversion log."""
 
 from http import HTTPStatus
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from reconciler.errors import ReconcilerError
-from reconciler.live.views import LogRecord
+from reconciler.live.views import LogPart, LogRecord
 from reconciler.store.conversions import ConversionStatus
 from reconciler.store.tokens import Identity
 from reconciler.web.access import require_within, scoped
@@ -114,8 +114,8 @@ def router(operations: Operations) -> APIRouter:
         response_class=Response,
         responses=missing | {200: {"content": {"application/octet-stream": {}}, "description": "The file."}},
     )
-    def download(uuid: UUID, part: Literal["input", "output"], identity: Viewer) -> Response:
-        """Return a record's input or output file, byte for byte."""
+    def download(uuid: UUID, part: LogPart, identity: Viewer) -> Response:
+        """Return a part of a record, byte for byte: input, source (what the map saw), output or messages."""
         record_of(identity, uuid)
         return Response(operations.log_payload(uuid, part), media_type="application/octet-stream")
 

@@ -1,8 +1,8 @@
 """The conversion log: what was converted, what failed and why, and running it again."""
 
 import re
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import get_args
 from urllib.parse import quote
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from reconciler.errors import NotFoundError
-from reconciler.live.views import LogRecord
+from reconciler.live.views import LogPart, LogRecord
 from reconciler.store.conversions import ConversionStatus
 from reconciler.store.search import LogFilter
 from reconciler.store.tokens import Role
@@ -25,6 +25,8 @@ SHOWN = 200_000
 """Characters of a file that a page shows; all of it can be downloaded."""
 
 _FILTERS = ("account", "mailbox", "rule", "status", "keyword", "no_rule")
+
+_PARTS: Sequence[LogPart] = get_args(LogPart)
 
 
 class ConversionLog:
@@ -77,27 +79,29 @@ class ConversionLog:
         )
 
     def shown(self, visit: Visit) -> Response:
-        """Show one record, its input and its output side by side."""
+        """Show one record: its input, what the map saw, and its output."""
         record = self._record(visit)
         return visit.page(
             "record.html",
             record=record,
             input=self._text(record.uuid, "input"),
+            source=self._text(record.uuid, "source"),
             output=self._text(record.uuid, "output"),
             said=visit.query.get("said", ""),
         )
 
-    def _text(self, uuid: UUID, part: Literal["input", "output"]) -> str | None:
+    def _text(self, uuid: UUID, part: LogPart) -> str | None:
         try:
             return readable(self._operations.log_payload(uuid, part))
         except NotFoundError:
             return None
 
     def download(self, visit: Visit) -> Response:
-        """Return a record's input or output, byte for byte, never to be opened in the page's name."""
+        """Return a part of a record, byte for byte, never to be opened in the page's name."""
         record = self._record(visit)
-        part: Literal["input", "output"] = "input" if visit.params["part"] == "input" else "output"
-        return attachment(self._operations.log_payload(record.uuid, part), f"{part}-{record.file_name}")
+        part: LogPart = next((known for known in _PARTS if known == visit.params["part"]), "input")
+        extension = {"source": ".xml", "messages": ".txt"}.get(part, "")
+        return attachment(self._operations.log_payload(record.uuid, part), f"{part}-{record.file_name}{extension}")
 
     def reprocess(self, visit: Visit) -> Response:
         """Have one record run again."""

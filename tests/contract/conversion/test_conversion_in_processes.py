@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from reconciler.conversion.converter import Converted, Converter, InConversion, Limits, OutConversion
+from reconciler.conversion.converter import Converted, Converter, InConversion, Limits, OutConversion, UnfinishedError
 from reconciler.errors import ConversionError
 from reconciler.model.source_file import Part, SourceFile, digest
 from reconciler.model.template import TemplateRef
@@ -240,6 +240,27 @@ def test_a_result_that_validation_refuses_is_an_error_and_warnings_are_messages(
         into(converter, files.stylesheet("<order/>"), validation=(rules,))
     assert caught.value.code == "validation_failed"
     assert str(caught.value) == "order.sch: /order[1]: [R1] An order has a number."
+
+
+def test_a_failure_brings_what_was_made_until_then(converter: Converter, files: Files) -> None:
+    rules = files.add("order.xsd", f"<xs:schema {XS}><xs:element name='order'/></xs:schema>")
+    refused = files.stylesheet("<xsl:message select=\"'made'\"/><envelope/>")
+    with pytest.raises(UnfinishedError) as caught:
+        out(converter, refused, b"a;b\n1;2\n", validation=(rules,), source="csv")
+    assert caught.value.code == "validation_failed"
+    assert b"<cell" in (caught.value.made.source_xml or b"")
+    assert b"<envelope/>" in caught.value.made.results[0]
+    assert caught.value.made.messages == ("made",)
+    failing = files.stylesheet("<xsl:message select=\"'begun'\"/><envelope a=\"{error((), 'no more')}\"/>")
+    for convert in (out, into):
+        with pytest.raises(UnfinishedError, match="no more") as caught:
+            convert(converter, failing)
+        assert (caught.value.code, caught.value.made.results) == ("map_failed", ())
+        assert caught.value.made.messages == ("begun",)
+    no_document = files.stylesheet("text", "<xsl:output method='text'/>")
+    with pytest.raises(UnfinishedError) as caught:
+        out(converter, no_document)
+    assert (caught.value.code, caught.value.made.results) == ("result_not_xml", (b"text",))
 
 
 def test_a_failing_lookup_fails_its_conversion_only(converter: Converter, files: Files) -> None:

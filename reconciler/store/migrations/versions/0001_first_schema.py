@@ -313,6 +313,7 @@ def upgrade() -> None:
         sa.Column("source", sa.Text(), nullable=True),
         sa.Column("output", sa.Text(), nullable=True),
         sa.Column("messages", sa.JSON(), nullable=False),
+        sa.Column("attributes", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(["input"], ["blob.sha256"], name=op.f("fk_conversion_input")),
         sa.ForeignKeyConstraint(["output"], ["blob.sha256"], name=op.f("fk_conversion_output")),
         sa.ForeignKeyConstraint(["source"], ["blob.sha256"], name=op.f("fk_conversion_source")),
