@@ -19,6 +19,7 @@ from reconciler.desired.compiler import Fault
 from reconciler.envelope.element import XmlError
 from reconciler.envelope.template import parse_template
 from reconciler.errors import ConversionError
+from reconciler.model.certificate_chain import broken_links, end_of_chain
 from reconciler.model.source_file import ContentReader, SourceFile
 from reconciler.model.template import TemplateRef
 
@@ -111,7 +112,8 @@ class ContentCompiler:
             )
         except ValueError as error:
             return [Fault(f"this is no certificate in PEM or DER: {error}")]
-        return [fault for certificate in certificates for fault in _doubts(certificate, self._now())]
+        doubts = [fault for certificate in certificates for fault in _doubts(certificate, self._now())]
+        return [*doubts, *_broken_chain(certificates)]
 
     def name_pattern(self, pattern: str, /) -> Sequence[Fault]:
         """Check the pattern by which an IN rule names its files."""
@@ -130,6 +132,15 @@ class ContentCompiler:
         except ConversionError as error:
             return [Fault(f"it cannot be compiled: {error}")]
         return [Fault(text, line, file=part, suggestion=suggestion) for text, line, part, suggestion in reply["faults"]]
+
+
+def _broken_chain(certificates: Sequence[x509.Certificate]) -> Iterator[Fault]:
+    """Yield the breaks of a chain; a file of several certificates that do not belong together is a list of roots."""
+    if end_of_chain(certificates) is None:
+        return
+    for certificate, issuer in broken_links(certificates):
+        signed, name = certificate.subject.rfc4514_string(), issuer.subject.rfc4514_string()
+        yield Fault(f"the certificate of {signed} names {name} as its issuer, which did not sign it")
 
 
 def _doubts(certificate: x509.Certificate, now: datetime) -> Iterator[Fault]:

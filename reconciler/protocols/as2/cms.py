@@ -36,6 +36,7 @@ from reconciler.protocols.as2.algorithms import (
     SIGNED_DATA,
     ContentCipher,
 )
+from reconciler.protocols.as2.certificates import valid
 from reconciler.protocols.as2.der import OCTETS, SEQUENCE, SET, Bytes, Element, element, tlv
 from reconciler.protocols.as2.disposition import Disposition, RefusedMessageError
 
@@ -91,11 +92,6 @@ def signed_content(signature: Bytes) -> Bytes:
         return _encapsulated(list(_signed_data(signature))[2])
     except _BROKEN as error:
         raise RefusedMessageError(Disposition.AUTHENTICATION_FAILED, "the signed data holds no content") from error
-
-
-def valid(certificate: x509.Certificate, now: datetime) -> bool:
-    """Say whether the certificate is valid at a moment."""
-    return certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
 
 
 def verify(

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from reconciler.errors import ReconcilerError
 from reconciler.model.source_file import ContentReader
 from reconciler.protocols.as2.algorithms import STRONG_CIPHERS, STRONG_DIGESTS
-from reconciler.protocols.as2.cms import Identity, valid
+from reconciler.protocols.as2.certificates import is_for_encryption, is_for_signatures, read_certificate, valid
+from reconciler.protocols.as2.cms import Identity
 from reconciler.protocols.as2.settings import (
     CERTIFICATE,
     SIGNING_CERTIFICATE,
@@ -129,14 +130,18 @@ class Relation:
 
     def certificates_to_verify(self, now: datetime) -> tuple[x509.Certificate, ...]:
         """Return the certificates that may have signed, valid or not. Raises RelationError."""
-        return self._used("verify", now)
+        return tuple(each for each in self._used("verify", now) if self._is_lenient or is_for_signatures(each))
 
     def certificate_to_encrypt(self, now: datetime) -> x509.Certificate:
         """Return the partner's first certificate that is in use and valid. Raises RelationError when none is."""
         for certificate in self._used("encrypt", now):
-            if valid(certificate, now):
+            if valid(certificate, now) and (self._is_lenient or is_for_encryption(certificate)):
                 return certificate
-        raise RelationError(f"none of the certificates of {self.recipient.id} is valid today")
+        raise RelationError(f"none of the certificates of {self.recipient.id} is valid today and for encryption")
+
+    @property
+    def _is_lenient(self) -> bool:
+        return self.has("any-key-usage")
 
     def _used(self, use: Literal["encrypt", "verify"], now: datetime) -> tuple[x509.Certificate, ...]:
         return tuple(certificate for each, certificate in self.declared if each.is_used(use, now))
@@ -164,8 +169,6 @@ def _identity(credential: LiveCredential) -> Identity:
 
 def _certificate(name: str, content: bytes) -> x509.Certificate:
     try:
-        if b"-----BEGIN" in content:
-            return x509.load_pem_x509_certificate(content)
-        return x509.load_der_x509_certificate(content)
+        return read_certificate(content)
     except ValueError as error:
         raise RelationError(f"{name} is no certificate") from error

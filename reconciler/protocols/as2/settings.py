@@ -35,6 +35,7 @@ Encryption = Cipher | Literal["none"]
 Signing = Digest | Literal["none"]
 MdnMode = Literal["sync", "async", "none"]
 Quirk = Literal[
+    "any-key-usage",
     "base64",
     "canonical-line-ends",
     "mic-over-compressed",

@@ -27,13 +27,14 @@ def compiler() -> Iterator[ContentCompiler]:
         yield compiler
 
 
-def certificate(until: datetime, key: rsa.RSAPrivateKey | None = None) -> tuple[bytes, bytes]:
+def certificate(
+    until: datetime, key: rsa.RSAPrivateKey | None = None, *, name: str = "GLOBEX", issuer: str | None = None
+) -> tuple[bytes, bytes]:
     signer = key or ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "GLOBEX")])
     made = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(named(name))
+        .issuer_name(named(issuer or name))
         .public_key(signer.public_key())
         .serial_number(1)
         .not_valid_before(until - timedelta(days=30))
@@ -43,6 +44,10 @@ def certificate(until: datetime, key: rsa.RSAPrivateKey | None = None) -> tuple[
     plain = serialization.NoEncryption()
     pem = signer.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
     return made.public_bytes(serialization.Encoding.PEM), pem
+
+
+def named(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
 
 
 def checked(compiler: Compiler, kind: str, content: bytes) -> list[Fault]:
@@ -86,6 +91,15 @@ def test_a_certificate_is_readable_valid_and_without_its_key(compiler: ContentCo
     for content in (b"", b"no certificate", valid[:200]):
         (fault,) = checked(compiler, "certificate", content)
         assert fault.message.startswith("this is no certificate in PEM")
+
+
+def test_a_chain_holds_together(compiler: ContentCompiler) -> None:
+    """GLOBEX's certificate names the authority, but another key of that name signed it."""
+    authority, _ = certificate(NOW + timedelta(days=90), name="Root")
+    end, _ = certificate(NOW + timedelta(days=90), issuer="Root")
+    (fault,) = checked(compiler, "certificate", end + authority)
+    assert fault.message == "the certificate of CN=GLOBEX names CN=Root as its issuer, which did not sign it"
+    assert not checked(compiler, "certificate", end)
 
 
 def test_a_short_key_is_refused(compiler: ContentCompiler) -> None:
