@@ -7,7 +7,9 @@ from threading import Event
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reconciler.conversion.converter import Converter
+from reconciler.desired.operation import OidcGateway
 from reconciler.jobs.directory import Directory
+from reconciler.model.credential import Secret
 from reconciler.service.trial import RuleTrial
 from reconciler.service.workspace import Workspace
 from reconciler.web.admin import Administration, LazyAdmin
@@ -41,7 +43,9 @@ class Wire:
 
 
 @contextmanager
-def serving(workspace: Workspace, wire: Wire | None = None) -> Iterator[str]:
+def serving(
+    workspace: Workspace, wire: Wire | None = None, *, oidc: OidcGateway | None = None, port: int = 0
+) -> Iterator[str]:
     """Serve the admin API and the pages of a workspace; yield their URL."""
     store = workspace.store
     stopping = Event()
@@ -59,12 +63,14 @@ def serving(workspace: Workspace, wire: Wire | None = None) -> Iterator[str]:
             try_out=RuleTrial(store, directory, converter),
             origins=workspace.origin,
             source_url="",
+            url=f"http://127.0.0.1:{port}",
+            oidc=oidc,
+            oidc_secret=Secret("the client's secret") if oidc else None,
             is_stopping=stopping.is_set,
         )
         app: ASGIApp = LazyAdmin(parts)
-        listener = HttpListener(wire.around(app) if wire else app, host="127.0.0.1", port=0)
+        listener = HttpListener(wire.around(app) if wire else app, host="127.0.0.1", port=port)
         listener.start()
         stack.callback(listener.stop, 2)
         stack.callback(stopping.set)
-        host, port = listener.address
-        yield f"http://{host}:{port}"
+        yield "http://{}:{}".format(*listener.address)

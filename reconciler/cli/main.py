@@ -31,6 +31,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "history": "reconciler.cli.history",
         "rollback": "reconciler.cli.history",
         "drift": "reconciler.cli.history",
+        "dump": "reconciler.cli.dump",
+        "import": "reconciler.cli.dump",
         "watch": "reconciler.cli.watch",
         "suspend": "reconciler.cli.suspend",
         "resume": "reconciler.cli.suspend",

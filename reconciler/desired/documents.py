@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from reconciler.desired.codes import Code
 from reconciler.desired.gateway import MailAddress, ProjectDocument
 from reconciler.model import pattern
-from reconciler.model.integration import REASON_LENGTH
+from reconciler.model.integration import CONCURRENCY, REASON_LENGTH
 from reconciler.model.key import NAME
 from reconciler.model.noun import Json, Noun
 from reconciler.model.rule import ArchivePart, Direction, SourceFormat
@@ -230,7 +230,9 @@ class IntegrationDocument(Noun):
         default=False,
         description="Keep the order of what the mailbox sends and receives: each waits for those before it.",
     )
-    concurrency: int = Field(default=4, ge=1, le=100, description="How many posts to the partner run at once.")
+    concurrency: int = Field(
+        default=CONCURRENCY, ge=1, le=100, description="How many posts to the partner run at once."
+    )
     per_minute: int | None = Field(
         default=None, ge=1, description="How many posts to the partner begin in a minute. Default: as many as can."
     )

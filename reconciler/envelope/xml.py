@@ -237,7 +237,8 @@ def _field(element: Element) -> Field:
     if element.has_children:
         return Field(name, tuple(map(_value, element.children("value"))))
     value = _value(element)
-    return Field(name, () if value == Value() else (value,))
+    says_something = value.text or value.record_uuid or value.attachment_uuid
+    return Field(name, (value,) if says_something else ())
 
 
 def _value(element: Element) -> Value:

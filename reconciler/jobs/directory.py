@@ -195,7 +195,11 @@ class Directory:
     def current(self) -> Snapshot:
         """Return the newest revision's snapshot; costs one small query while nothing was applied."""
         with self._store.read() as connection:
-            revision = configuration.current_revision(connection)
+            return self.seen_by(connection)
+
+    def seen_by(self, connection: Connection) -> Snapshot:
+        """Return the snapshot of the revision that a connection sees as the newest."""
+        revision = configuration.current_revision(connection)
         with self._lock:
             if self._snapshot is None or self._snapshot.revision != revision or self._snapshot.is_stale():
                 self._snapshot = self._load()

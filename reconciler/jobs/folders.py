@@ -79,14 +79,15 @@ class StoreFolders:
         self, mailbox: UUID, folder: str, name: str, *, exclusive: bool, keep: bool, room: Room = BOUNDLESS
     ) -> Upload:
         """Begin a file."""
-        with _refusing(), self._store.read() as connection:
-            found = files.find(connection, mailbox, folder, name)
-            if found is not None and exclusive:
-                raise _taken(name)
-            spool = Spool(self._store.blobs)
-            if found is not None and keep:
-                with self._store.blobs.open(connection, found.sha256) as content:
-                    spool.fill(content)
+        spool = Spool(self._store.blobs)
+        if exclusive or keep:
+            with _refusing(), self._store.read() as connection:
+                found = files.find(connection, mailbox, folder, name)
+                if found is not None and exclusive:
+                    raise _taken(name)
+                if found is not None:
+                    with self._store.blobs.open(connection, found.sha256) as content:
+                        spool.fill(content)
         return _StoreUpload(self, spool, mailbox, folder, name, exclusive=exclusive, room=room)
 
     def rename(self, mailbox: UUID, source: tuple[str, str], target: tuple[str, str], *, replace: bool) -> None:
@@ -123,10 +124,10 @@ class StoreFolders:
     def _commit(self, upload: "_StoreUpload") -> None:
         sealed = upload.spool.seal()
         with _refusing(), self._store.write() as tx:
-            taken = files.find(tx, upload.mailbox, upload.folder, upload.name)
-            if taken is not None and upload.exclusive:
-                raise _taken(upload.name)
-            if upload.room != BOUNDLESS:
+            if upload.exclusive or upload.room != BOUNDLESS:
+                taken = files.find(tx, upload.mailbox, upload.folder, upload.name)
+                if taken is not None and upload.exclusive:
+                    raise _taken(upload.name)
                 total, count = files.usage(tx, upload.mailbox)
                 gone, one = (taken.size, 0) if taken else (0, 1)
                 upload.room.require(total - gone + sealed.size, count + one)
@@ -172,7 +173,7 @@ class _StoreUpload:
     def read(self, offset: int, length: int) -> bytes:
         return self.spool.read(offset, length)
 
-    def write(self, offset: int, data: bytes) -> None:
+    def write(self, offset: int, data: bytes | memoryview) -> None:
         self.spool.write(offset, data)
 
     def truncate(self, size: int) -> None:

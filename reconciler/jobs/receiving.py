@@ -49,7 +49,6 @@ class Case:
 
     arrival: Arrival
     row: StoredEnvelope
-    size: int
     exchange: Exchange
     snapshot: Snapshot
     retried: UUID | None
@@ -89,7 +88,7 @@ class Receiving:
             case Convert(key, rule):
                 self._convert(job, case, key, rule)
             case CopyToPartner():
-                self._commit(job, case, "delivered", lambda tx: _copy(tx, case))
+                self._commit(job, case, "delivered", lambda tx: self._copy(tx, case))
             case Notify(email):
                 sender = str(case.snapshot.keys.get(case.row.sender, case.row.sender))
                 self._commit(
@@ -110,16 +109,13 @@ class Receiving:
         )
 
     def _case(self, uuid: UUID) -> Case:
-        snapshot = self._directory.current()
         with self._store.read() as connection:
-            arrival = envelopes.get_arrival(connection, uuid)
-            row = envelopes.get(connection, arrival.envelope)
-            size = self._store.blobs.size(connection, row.sha256)
+            snapshot = self._directory.seen_by(connection)
+            arrival, row = envelopes.arrived(connection, uuid)
             retried = conversions.failed_of_arrival(connection, uuid)
         return Case(
             arrival=arrival,
             row=row,
-            size=size,
             exchange=snapshot.exchange(arrival.mailbox),
             snapshot=snapshot,
             retried=retried,
@@ -133,9 +129,8 @@ class Receiving:
         """End the job with its effects, unless an earlier attempt has done them already."""
         with self._store.write() as tx:
             jobs.finish(tx, job)
-            if envelopes.get_arrival(tx, case.arrival.uuid).state == "received":
+            if envelopes.end_arrival(tx, case.arrival.uuid, state):
                 effects(tx)
-                envelopes.change_arrival(tx, case.arrival.uuid, state)
                 envelopes.add_event(tx, case.row.uuid, state, mailbox=case.arrival.mailbox)
         if state == "delivered" and case.exchange.protocol == SFTP:
             measures.DELIVERIES.labels("placed").inc()
@@ -165,6 +160,11 @@ class Receiving:
 
         self._commit(job, case, "delivered", effects)
         measures.count_conversion(record.rule, record.direction, record.status)
+
+    def _copy(self, tx: Connection, case: Case) -> None:
+        """Put a copy of the envelope as it is on the remote side."""
+        size = self._store.blobs.size(tx, case.row.sha256)
+        deliver(tx, _delivery(case, f"{case.row.uuid}.xml", case.row.sha256, size, "application/xml", None))
 
     def _reject(self, job: Job, case: Case, reason: str) -> None:
         batch = Batch(self._store.blobs)
@@ -199,7 +199,7 @@ class Receiving:
                 case.arrival.mailbox,
                 name,
                 sha256=case.row.sha256,
-                size=case.size,
+                size=self._store.blobs.size(tx, case.row.sha256),
                 record=record,
                 now=case.now,
             )
@@ -223,11 +223,6 @@ def _decision(case: Case) -> Arrived:
 
 def _key(case: Case) -> Key | None:
     return case.snapshot.keys.get(case.arrival.mailbox)
-
-
-def _copy(tx: Connection, case: Case) -> None:
-    """Put a copy of the envelope as it is on the remote side."""
-    deliver(tx, _delivery(case, f"{case.row.uuid}.xml", case.row.sha256, case.size, "application/xml", None))
 
 
 def _delivery(case: Case, name: str, sha256: str, size: int, content_type: str, conversion: UUID | None) -> Delivery:

@@ -19,6 +19,7 @@ from reconciler.envelope.status import Event, advance
 from reconciler.envelope.xml import Envelope, Status
 from reconciler.errors import BlobError, ConversionError
 from reconciler.jobs import error_folder, measures, notices
+from reconciler.jobs.acceptance import NATIVE_FOLDER, PARTNER_FOLDER
 from reconciler.jobs.directory import Directory, Snapshot
 from reconciler.jobs.lookups import MailboxLookups
 from reconciler.jobs.queues import ordered_queue
@@ -59,8 +60,8 @@ class Sending:
 
     def handle(self, job: Job) -> None:
         """Turn the input into envelopes and commit them with all their effects and the job's end."""
-        snapshot = self._directory.current()
         with self._store.read() as connection:
+            snapshot = self._directory.seen_by(connection)
             receipt = receipts.get(connection, UUID(job.subject))
         outcome = self.outcome(receipt, snapshot, lambda: self._payload(receipt))
         self._commit(job, receipt, snapshot, outcome)
@@ -170,7 +171,8 @@ class Sending:
             if not receipts.end(tx, receipt.uuid, "failed" if outcome.error else "done"):
                 return  # withdrawn by the partner meanwhile
             batch.put(tx)
-            files.remove_of_receipt(tx, receipt.mailbox, receipt.uuid)
+            folder = NATIVE_FOLDER if receipt.native else PARTNER_FOLDER
+            files.remove_of_receipt(tx, receipt.mailbox, folder, receipt.name, receipt.uuid)
             conversions.put(tx, record)
             for row, recipients, attachments in sent:
                 _send(tx, snapshot, row, recipients, attachments)

@@ -10,6 +10,10 @@ REASON_LENGTH = range(5, 5001)
 """Characters that the reason of a rejection may have."""
 
 
+CONCURRENCY = 4
+"""How many posts to a partner run at once, where nothing else is said."""
+
+
 class DefaultRule(Noun):
     """What happens to an incoming envelope that no rule matches. `reason` belongs to `autoreject` alone."""
 
@@ -39,5 +43,5 @@ class Integration(Noun):
     notify_email: str | None = None
     default_rule: DefaultRule = DefaultRule()
     ordered: bool = False
-    concurrency: int = 4
+    concurrency: int = CONCURRENCY
     per_minute: int | None = None

@@ -1,5 +1,6 @@
 """The admin side of one gateway: the API, the pages, health and metrics."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import datetime
@@ -7,6 +8,7 @@ from datetime import datetime
 from starlette.routing import BaseRoute, Mount
 
 from reconciler.conversion.converter import Converter
+from reconciler.desired.secret_reading import read_secret
 from reconciler.jobs.directory import Directory
 from reconciler.jobs.expiry import lasting
 from reconciler.service.trial import RuleTrial
@@ -44,6 +46,8 @@ class AdminSide:
         self._stack.callback(self.health.close)
         collector = GatewayCollector(store, self.health, connections=connections, ends=self._ends)
         access = Access(store)
+        oidc = settings.oidc
+        source = oidc.client_secret if oidc else None
         admin = LazyAdmin(
             Administration(
                 store=store,
@@ -54,6 +58,9 @@ class AdminSide:
                 try_out=RuleTrial(store, directory, converter),
                 origins=workspace.origin,
                 source_url=settings.http.source_url or "",
+                url=settings.http.url,
+                oidc=oidc,
+                oidc_secret=read_secret(source, workspace.project.root, os.environ) if source else None,
                 is_stopping=is_stopping,
             )
         )

@@ -60,6 +60,9 @@ CONVERSION_THREADS = 4
 DELIVERY_THREADS = 32
 """Posts at a time, most of which only wait for a partner; each partner has few of them (`concurrency`)."""
 
+LOOK = 0.02
+"""Seconds between two looks for what is to be posted or mailed, which is rare beside what is to be converted."""
+
 Role = Literal["all", "sftp", "http", "worker", "watcher"]
 """What a process does of what a gateway does. Only on PostgreSQL is there more than one process."""
 
@@ -83,15 +86,16 @@ class Gateway:
         bell = Bell()
         self._directory = directory = Directory(self._store)
         converter = self._stack.enter_context(Converter(directory.content, workers=CONVERSION_WORKERS))
+        self.folders = StoreFolders(
+            self._store,
+            bell.ring,
+            lambda mailbox: ordered_queue("receipt", mailbox, directory.known()),
+            temporary=settings.sftp.temporary_names,
+            tracer=tracer,
+        )
         self.sftp = SftpServer(
             settings=settings.sftp,
-            folders=StoreFolders(
-                self._store,
-                bell.ring,
-                lambda mailbox: ordered_queue("receipt", mailbox, directory.known()),
-                temporary=settings.sftp.temporary_names,
-                tracer=tracer,
-            ),
+            folders=self.folders,
             host_keys=self._host_keys,
             bans=StoreBans(self._store),
         )
@@ -142,9 +146,10 @@ class Gateway:
                 ),
             },
             [
-                Lane(("receipt", "arrival"), CONVERSION_THREADS),
-                Lane(("post", "mdn"), DELIVERY_THREADS),
-                Lane(("mail", "digest"), 1),
+                # What has begun its way is brought to its end before anything new begins.
+                Lane(("arrival", "receipt"), CONVERSION_THREADS, ahead=CONVERSION_THREADS),
+                Lane(("post", "mdn"), DELIVERY_THREADS, pause=LOOK),
+                Lane(("mail", "digest"), 1, pause=LOOK),
             ],
             bell=bell,
             limit_of=Limits(directory),

@@ -15,6 +15,7 @@ from reconciler.apply.run import UNKNOWN, Origin, Progress, no_progress, run
 from reconciler.conversion.compiler import ContentCompiler
 from reconciler.desired.load import Desired, Loaded, Project, find_root, load_project, load_traced
 from reconciler.desired.load_cache import LoadCache
+from reconciler.desired.yaml_files import ROOT_FILE
 from reconciler.errors import NotFoundError, PlanRefusedError
 from reconciler.jobs.directory import Snapshot
 from reconciler.live.store_live import StoreLive
@@ -29,6 +30,8 @@ from reconciler.plan.making import CAREFUL, Terms, Wish, make
 from reconciler.plan.plan import Applied, Plan
 from reconciler.plan.safety import Limits
 from reconciler.plan.saved import SavedPlan, config_hash
+from reconciler.plan.selection import Selection
+from reconciler.service.dumping import Dumping
 from reconciler.service.offline import Offline
 from reconciler.service.operating import Operating
 from reconciler.service.oversight import Oversight
@@ -83,11 +86,24 @@ class Workspace(Operating):
         """Return what the files ask for. Raises ConfigurationError with every mistake."""
         return LoadCache.of(self.project.root, self.project.environment, os.environ).desired(self._loaded)
 
-    def _loaded(self) -> Loaded:
+    def _loaded(self, root: Path | None = None) -> Loaded:
         with ContentCompiler() as compiler:
             return load_traced(
-                self.project.root, PROTOCOLS, compiler, environment=self.project.environment, environ=os.environ
+                root or self.project.root,
+                PROTOCOLS,
+                compiler,
+                environment=self.project.environment,
+                environ=os.environ,
             )
+
+    def dump(self, folder: Path, selection: Selection, *, prune: bool) -> list[str]:
+        """Write what is live into the files of a folder, and return those that were written.
+
+        A folder without a configuration gets one. With `prune`, what is not live is taken out of the files.
+        """
+        loaded = self._loaded(folder) if (folder / ROOT_FILE).is_file() else None
+        dumping = Dumping(self.read().state, self._directory.content, self._loaded)
+        return dumping.into(folder, loaded, selection.has, prune=prune)
 
     def test(self, address: str, *, update: bool) -> Iterator[RuleTestResult]:
         """Yield the results of the tests beside the rules at and below an address; all tests for an empty one."""

@@ -11,7 +11,7 @@ from tempfile import TemporaryFile
 from typing import BinaryIO
 from weakref import finalize
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from reconciler.errors import BlobError
 from reconciler.model.source_file import digest
@@ -24,6 +24,9 @@ INLINE = 32 * 1024
 
 YOUNG = timedelta(hours=12)
 """The age up to which nothing is collected; an older payload that is put again becomes young."""
+
+
+_CONTENT = select(blob.c.content).where(blob.c.sha256 == bindparam("named"))
 
 
 class Sealed:
@@ -185,7 +188,7 @@ class Blobs:
 
         Raises BlobError when it is missing or damaged.
         """
-        row = connection.execute(select(blob.c.content).where(blob.c.sha256 == name)).first()
+        row = connection.execute(_CONTENT, {"named": name}).first()
         if row is None:
             raise BlobError(f"payload {name} is missing")
         try:

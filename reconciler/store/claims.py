@@ -8,14 +8,29 @@ statements look into the index of the state that they need, so a backlog or a hi
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 
-from sqlalchemy import ColumnElement, Connection, exists, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Integer,
+    Select,
+    TextClause,
+    bindparam,
+    exists,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from reconciler.store import destinations, tables
 from reconciler.store.destinations import Limit
 from reconciler.store.job_states import TRANSITIONS, JobEvent, JobState
 from reconciler.store.jobs import Job, JobKind, is_in, ring
-from reconciler.store.moment import moment
+from reconciler.store.moment import NOW, microseconds, moment
 
 BATCH = 500
 """Jobs that come due, or are taken from the dead, in one statement at most."""
@@ -23,38 +38,46 @@ BATCH = 500
 SUSPICION = timedelta(seconds=30)
 """How long a job waits after the second death of its worker; the third condemns it."""
 
-# One step down the index for each queue that has jobs ready, however many jobs those are.
-_WAITING = text("""
-    WITH RECURSIVE waiting(queue) AS (
-        SELECT min(queue) FROM job WHERE state = 'ready' AND kind = :kind
+_WAITING = """
+    WITH RECURSIVE waiting(kind, queue) AS (
+        SELECT kinds.kind, (SELECT min(queue) FROM job WHERE state = 'ready' AND job.kind = kinds.kind)
+        FROM ({kinds}) AS kinds
         UNION ALL
-        SELECT (SELECT min(queue) FROM job WHERE state = 'ready' AND kind = :kind AND queue > waiting.queue)
+        SELECT waiting.kind,
+            (SELECT min(queue) FROM job WHERE state = 'ready' AND job.kind = waiting.kind AND queue > waiting.queue)
         FROM waiting WHERE waiting.queue IS NOT NULL
     )
-    SELECT waiting.queue, (
+    SELECT waiting.kind, waiting.queue, (
         SELECT count(*) FROM job
         WHERE job.queue = waiting.queue AND job.queue <> '' AND job.state IN ('running', 'retrying')
         AND job.state = 'running'
     )
     FROM waiting LEFT JOIN destination ON destination.name = waiting.queue
     WHERE waiting.queue IS NOT NULL
-    AND (destination.open_until IS NULL OR destination.open_until <= :now)
-    AND (destination.next_at IS NULL OR destination.next_at <= :now)
-""")
+    AND (destination.open_until IS NULL OR destination.open_until <= {now})
+    AND (destination.next_at IS NULL OR destination.next_at <= {now})
+"""
+"""One step down the index for each queue that has jobs ready, however many jobs those are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """A queue that has jobs ready, and how many of it are running."""
 
+    kind: JobKind
     queue: str
     running: int
 
 
-def waiting(connection: Connection, kind: JobKind) -> list[Waiting]:
-    """Return the queues of a kind from which something may be claimed now; takes no lock."""
-    now: int = connection.execute(select(moment(connection))).scalar_one()
-    return [Waiting(queue, running) for queue, running in connection.execute(_WAITING, {"kind": kind, "now": now})]
+def waiting(connection: Connection, kinds: Sequence[JobKind]) -> list[Waiting]:
+    """Return the queues of these kinds from which something may be claimed now; takes no lock."""
+    return [Waiting(*row) for row in connection.execute(_waiting(connection.dialect, tuple(kinds)))]
+
+
+@cache
+def _waiting(dialect: Dialect, kinds: tuple[JobKind, ...]) -> TextClause:
+    listed = " UNION ALL ".join(f"SELECT CAST('{kind}' AS TEXT) AS kind" for kind in kinds)
+    return text(_WAITING.format(kinds=listed, now=NOW.compile(dialect=dialect)))
 
 
 def claim(
@@ -68,14 +91,7 @@ def claim(
     numbers = _first(tx, kind, queue, count)
     if not numbers:
         return []
-    before, after = TRANSITIONS[JobEvent.CLAIM]
-    job = tables.job.c
-    rows = tx.execute(
-        update(tables.job)
-        .where(job.number.in_(numbers), is_in(before))
-        .values(state=after, lease_owner=owner, lease_until=moment(tx, lease), claims=job.claims + 1)
-        .returning(job.number, job.subject, job.claims, job.failures, job.trace)
-    )
+    rows = tx.execute(_CLAIM, {"numbers": numbers, "owner": owner, "lease": microseconds(lease)})
     if queue:
         destinations.begun(tx, queue, limit)
     found = {
@@ -87,18 +103,35 @@ def claim(
 
 def _first(tx: Connection, kind: JobKind, queue: str, count: int) -> list[int]:
     """Return the jobs to be claimed; of an ordered queue the first, once nothing before it is pending."""
-    job = tables.job.c
-    rows = tx.execute(
-        select(job.number, job.ordered)
-        .where(is_in(JobState.READY), job.kind == kind, job.queue == queue)
-        .order_by(job.priority, job.number)
-        .limit(count)
-        .with_for_update(skip_locked=True)
-    ).all()
+    rows = tx.execute(_FIRST, {"kind": kind, "queue": queue, "count": count}).all()
     if not any(row.ordered for row in rows):
         return [row.number for row in rows]
     held = destinations.in_queue(queue, JobState.RUNNING, JobState.RETRYING)
     return [] if tx.execute(select(exists().where(held))).scalar_one() else [rows[0].number]
+
+
+def _statements() -> tuple[Select[int, bool], ReturningUpdate[int, str, int, int, str]]:
+    """Return what finds ready jobs and what leases them, built once because every input needs them."""
+    job = tables.job.c
+    first = (
+        select(job.number, job.ordered)
+        .where(is_in(JobState.READY), job.kind == bindparam("kind"), job.queue == bindparam("queue"))
+        .order_by(job.priority, job.number)
+        .limit(bindparam("count", type_=Integer))
+        .with_for_update(skip_locked=True)
+    )
+    before, after = TRANSITIONS[JobEvent.CLAIM]
+    lease = NOW + bindparam("lease", type_=BigInteger)
+    leased = (
+        update(tables.job)
+        .where(job.number.in_(bindparam("numbers", expanding=True)), is_in(before))
+        .values(state=after, lease_owner=bindparam("owner"), lease_until=lease, claims=job.claims + 1)
+        .returning(job.number, job.subject, job.claims, job.failures, job.trace)
+    )
+    return first, leased
+
+
+_FIRST, _CLAIM = _statements()
 
 
 def renew(tx: Connection, owner: str, jobs: Sequence[Job], lease: timedelta) -> None:
@@ -107,7 +140,7 @@ def renew(tx: Connection, owner: str, jobs: Sequence[Job], lease: timedelta) -> 
     tx.execute(
         update(tables.job)
         .where(job.number.in_([held.number for held in jobs]), job.lease_owner == owner, is_in(JobState.RUNNING))
-        .values(lease_until=moment(tx, lease))
+        .values(lease_until=moment(lease))
     )
 
 
@@ -118,26 +151,22 @@ def release_node(tx: Connection, node: str) -> int:
 
 def is_anything_overdue(connection: Connection) -> bool:
     """Say whether a job has come due or a lease has ended; takes no lock."""
-    query = select(exists().where(_due(connection)), exists().where(_lapsed(connection)))
-    return any(connection.execute(query).one())
+    return any(connection.execute(_OVERDUE).one())
 
 
 def come_due(tx: Connection) -> int:
     """Make ready what has waited for its time, up to a batch, and say how many jobs that were."""
-    return _move(tx, JobEvent.COME_DUE, _due(tx))
+    return _move(tx, JobEvent.COME_DUE, _DUE)
 
 
 def reap(tx: Connection) -> int:
     """Free what is held under leases that have ended, up to a batch, and say how many jobs that were."""
-    return _free(tx, _lapsed(tx))
+    return _free(tx, _LAPSED)
 
 
-def _due(connection: Connection) -> ColumnElement[bool]:
-    return is_in(JobState.RETRYING) & (tables.job.c.run_at <= moment(connection))
-
-
-def _lapsed(connection: Connection) -> ColumnElement[bool]:
-    return is_in(JobState.RUNNING) & (tables.job.c.lease_until < moment(connection))
+_DUE = is_in(JobState.RETRYING) & (tables.job.c.run_at <= NOW)
+_LAPSED = is_in(JobState.RUNNING) & (tables.job.c.lease_until < NOW)
+_OVERDUE = select(exists().where(_DUE), exists().where(_LAPSED))
 
 
 def _free(tx: Connection, which: ColumnElement[bool]) -> int:
@@ -148,7 +177,7 @@ def _free(tx: Connection, which: ColumnElement[bool]) -> int:
     """
     is_second = tables.job.c.claims - tables.job.c.failures == 2  # noqa: PLR2004 - the first may be anybody's
     freed = _move(tx, JobEvent.RELEASE, which & ~is_second)
-    return freed + _move(tx, JobEvent.SUSPECT, which & is_second, run_at=moment(tx, SUSPICION))
+    return freed + _move(tx, JobEvent.SUSPECT, which & is_second, run_at=moment(SUSPICION))
 
 
 def _move(tx: Connection, event: JobEvent, which: ColumnElement[bool], **values: object) -> int:

@@ -53,9 +53,12 @@ def read_state(connection: Connection) -> State:
     return State(Packed({Key.known(address): body for address, body in rows.all()}))
 
 
+_CURRENT = select(func.coalesce(func.max(tables.revision.c.number), 0))
+
+
 def current_revision(connection: Connection) -> int:
     """Return the number of the newest revision; 0 before the first."""
-    number: int = connection.execute(select(func.coalesce(func.max(tables.revision.c.number), 0))).scalar_one()
+    number: int = connection.execute(_CURRENT).scalar_one()
     return number
 
 

@@ -1,17 +1,18 @@
 """The conversion log: one record per conversion, whatever became of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, literal_column, select, update
 
 from reconciler.errors import NotFoundError
 from reconciler.model.rule import Direction
 from reconciler.store import search, tables
 from reconciler.store.search import LogFilter
+from reconciler.store.upsert import insert_if_absent, row_of
 
 
 class ConversionStatus(StrEnum):
@@ -52,20 +53,25 @@ class Conversion:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
+_FAILED_OF_ARRIVAL = select(tables.conversion.c.uuid).where(
+    tables.conversion.c.arrival == bindparam("arrival"), tables.conversion.c.status == literal_column("'FAILED'")
+)
+
+
 def put(tx: Connection, record: Conversion) -> None:
     """Add a record, or replace the one with its UUID."""
-    values = asdict(record) | {
+    values = row_of(record) | {
         "envelopes": [str(envelope) for envelope in record.envelopes],
         "messages": list(record.messages),
         "attributes": dict(record.attributes),
         "status": record.status.value,
         "direction": record.direction.value,
     }
-    created = values.pop("created_at")
-    found = tx.execute(update(tables.conversion).where(tables.conversion.c.uuid == record.uuid).values(values))
-    if found.rowcount == 0:
-        tx.execute(insert(tables.conversion).values(values | {"created_at": created}))
-    search.index(tx, record.uuid, f"{record.file_name} {record.subject}", known=found.rowcount > 0)
+    is_new = insert_if_absent(tx, tables.conversion, values)
+    if not is_new:
+        del values["created_at"]
+        tx.execute(update(tables.conversion).where(tables.conversion.c.uuid == record.uuid).values(values))
+    search.index(tx, record.uuid, f"{record.file_name} {record.subject}", known=not is_new)
 
 
 def get(connection: Connection, uuid: UUID) -> Conversion:
@@ -78,9 +84,7 @@ def get(connection: Connection, uuid: UUID) -> Conversion:
 
 def failed_of_arrival(connection: Connection, arrival: UUID) -> UUID | None:
     """Return the record of an arrival that failed and is tried again, or None."""
-    row = tables.conversion.c
-    query = select(row.uuid).where(row.arrival == arrival, row.status == ConversionStatus.FAILED.value)
-    return connection.execute(query).scalars().first()
+    return connection.execute(_FAILED_OF_ARRIVAL, {"arrival": arrival}).scalars().first()
 
 
 def newest(connection: Connection, wanted: LogFilter, *, limit: int, offset: int = 0) -> list[Conversion]:

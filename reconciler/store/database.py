@@ -16,6 +16,7 @@ from reconciler.store import credentials
 from reconciler.store.blobs import Blobs
 from reconciler.store.keyring import Keyring
 from reconciler.store.migrations import upgrade
+from reconciler.store.moment import STEADY_NOW, steady_now
 from reconciler.store.shelf import Shelf
 from reconciler.store.writer import GroupingWriter
 
@@ -131,6 +132,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
     connection.isolation_level = None  # transactions begin where _begin_sqlite says, not where the driver guesses
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
+    connection.create_function(STEADY_NOW, 0, steady_now)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, or
 
 from reconciler.store import tables
 from reconciler.store.job_states import JobState
-from reconciler.store.moment import moment
+from reconciler.store.moment import NOW, moment
 from reconciler.store.upsert import insert_if_absent
 
 BREAKER_AFTER = 5
@@ -54,9 +54,7 @@ def begun(tx: Connection, name: str, limit: Limit) -> None:
     """Say that a job of a destination with a rate began: the next may when its share of the minute is over."""
     if limit.per_minute:
         pause = timedelta(minutes=1) / limit.per_minute
-        tx.execute(
-            update(tables.destination).where(tables.destination.c.name == name).values(next_at=moment(tx, pause))
-        )
+        tx.execute(update(tables.destination).where(tables.destination.c.name == name).values(next_at=moment(pause)))
 
 
 def is_troubled(connection: Connection, name: str) -> bool:
@@ -79,7 +77,7 @@ def failed(tx: Connection, name: str) -> timedelta | None:
     ).scalar_one()
     pause = rest(failures)
     if pause is not None:
-        tx.execute(update(tables.destination).where(row.name == name).values(open_until=moment(tx, pause)))
+        tx.execute(update(tables.destination).where(row.name == name).values(open_until=moment(pause)))
     return pause
 
 
@@ -93,11 +91,10 @@ def in_queue(name: str, *states: JobState) -> ColumnElement[bool]:
 def _locked(tx: Connection, name: str) -> int | None:
     """Lock a destination until the transaction ends; return its failures, or None where it cannot be had now."""
     row = tables.destination.c
-    now = moment(tx)
     query = select(row.failures).where(
         row.name == name,
-        or_(row.open_until.is_(None), row.open_until <= now),
-        or_(row.next_at.is_(None), row.next_at <= now),
+        or_(row.open_until.is_(None), row.open_until <= NOW),
+        or_(row.next_at.is_(None), row.next_at <= NOW),
     )
     failures: int | None = tx.execute(query.with_for_update(skip_locked=True)).scalar()
     return failures

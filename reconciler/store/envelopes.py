@@ -1,16 +1,17 @@
 """Envelopes, where they arrived, what is attached to them and what happened to them."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, insert, or_, select, update
 
 from reconciler.errors import NotFoundError, ReconcilerError
 from reconciler.model.template import TemplateRef
 from reconciler.store import tables
+from reconciler.store.upsert import row_of
 
 ArrivalState = Literal["received", "kept", "delivered", "notified", "rejected", "failed"]
 
@@ -67,22 +68,32 @@ class Event:
     message: str
 
 
+# Statements that every input needs are built once.
+_ADD = insert(tables.envelope)
+_GET = select(tables.envelope).where(tables.envelope.c.uuid == bindparam("wanted"))
+_ADD_ARRIVAL = insert(tables.arrival)
+_THIS_ARRIVAL = tables.arrival.c.uuid == bindparam("wanted")
+_GET_ARRIVAL = select(tables.arrival).where(_THIS_ARRIVAL)
+_ARRIVED = select(tables.arrival, tables.envelope).join_from(tables.arrival, tables.envelope).where(_THIS_ARRIVAL)
+_CHANGE_ARRIVAL = (
+    update(tables.arrival).where(_THIS_ARRIVAL).values({name: bindparam(name) for name in ("state", "changed_at")})
+)
+_END_ARRIVAL = _CHANGE_ARRIVAL.where(tables.arrival.c.state == "received")
+_ADD_EVENT = insert(tables.event)
+
+
 def add(tx: Connection, envelope: StoredEnvelope, recipients: Sequence[UUID]) -> list[UUID]:
     """Record a sent envelope; return the UUIDs of its arrivals, one a recipient."""
-    tx.execute(insert(tables.envelope).values(asdict(envelope)))
-    arrivals = [uuid4() for _ in recipients]
-    for uuid, mailbox in zip(arrivals, recipients, strict=True):
-        tx.execute(
-            insert(tables.arrival).values(
-                uuid=uuid, envelope=envelope.uuid, mailbox=mailbox, state="received", changed_at=datetime.now(UTC)
-            )
-        )
-    return arrivals
+    tx.execute(_ADD, row_of(envelope))
+    arrivals = [Arrival(uuid4(), envelope.uuid, mailbox, "received", envelope.created_at) for mailbox in recipients]
+    if arrivals:
+        tx.execute(_ADD_ARRIVAL, [row_of(arrival) for arrival in arrivals])
+    return [arrival.uuid for arrival in arrivals]
 
 
 def get(connection: Connection, uuid: UUID) -> StoredEnvelope:
     """Return an envelope. Raises NotFoundError."""
-    row = connection.execute(select(tables.envelope).where(tables.envelope.c.uuid == uuid)).first()
+    row = connection.execute(_GET, {"wanted": uuid}).first()
     if row is None:
         raise NotFoundError(f"There is no envelope {uuid}.")
     return StoredEnvelope(*row)
@@ -165,10 +176,19 @@ def change_status(tx: Connection, before: StoredEnvelope, *, status: str, reason
 
 def get_arrival(connection: Connection, uuid: UUID) -> Arrival:
     """Return an arrival. Raises NotFoundError."""
-    row = connection.execute(select(tables.arrival).where(tables.arrival.c.uuid == uuid)).first()
+    row = connection.execute(_GET_ARRIVAL, {"wanted": uuid}).first()
     if row is None:
         raise NotFoundError(f"There is no arrival {uuid}.")
     return Arrival(*row)
+
+
+def arrived(connection: Connection, uuid: UUID) -> tuple[Arrival, StoredEnvelope]:
+    """Return an arrival with its envelope. Raises NotFoundError."""
+    row = connection.execute(_ARRIVED, {"wanted": uuid}).first()
+    if row is None:
+        raise NotFoundError(f"There is no arrival {uuid}.")
+    width = len(tables.arrival.c)
+    return Arrival(*row[:width]), StoredEnvelope(*row[width:])
 
 
 def arrivals(connection: Connection, envelope: UUID) -> list[Arrival]:
@@ -179,14 +199,18 @@ def arrivals(connection: Connection, envelope: UUID) -> list[Arrival]:
 
 def change_arrival(tx: Connection, uuid: UUID, state: ArrivalState) -> None:
     """Say how far the exchange of an arrived envelope is."""
-    tx.execute(
-        update(tables.arrival).where(tables.arrival.c.uuid == uuid).values(state=state, changed_at=datetime.now(UTC))
-    )
+    tx.execute(_CHANGE_ARRIVAL, {"wanted": uuid, "state": state, "changed_at": datetime.now(UTC)})
+
+
+def end_arrival(tx: Connection, uuid: UUID, state: ArrivalState) -> bool:
+    """Say how the exchange of an envelope that has just arrived ended; False, and nothing done, when it had ended."""
+    values = {"wanted": uuid, "state": state, "changed_at": datetime.now(UTC)}
+    return tx.execute(_END_ARRIVAL, values).rowcount == 1
 
 
 def attach(tx: Connection, attachment: Attachment) -> None:
     """Attach a file to an envelope."""
-    tx.execute(insert(tables.attachment).values(asdict(attachment)))
+    tx.execute(insert(tables.attachment).values(row_of(attachment)))
 
 
 def attachments(connection: Connection, envelope: UUID) -> list[Attachment]:
@@ -197,11 +221,8 @@ def attachments(connection: Connection, envelope: UUID) -> list[Attachment]:
 
 def add_event(tx: Connection, envelope: UUID, what: str, *, mailbox: UUID | None = None, message: str = "") -> None:
     """Add to an envelope's history."""
-    tx.execute(
-        insert(tables.event).values(
-            envelope=envelope, at=datetime.now(UTC), what=what, mailbox=mailbox, message=message
-        )
-    )
+    values = {"envelope": envelope, "at": datetime.now(UTC), "what": what, "mailbox": mailbox, "message": message}
+    tx.execute(_ADD_EVENT, values)
 
 
 def events(connection: Connection, envelope: UUID) -> list[Event]:

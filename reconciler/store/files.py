@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from reconciler.store import tables
-from reconciler.store.upsert import insert_if_absent
+from reconciler.store.upsert import insert_if_absent, insert_or_replace
 
 _PAGE = 1000
 
@@ -31,9 +31,20 @@ class StoredFile:
     conversion: UUID | None
 
 
+_AT_PLACE = (
+    tables.file.c.mailbox == bindparam("of_mailbox"),
+    tables.file.c.folder == bindparam("of_folder"),
+    tables.file.c.name == bindparam("of_name"),
+)
+# Built once: a partner's upload waits for each of them.
+_FIND = select(tables.file).where(*_AT_PLACE)
+_REMOVE = delete(tables.file).where(*_AT_PLACE)
+_REMOVE_OF_RECEIPT = _REMOVE.where(tables.file.c.receipt == bindparam("of_receipt"))
+
+
 def find(connection: Connection, mailbox: UUID, folder: str, name: str) -> StoredFile | None:
     """Return a file by its place, or None."""
-    row = connection.execute(select(tables.file).where(*_place(mailbox, folder, name))).first()
+    row = connection.execute(_FIND, _place(mailbox, folder, name)).first()
     return None if row is None else StoredFile(*row)
 
 
@@ -60,9 +71,8 @@ def put(
     receipt: UUID | None = None,
 ) -> None:
     """Place a file, in the place of one that has the name already."""
-    remove(tx, mailbox, folder, name)
-    values = _values(mailbox, folder, name, sha256, size) | {"receipt": receipt}
-    tx.execute(insert(tables.file).values(values))
+    values = _values(mailbox, folder, name, sha256, size) | {"receipt": receipt, "conversion": None}
+    insert_or_replace(tx, tables.file, values, key=("mailbox", "folder", "name"))
 
 
 def put_new(
@@ -97,13 +107,12 @@ def _values(mailbox: UUID, folder: str, name: str, sha256: str, size: int) -> di
 
 def remove(tx: Connection, mailbox: UUID, folder: str, name: str) -> bool:
     """Remove a file by its place; say whether there was one."""
-    return tx.execute(delete(tables.file).where(*_place(mailbox, folder, name))).rowcount == 1
+    return tx.execute(_REMOVE, _place(mailbox, folder, name)).rowcount == 1
 
 
-def remove_of_receipt(tx: Connection, mailbox: UUID, receipt: UUID) -> None:
-    """Remove the file that stands for an acknowledged input, if it still lies in a folder."""
-    file = tables.file.c
-    tx.execute(delete(tables.file).where(file.mailbox == mailbox, file.receipt == receipt))
+def remove_of_receipt(tx: Connection, mailbox: UUID, folder: str, name: str, receipt: UUID) -> None:
+    """Remove the file that stands for an acknowledged input, if it still lies where that was put."""
+    tx.execute(_REMOVE_OF_RECEIPT, _place(mailbox, folder, name) | {"of_receipt": receipt})
 
 
 def names_of_conversion(connection: Connection, mailbox: UUID, conversion: UUID) -> list[str]:
@@ -113,6 +122,5 @@ def names_of_conversion(connection: Connection, mailbox: UUID, conversion: UUID)
     return list(connection.execute(query).scalars())
 
 
-def _place(mailbox: UUID, folder: str, name: str) -> tuple[ColumnElement[bool], ...]:
-    file = tables.file.c
-    return (file.mailbox == mailbox, file.folder == folder, file.name == name)
+def _place(mailbox: UUID, folder: str, name: str) -> dict[str, object]:
+    return {"of_mailbox": mailbox, "of_folder": folder, "of_name": name}

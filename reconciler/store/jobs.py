@@ -3,22 +3,40 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, literal_column, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Update,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from reconciler.errors import LeaseLostError
 from reconciler.store import tables, trace
 from reconciler.store.job_states import TRANSITIONS, JobEvent, JobState
-from reconciler.store.moment import moment
-from reconciler.store.upsert import insert_if_absent
+from reconciler.store.moment import NOW, microseconds
+from reconciler.store.upsert import Insert, insert_into
 from reconciler.store.wake import CHANNEL
 
 JobKind = Literal["receipt", "arrival", "post", "mdn", "mail", "digest"]
 
 IN_A_HURRY = -1
 """The priority of what a person waits for; 0 is usual, and lower goes first."""
+
+# Statements that every input needs are built once: building costs several times what running them does.
+_DELAY = bindparam("delay", type_=BigInteger)
+_RING = select(func.pg_notify(CHANNEL, ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +88,6 @@ def add(
     `queue` names the destination whose limits hold for it; `ordered`, that it waits for the jobs that were added to
     that queue before it. False, and nothing added, while a job of this kind with this `key` is pending.
     """
-    now = moment(tx)
     row = {
         "kind": kind,
         "subject": str(subject),
@@ -79,27 +96,32 @@ def add(
         "priority": 0 if ordered else priority,
         "key": key,
         "state": JobState.RETRYING if delay else JobState.READY,
-        "run_at": moment(tx, delay),
-        "claims": 0,
-        "failures": 0,
-        "error": "",
-        "created_at": now,
+        "delay": microseconds(delay),
         "trace": trace.current() or trace.new(),
     }
-    added = insert_if_absent(tx, tables.job, row)
+    added = tx.execute(_addition(tx.dialect.name), row).first() is not None
     ring(tx)
     return added
+
+
+@cache
+def _addition(dialect: str) -> Insert:
+    fresh = {"claims": 0, "failures": 0, "error": "", "created_at": NOW, "run_at": NOW + _DELAY}
+    names = ("kind", "subject", "queue", "ordered", "priority", "key", "state", "trace")
+    given: dict[str, object] = {name: bindparam(name) for name in names}
+    statement = insert_into(dialect, tables.job).values(**given, **fresh)
+    return statement.on_conflict_do_nothing().returning(tables.job.c.number)  # type: ignore[return-value]
 
 
 def ring(tx: Connection) -> None:
     """Wake the workers of all nodes when this transaction commits, where the database can do that."""
     if tx.dialect.name == "postgresql":
-        tx.execute(select(func.pg_notify(CHANNEL, "")))
+        tx.execute(_RING)
 
 
 def is_in(*states: JobState) -> ColumnElement[bool]:
     """Return the condition that a job is in one of these states, as literals: only then partial indexes serve it."""
-    return tables.job.c.state.in_([literal_column(f"'{state}'") for state in states])
+    return or_(*(tables.job.c.state == literal_column(f"'{state}'") for state in states))
 
 
 def finish(tx: Connection, job: Job) -> None:
@@ -109,7 +131,7 @@ def finish(tx: Connection, job: Job) -> None:
 
 def put_off(tx: Connection, job: Job, *, delay: timedelta) -> None:
     """Give the job back untouched, to be claimed `delay` from now; counts as no attempt."""
-    _fenced(tx, job, JobEvent.PUT_OFF, run_at=moment(tx, delay), claims=job.failures)
+    _fenced(tx, job, JobEvent.PUT_OFF, delay=delay, claims=job.failures)
 
 
 def release(tx: Connection, job: Job) -> None:
@@ -121,17 +143,31 @@ def fail(tx: Connection, job: Job, *, error: str, retry_in: timedelta | None) ->
     """Record a failed attempt: to be claimed again after `retry_in`, or dead without one."""
     failures = job.failures + 1
     event = JobEvent.GIVE_UP if retry_in is None else JobEvent.FAIL
-    due = {} if retry_in is None else {"run_at": moment(tx, retry_in)}
-    _fenced(tx, job, event, error=error, failures=failures, claims=failures, **due)
+    _fenced(tx, job, event, delay=retry_in, error=error, failures=failures, claims=failures)
 
 
-def _fenced(tx: Connection, job: Job, event: JobEvent, **values: object) -> None:
+def _fenced(tx: Connection, job: Job, event: JobEvent, *, delay: timedelta | None = None, **values: object) -> None:
+    holder = {"held_number": job.number, "held_owner": job.owner, "held_claims": job.claims}
+    due = {} if delay is None else {"delay": microseconds(delay)}
+    if tx.execute(_change(event, tuple(values), is_delayed=bool(due)), {**holder, **due, **values}).rowcount != 1:
+        raise LeaseLostError(f"the lease on job {job.number} went to another worker")
+
+
+@cache
+def _change(event: JobEvent, names: tuple[str, ...], *, is_delayed: bool) -> Update:
+    """Return what changes a job for the holder of this very claim, and for nobody else."""
     before, after = TRANSITIONS[event]
     row = tables.job.c
-    held = and_(row.number == job.number, row.lease_owner == job.owner, row.claims == job.claims, is_in(before))
-    changed = update(tables.job).where(held).values(state=after, lease_owner=None, lease_until=None, **values)
-    if tx.execute(changed).rowcount != 1:
-        raise LeaseLostError(f"the lease on job {job.number} went to another worker")
+    held = and_(
+        row.number == bindparam("held_number"),
+        row.lease_owner == bindparam("held_owner"),
+        row.claims == bindparam("held_claims"),
+        is_in(before),
+    )
+    values: dict[str, object] = {"state": after, "lease_owner": None, "lease_until": None} | {
+        name: bindparam(name) for name in names
+    }
+    return update(tables.job).where(held).values(values | ({"run_at": NOW + _DELAY} if is_delayed else {}))
 
 
 def revive(tx: Connection, kind: JobKind, subject: UUID | str) -> bool:
@@ -141,7 +177,7 @@ def revive(tx: Connection, kind: JobKind, subject: UUID | str) -> bool:
     found = tx.execute(
         update(tables.job)
         .where(job.kind == kind, job.subject == str(subject), is_in(before))
-        .values(state=after, claims=0, failures=0, priority=IN_A_HURRY, run_at=moment(tx))
+        .values(state=after, claims=0, failures=0, priority=IN_A_HURRY, run_at=NOW)
     )
     ring(tx)
     return found.rowcount > 0
@@ -163,7 +199,7 @@ def hasten(tx: Connection, kind: JobKind, subject: UUID | str) -> None:
     tx.execute(
         update(tables.job)
         .where(job.kind == kind, job.subject == str(subject), is_in(before))
-        .values(state=after, run_at=moment(tx))
+        .values(state=after, run_at=NOW)
     )
     ring(tx)
 

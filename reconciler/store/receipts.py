@@ -1,15 +1,16 @@
 """Acknowledged inputs: what a partner was told has been received."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from reconciler.errors import NotFoundError
 from reconciler.store import tables
+from reconciler.store.upsert import row_of
 
 Channel = Literal["sftp", "as2", "admin"]
 ReceiptState = Literal["received", "done", "failed", "withdrawn"]
@@ -36,14 +37,21 @@ class Receipt:
     conversion: UUID | None = None
 
 
+# Statements that every input needs are built once.
+_ADD = insert(tables.receipt)
+_THIS = tables.receipt.c.uuid == bindparam("wanted")
+_GET = select(tables.receipt).where(_THIS)
+_END = update(tables.receipt).where(_THIS, tables.receipt.c.state == "received").values(state=bindparam("state"))
+
+
 def add(tx: Connection, receipt: Receipt) -> None:
     """Record an acknowledged input."""
-    tx.execute(insert(tables.receipt).values(asdict(receipt)))
+    tx.execute(_ADD, row_of(receipt))
 
 
 def get(connection: Connection, uuid: UUID) -> Receipt:
     """Return an input. Raises NotFoundError."""
-    row = connection.execute(select(tables.receipt).where(tables.receipt.c.uuid == uuid)).mappings().first()
+    row = connection.execute(_GET, {"wanted": uuid}).mappings().first()
     if row is None:
         raise NotFoundError(f"There is no receipt {uuid}.")
     return Receipt(**row)
@@ -58,9 +66,7 @@ def since(connection: Connection, moment: datetime) -> list[Receipt]:
 
 def end(tx: Connection, uuid: UUID, state: ReceiptState) -> bool:
     """Give an input the state in which it ends; False, and nothing done, when it ended already."""
-    row = tables.receipt.c
-    found = tx.execute(update(tables.receipt).where(row.uuid == uuid, row.state == "received").values(state=state))
-    return found.rowcount == 1
+    return tx.execute(_END, {"wanted": uuid, "state": state}).rowcount == 1
 
 
 def again(tx: Connection, uuid: UUID, *, conversion: UUID, name: str) -> None:

@@ -28,6 +28,7 @@ FEW = 1000
 
 LONGEST_WORD = 40
 
+_ADD = insert(tables.word)
 _WORD = re.compile(r"[^\W_]+")
 _UUID_START = re.compile(r"[0-9a-f]{4}[0-9a-f-]{0,32}")
 
@@ -67,7 +68,7 @@ def index(tx: Connection, record: UUID, text: str, *, known: bool) -> None:
         tx.execute(delete(tables.word).where(tables.word.c.conversion == record))
     rows = [{"word": word, "conversion": record} for word in words(text)]
     if rows:
-        tx.execute(insert(tables.word), rows)
+        tx.execute(_ADD, rows)
 
 
 def condition(connection: Connection, wanted: LogFilter) -> ColumnElement[bool]:

@@ -91,7 +91,12 @@ class FolderShelf:
 def _link(source: BinaryIO, path: Path) -> None:
     """Name an unnamed file without copying it, or copy it where the file system cannot do that."""
     try:
-        os.link(f"/proc/self/fd/{source.fileno()}", path, follow_symlinks=True)
+        # Relative to a folder, because Python follows the link to the open file in linkat(2) alone.
+        descriptors = os.open("/proc/self/fd", os.O_RDONLY)
+        try:
+            os.link(str(source.fileno()), path, src_dir_fd=descriptors, follow_symlinks=True)
+        finally:
+            os.close(descriptors)
     except FileExistsError:
         raise
     except OSError:

@@ -74,11 +74,11 @@ class Access:
 
     def by_token(self, token: Secret, peer: str) -> Identity | None:
         """Return whose token this is, or None. Raises TooManyAttemptsError."""
-        self._refuse_crowd(peer)
+        self.refuse_crowd(peer)
         with self._store.read() as connection:
             found = tokens.identify(connection, token)
         if found is None:
-            self._count(peer)
+            self.count_failure(peer)
             return None
         identity, stale = found
         if stale:
@@ -113,11 +113,13 @@ class Access:
             self._attempts = {peer: seen for peer, seen in self._attempts.items() if now - seen.since < WINDOW}
             return [peer for peer, seen in self._attempts.items() if seen.count >= ATTEMPTS]
 
-    def _refuse_crowd(self, peer: str) -> None:
+    def refuse_crowd(self, peer: str) -> None:
+        """Raise TooManyAttemptsError for an address that fails to sign in too often."""
         if peer in self.crowded():
             raise TooManyAttemptsError(f"Too many wrong tokens came from {peer}; try again in some minutes.")
 
-    def _count(self, peer: str) -> None:
+    def count_failure(self, peer: str) -> None:
+        """Remember that an address failed to sign in."""
         with self._lock:
             seen = self._attempts.get(peer, Attempts(datetime.now(UTC), 0))
             self._attempts[peer] = Attempts(seen.since, seen.count + 1)

@@ -8,7 +8,9 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from reconciler.desired.operation import OidcGateway
 from reconciler.jobs.directory import Directory
+from reconciler.model.credential import Secret
 from reconciler.store.database import Store
 from reconciler.web.health import Health
 from reconciler.web.keeper import Keeper
@@ -19,7 +21,11 @@ from reconciler.web.trial import TryOut
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Administration:
-    """What the admin API and the pages are made of. `source_url` is the template of links into git, or empty."""
+    """What the admin API and the pages are made of.
+
+    `source_url` is the template of links into git, or empty; `url` is where the pages are. Signing in by OpenID Connect
+    takes `oidc`, and its client's secret if it has one.
+    """
 
     store: Store
     directory: Directory
@@ -29,6 +35,9 @@ class Administration:
     try_out: TryOut
     origins: Origins
     source_url: str
+    url: str
+    oidc: OidcGateway | None
+    oidc_secret: Secret | None
     is_stopping: Callable[[], bool]
 
 

@@ -10,7 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from reconciler.web.access import Access
 from reconciler.web.admin import Administration
 from reconciler.web.api.application import admin_api
-from reconciler.web.pages import conversions, envelopes, events, integrations, reconcile, rules, sign_in
+from reconciler.web.oidc import Provider
+from reconciler.web.pages import conversions, envelopes, events, integrations, oidc_sign_in, reconcile, rules, sign_in
 from reconciler.web.pages.conversions import ConversionLog
 from reconciler.web.pages.envelopes import Envelopes
 from reconciler.web.pages.integrations import Integrations
@@ -26,6 +27,7 @@ def admin(parts: Administration) -> Starlette:
     access = Access(parts.store)
     reading = Reading(parts.store, parts.directory)
     sources = Sources(parts.origins, parts.source_url)
+    provider = parts.oidc and Provider(parts.oidc, parts.oidc_secret, f"{parts.url}{oidc_sign_in.DONE}")
     return Starlette(
         routes=[
             Mount(
@@ -33,7 +35,8 @@ def admin(parts: Administration) -> Starlette:
             ),
             Mount("/static", _Cached(StaticFiles(directory=STATIC))),
             Route("/", lambda _request: RedirectResponse("/integrations")),
-            *sign_in.routes(access, has_oidc=False),
+            *sign_in.routes(access, has_oidc=provider is not None),
+            *(oidc_sign_in.routes(access, provider, parts.store.keyring) if provider else ()),
             *integrations.routes(access, Integrations(reading, parts.operations, sources)),
             *rules.routes(access, Rules(reading, parts.operations, parts.directory, sources, parts.try_out)),
             *conversions.routes(access, ConversionLog(reading, parts.operations)),

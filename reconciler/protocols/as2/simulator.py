@@ -88,7 +88,7 @@ class Simulator:
         self._folder, self._delay, self._tell = folder, delay, tell
         self._over = Event()
         files = {digest(gateway_certificate): gateway_certificate}
-        self._partner = _partner(name, key, certificate, gateway, gateway_certificate)
+        self._partner = simulated_partner(name, key, certificate, gateway, gateway_certificate)
         self._sender = Sender(lambda sha256: files[sha256])
         self._later = ThreadPoolExecutor(4)
         self._reception = Reception(self, lambda sha256: files[sha256], limit=LARGEST)
@@ -263,7 +263,8 @@ class Simulator:
         return Handler
 
 
-def _partner(name: str, key: bytes, certificate: bytes, gateway: str, gateway_certificate: bytes) -> Partner:
+def simulated_partner(name: str, key: bytes, certificate: bytes, gateway: str, gateway_certificate: bytes) -> Partner:
+    """Return the simulated side of a relation, which sends to a gateway and takes everything that it signs."""
     pair = LiveCredential(
         fingerprint=name, reveal=lambda: Secret(key.decode("ascii")), public=certificate.decode("ascii")
     )

@@ -66,7 +66,7 @@ class Upload(Protocol):
         """Return up to `length` bytes of what was written so far; empty at and after the end."""
         ...
 
-    def write(self, offset: int, data: bytes) -> None:
+    def write(self, offset: int, data: bytes | memoryview) -> None:
         """Write all of `data` at `offset`; a gap before it reads as zeros."""
         ...
 

@@ -47,7 +47,7 @@ class Arrival:
     largest: int
     _failure: RefusedError | OSError | None = None
 
-    def write(self, offset: int, data: bytes) -> None:
+    def write(self, offset: int, data: memoryview) -> None:
         """Write `data` at `offset`, or at the end when appending. Raises RefusedError or OSError."""
         start = self.upload.size if self.append else offset
         self._require_room(start + len(data))

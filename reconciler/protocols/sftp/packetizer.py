@@ -15,7 +15,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from paramiko import Message, SSHException
-from paramiko.packet import Packetizer
+from paramiko.packet import NeedRekeyException, Packetizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +45,7 @@ _PATIENCE = 300_000
 _VECTORS = 512
 _BLOCK = 16
 _CHANNEL_DATA = 94
+_DATA_HEAD = 10
 _SEQUENCE = 0xFFFFFFFF
 _PADDING = [bytes(length) for length in range(2 * _BLOCK)]
 _PADDING_LENGTH = [bytes((length,)) for length in range(2 * _BLOCK)]
@@ -85,8 +86,8 @@ class _Gcm:
         self._fixed = nonce[:4]
         self._counter = int.from_bytes(nonce[4:])
 
-    def seal(self, _number: int, head: bytes, body: bytes) -> bytes:
-        return self._engine.encrypt(self._nonce(), body, head)
+    def seal(self, _number: int, head: bytes, body: bytes) -> tuple[bytes, ...]:
+        return head, self._engine.encrypt(self._nonce(), body, head)
 
     def open(self, _number: int, head: bytes, sealed: memoryview) -> bytes:
         return self._engine.decrypt(self._nonce(), sealed, head)
@@ -105,9 +106,9 @@ class _EncryptThenMac:
         self._engine = engine
         self._mac = hmac_new(key, digestmod=mac)
 
-    def seal(self, number: int, head: bytes, body: bytes) -> bytes:
+    def seal(self, number: int, head: bytes, body: bytes) -> tuple[bytes, ...]:
         sealed = self._engine.update(body)
-        return sealed + self._tag_of(number, head, sealed)
+        return head, sealed, self._tag_of(number, head, sealed)
 
     def open(self, number: int, head: bytes, sealed: memoryview) -> bytes:
         body = sealed[: -self.tag]
@@ -144,6 +145,7 @@ class BufferedPacketizer(Packetizer):
         super().__init__(connection)
         connection.setblocking(False)
         self.before_blocking: Callable[[], None] = lambda: None
+        self.on_data: Callable[[int, memoryview], bool] = lambda _channel, _data: False
         self._connection = connection
         self._owner = 0
         self._buffer = b""
@@ -226,8 +228,11 @@ class BufferedPacketizer(Packetizer):
 
     def write_all(self, out: "Buffer") -> None:
         """Put bytes into the queue of what is sent next."""
-        self._waiting.append(out := bytes(out))
-        self._waiting_bytes += len(out)
+        self._put(bytes(out))
+
+    def _put(self, *parts: bytes) -> None:
+        self._waiting += parts
+        self._waiting_bytes += sum(map(len, parts))
         if self._waiting_bytes >= _FLUSHED_FROM:
             self._send_some()
             if self._waiting_bytes >= _BLOCKED_FROM:
@@ -255,17 +260,41 @@ class BufferedPacketizer(Packetizer):
         number = self._Packetizer__sequence_number_out
         sealed = sealing.seal(number, head, body)
         self._Packetizer__sequence_number_out = (number + 1) & _SEQUENCE
-        self._watch_keys(self._count_out, len(sealed))
-        self._waiting.append(head)
-        self._waiting_bytes += len(head)
-        self.write_all(sealed)
+        self._watch_keys(self._count_out, len(body))
+        self._put(*sealed)
+
+    def await_packet(self, milliseconds: int) -> bytes:
+        """Return the content of the first packet, which is still to be read, or nothing when none came in time."""
+        self._send_some()
+        while True:
+            waiting = self._buffer[self._position : self._position + LONGEST_PACKET]
+            length = int.from_bytes(waiting[:4])
+            if len(waiting) > 4 and 4 + length <= len(waiting):  # noqa: PLR2004 - the length field
+                return waiting[5 : 4 + length - waiting[4]]
+            if len(waiting) >= LONGEST_PACKET or not self._wait(POLLIN, milliseconds) or not self._receive():
+                return b""
 
     def read_message(self) -> tuple[int, Message]:
-        """Return the next message's number and content. Raises SSHException, or InvalidTag for what was forged."""
-        sealing = self._sealed_in
-        if sealing is None:
-            kind, message = super().read_message()
-            return kind, message
+        """Return the next message's number and content, but for the data that `on_data` takes.
+
+        Raises SSHException, InvalidTag for what was forged, NeedRekeyException when keys are to be exchanged first.
+        """
+        while (sealing := self._sealed_in) is not None:
+            number, content = self._open(sealing)
+            if content[1] == _CHANNEL_DATA:
+                channel, length = struct.unpack_from(">II", content, 2)
+                if self.on_data(channel, memoryview(content)[_DATA_HEAD : _DATA_HEAD + length]):
+                    if self.need_rekey():
+                        raise NeedRekeyException
+                    continue
+            message = Message(content[2 : len(content) - content[0]])
+            message.seqno = number
+            return content[1], message
+        kind, message = super().read_message()
+        return kind, message
+
+    def _open(self, sealing: _Sealing) -> tuple[int, bytes]:
+        """Return the next packet's number, and its content with the length of its padding before and that behind."""
         while len(self._buffer) - self._position < 4:  # noqa: PLR2004 - the length field
             self._read_more()
         head = self._buffer[self._position : self._position + 4]
@@ -281,15 +310,7 @@ class BufferedPacketizer(Packetizer):
         content = sealing.open(number, head, memoryview(self._buffer)[start : self._position])
         self._Packetizer__sequence_number_in = (number + 1) & _SEQUENCE
         self._watch_keys(self._count_in, length)
-        kind = content[1]
-        if kind == _CHANNEL_DATA:
-            # Its fields say themselves where they end: the padding behind them needs no cutting off.
-            message = Message(content)
-            message.packet.seek(2)
-        else:
-            message = Message(content[2 : length - content[0]])
-        message.seqno = number
-        return kind, message
+        return number, content
 
     # --- bytes ---------------------------------------------------------------------------------------------------
 

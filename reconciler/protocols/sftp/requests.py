@@ -1,5 +1,6 @@
 """What a client asks, read from bytes: SFTP version 3 (draft-ietf-secsh-filexfer-02; OpenSSH's PROTOCOL, section 4)."""
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntFlag
@@ -11,6 +12,8 @@ MAX_PACKET = 256 * 1024
 
 MAX_DATA = MAX_PACKET - 1024
 """The most bytes that one read or write carries."""
+
+_LENGTH_FIELD = 4
 
 _SIZE = 0x1
 """The flag of attributes that begin with a size (section 5)."""
@@ -72,7 +75,7 @@ class Write:
     id: int
     handle: bytes
     offset: int
-    data: bytes
+    data: memoryview
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,37 +234,58 @@ class Packets:
     """Cuts a stream into packets; iterating yields those that are complete, each without its length."""
 
     def __init__(self) -> None:
-        self._received = bytearray()
+        self._parts: deque[memoryview] = deque()
+        self._length = 0
 
-    def feed(self, data: bytes) -> None:
-        """Add bytes of the stream."""
-        self._received += data
+    def feed(self, data: bytes | memoryview) -> None:
+        """Add bytes of the stream; they are not copied, and must stay as they are."""
+        if data:
+            self._parts.append(memoryview(data))
+            self._length += len(data)
 
     def __len__(self) -> int:
         """Return how many bytes wait."""
-        return len(self._received)
+        return self._length
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[memoryview]:
         """Yield complete packets. Raises MalformedError at a length that no packet has, before the packet is there."""
-        while len(self._received) >= 4:  # noqa: PLR2004 - the length field
-            length = int.from_bytes(self._received[:4])
+        while self._length >= _LENGTH_FIELD:
+            length = int.from_bytes(self._first(_LENGTH_FIELD))
             if not 0 < length <= MAX_PACKET:
                 raise MalformedError(f"a packet of {length} bytes; at most {MAX_PACKET} are taken")
-            if len(self._received) < 4 + length:
+            if self._length < _LENGTH_FIELD + length:
                 return
-            packet = bytes(memoryview(self._received)[4 : 4 + length])
-            del self._received[: 4 + length]
-            yield packet
+            packet = self._first(_LENGTH_FIELD + length)
+            self._drop(len(packet))
+            yield packet[_LENGTH_FIELD:]
+
+    def _first(self, length: int) -> memoryview:
+        """Return the first bytes, joined only where they came in several parts."""
+        parts = self._parts
+        if len(parts[0]) < length:
+            joined: list[memoryview] = []
+            missing = length
+            while missing > 0:
+                joined.append(part := parts.popleft())
+                missing -= len(part)
+            parts.appendleft(memoryview(b"".join(joined)))
+        return parts[0][:length]
+
+    def _drop(self, length: int) -> None:
+        self._length -= length
+        rest = self._parts.popleft()[length:]
+        if rest:
+            self._parts.appendleft(rest)
 
 
 class _Fields:
     """Reads the fields of one packet in turn."""
 
-    def __init__(self, packet: bytes) -> None:
-        self._packet = packet
+    def __init__(self, packet: bytes | memoryview) -> None:
+        self._packet = memoryview(packet)
         self._position = 1
 
-    def _take(self, length: int) -> bytes:
+    def _take(self, length: int) -> memoryview:
         start, self._position = self._position, self._position + length
         if self._position > len(self._packet):
             raise MalformedError("a packet ends within a field")
@@ -274,6 +298,9 @@ class _Fields:
         return int.from_bytes(self._take(8))
 
     def string(self) -> bytes:
+        return bytes(self.data())
+
+    def data(self) -> memoryview:
         return self._take(self.uint32())
 
     def size(self) -> int | None:
@@ -282,14 +309,14 @@ class _Fields:
         return self.uint64() if flags & _SIZE else None
 
 
-def decode_init(packet: bytes) -> Init:
+def decode_init(packet: memoryview) -> Init:
     """Read the first packet of a session. Raises MalformedError when it is another."""
     if packet[0] != 1:
         raise MalformedError("a session begins with its version")
     return Init(_Fields(packet).uint32())
 
 
-def decode(packet: bytes) -> Request:  # noqa: C901, PLR0911, PLR0912 - one case a kind of request
+def decode(packet: memoryview) -> Request:  # noqa: C901, PLR0911, PLR0912 - one case a kind of request
     """Read a request. Raises MalformedError when a field is cut off."""
     fields = _Fields(packet)
     request = fields.uint32()
@@ -301,7 +328,7 @@ def decode(packet: bytes) -> Request:  # noqa: C901, PLR0911, PLR0912 - one case
         case 5:
             return Read(request, fields.string(), fields.uint64(), fields.uint32())
         case 6:
-            return Write(request, fields.string(), fields.uint64(), fields.string())
+            return Write(request, fields.string(), fields.uint64(), fields.data())
         case 7 | 17:
             return Stat(request, fields.string())
         case 8:

@@ -73,7 +73,7 @@ def handle(request: int, name: bytes) -> bytes:
 
 def data(request: int, content: bytes) -> bytes:
     """Return bytes that were read."""
-    return _packet(103, struct.pack(">I", request), _string(content))
+    return _packet(103, struct.pack(">II", request, len(content)), content)
 
 
 def names(request: int, lines: Iterable[Line]) -> bytes:
@@ -139,5 +139,4 @@ def _string(content: bytes) -> bytes:
 
 
 def _packet(kind: int, *parts: bytes) -> bytes:
-    body = b"".join(parts)
-    return struct.pack(">IB", len(body) + 1, kind) + body
+    return b"".join((struct.pack(">IB", sum(map(len, parts)) + 1, kind), *parts))

@@ -64,7 +64,7 @@ class Session:
         """Bytes that were fed and belong to requests that are not performed yet."""
         return len(self._packets)
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | memoryview) -> None:
         """Take bytes of the stream."""
         self._packets.feed(data)
 

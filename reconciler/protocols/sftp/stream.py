@@ -2,6 +2,7 @@
 
 import logging
 import struct
+from collections import deque
 from collections.abc import Callable
 
 from paramiko import Channel, SSHException
@@ -43,12 +44,12 @@ class Stream:
         self._room = channel.out_window_size
         self._packet = min(channel.out_max_packet_size, _LARGEST_PACKET)
         self._remote = struct.pack(">I", channel.remote_chanid)
-        self._waiting: list[bytes] = []
+        self._waiting: deque[memoryview] = deque()
         self._waiting_bytes = 0
         self._is_complete = False
         self._is_ended = False
 
-    def receive(self, data: bytes) -> None:
+    def receive(self, data: bytes | memoryview) -> None:
         """Take data. Raises SSHException when the client sends more than it was allowed (RFC 4254 section 5.2)."""
         self._window -= len(data)
         if self._window < 0:
@@ -88,19 +89,15 @@ class Stream:
 
     def flush(self) -> None:
         """Send answers as far as the client has room for them."""
-        if not self._waiting or not self._room:
-            return
-        content = memoryview(b"".join(self._waiting))
-        position = 0
-        while position < len(content) and self._room:
-            part = content[position : position + min(self._packet, self._room)]
-            self._room -= len(part)
-            position += len(part)
-            self._send((_MSG_CHANNEL_DATA + self._remote + struct.pack(">I", len(part)), part))
-        self._throttles.sent(position)
-        rest = bytes(content[position:])
-        self._waiting = [rest] if rest else []
-        self._waiting_bytes = len(rest)
+        sent = 0
+        while self._waiting and self._room:
+            parts = self._next_packet(min(self._packet, self._room))
+            length = sum(map(len, parts))
+            self._room -= length
+            sent += length
+            self._send((_MSG_CHANNEL_DATA + self._remote + struct.pack(">I", length), *parts))
+        self._waiting_bytes -= sent
+        self._throttles.sent(sent)
 
     def abandon(self) -> None:
         """End the session: what was not closed by the client was not received."""
@@ -108,13 +105,25 @@ class Stream:
         self._waiting.clear()
         self.session.abandon()
 
+    def _next_packet(self, length: int) -> list[memoryview]:
+        """Take up to `length` of the bytes that wait; they are copied when they are sealed, and not before."""
+        parts: list[memoryview] = []
+        while self._waiting and length:
+            part = self._waiting.popleft()
+            if len(part) > length:
+                self._waiting.appendleft(part[length:])
+                part = part[:length]
+            parts.append(part)
+            length -= len(part)
+        return parts
+
     def _perform(self) -> None:
         if self._waiting_bytes >= _HELD_BACK:
             self.flush()
         is_done = self._waiting_bytes < _HELD_BACK
         if is_done:
             for answer in self.session.answers():
-                self._waiting.append(answer)
+                self._waiting.append(memoryview(answer))
                 self._waiting_bytes += len(answer)
                 if self._waiting_bytes >= _SENT_FROM:
                     self.flush()

@@ -7,7 +7,11 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
+from reconciler.apply.run import Origin
 from reconciler.cli.main import main
+from reconciler.model.key import Key
+from reconciler.model.state import Resource, State
+from reconciler.plan.plan import build
 from reconciler.service.workspace import Workspace
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -49,3 +53,12 @@ class UserProject:
 
     def workspace(self) -> Workspace:
         return Workspace.open(self.folder)
+
+
+def change_by_hand(project: UserProject, changed: dict[Key, Resource]) -> None:
+    """Change what is live past the configuration, as the API does."""
+    workspace = project.workspace()
+    live = workspace.read()
+    plan = build(live.state, live.revision, State({**live.state.resources, **changed}))
+    workspace.apply_plan(plan, {}, actor="grace", origin=Origin(by_hand="an emergency"))
+    workspace.close()

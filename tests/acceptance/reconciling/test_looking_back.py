@@ -1,22 +1,10 @@
-from reconciler.apply.run import Origin
 from reconciler.model.account import Account
 from reconciler.model.key import Key
 from reconciler.model.mailbox import Mailbox
-from reconciler.model.state import State
-from reconciler.plan.plan import build
-from tests.acceptance.reconciling.project import UserProject
+from tests.acceptance.reconciling.project import UserProject, change_by_hand
 
 GLOBEX = "accounts/globex.yaml"
 ACME = Key.of_account("acme")
-
-
-def change_by_hand(project: UserProject, changed: dict[Key, Account | Mailbox]) -> None:
-    """Change what is live past the configuration, as the API does."""
-    workspace = project.workspace()
-    live = workspace.read()
-    plan = build(live.state, live.revision, State({**live.state.resources, **changed}))
-    workspace.apply_plan(plan, {}, actor="grace", origin=Origin(by_hand="an emergency"))
-    workspace.close()
 
 
 def test_history_says_when_who_and_how_much(applied: UserProject) -> None:

@@ -120,7 +120,7 @@ class FragileUpload:
     def read(self, offset: int, length: int) -> bytes:
         return self._real.read(offset, length)
 
-    def write(self, offset: int, data: bytes) -> None:
+    def write(self, offset: int, data: bytes | memoryview) -> None:
         self._real.write(offset, data)
 
     def truncate(self, size: int) -> None:

@@ -114,7 +114,7 @@ class MemoryUpload:
         self._content.seek(offset)
         return self._content.read(length)
 
-    def write(self, offset: int, data: bytes) -> None:
+    def write(self, offset: int, data: bytes | memoryview) -> None:
         self._content.seek(offset)
         self._content.write(data)
 
