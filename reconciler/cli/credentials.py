@@ -2,12 +2,15 @@
 
 import sys
 from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
 from ssl import PEM_cert_to_DER_cert
 from typing import Literal, assert_never
 
 import click
 
 from reconciler.cli import terminal
+from reconciler.cli.terms import LengthOfTime
 from reconciler.cli.workspace import actor, opened
 from reconciler.errors import NotFoundError
 from reconciler.model.credential import Secret
@@ -15,7 +18,7 @@ from reconciler.model.credential import Secret
 
 @click.group()
 def credentials() -> None:
-    """Show connection details, rotate secrets."""
+    """Show connection details, hand them over, rotate secrets."""
 
 
 @credentials.command()
@@ -51,6 +54,52 @@ def show(
             click.echo(certificate if form == "pem" else PEM_cert_to_DER_cert(certificate), nl=False)
         case _:
             assert_never(form)
+
+
+@credentials.command()
+@click.argument("addresses", metavar="ADDRESS...", nargs=-1, required=True)
+@click.option(
+    "--into", metavar="DIR", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where to."
+)
+@click.option("--recipient", "named", metavar="KEY", multiple=True, help="Who can read it: age1… or an SSH public key.")
+@click.option(
+    "--recipients",
+    "listed",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file of them, one a line.",
+)
+@click.option("--since", type=LengthOfTime(), metavar="TIME", help="Only what was generated in that time, such as 1h.")
+@click.pass_context
+def deliver(
+    ctx: click.Context,
+    addresses: tuple[str, ...],
+    *,
+    into: Path,
+    named: tuple[str, ...],
+    listed: tuple[Path, ...],
+    since: timedelta | None,
+) -> None:
+    """Write connection details to files that their recipients alone can read.
+
+    ADDRESS is a mailbox, or an account for all its mailboxes. Each gets a file ADDRESS.json.age in DIR, encrypted with
+    age; nothing secret is printed, so that CI can hand it over.
+    """
+    from reconciler.service.sealing import EXTENSION, recipients, sealed  # noqa: PLC0415 - others need no age
+
+    to = recipients([*named, *(line for file in listed for line in file.read_text(encoding="utf-8").splitlines())])
+    if not to:
+        raise click.UsageError("Name who can read it, with --recipient or --recipients.", ctx)
+    workspace = opened(ctx)
+    mailboxes = workspace.connected(addresses, since)
+    if not mailboxes:
+        terminal.say("Nothing was generated there in that time." if since else "There is no integration.")
+    into.mkdir(parents=True, exist_ok=True)
+    for mailbox in mailboxes:
+        path = into / f"{mailbox}{EXTENSION}"
+        path.write_bytes(sealed(workspace.credentials(str(mailbox)), to))
+        terminal.write(f"Wrote {path}")
 
 
 def letter(address: str, values: Mapping[str, str | Secret]) -> str:

@@ -65,11 +65,14 @@ class Reconciler(click.Group):
         del ctx
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command, or None when there is none of that name."""
-        del ctx
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        """Return a command. Raises click.UsageError, with the nearest one, when there is none of that name."""
         if cmd_name not in COMMANDS:
-            return None
+            from reconciler.desired.nearest import nearest  # noqa: PLC0415 - for the mistyped only
+
+            near = nearest(cmd_name, COMMANDS)
+            hint = f"Did you mean '{near}'?" if near else "See: reconciler --help"
+            raise click.UsageError(f"There is no command '{cmd_name}'. {hint}", ctx)
         commands: Mapping[str, click.Command] = import_module(COMMANDS[cmd_name]).COMMANDS
         command = commands[cmd_name]
         _takes_environment(command)

@@ -4,15 +4,31 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
 import click
 
+from reconciler.model.duration import parse_duration
 from reconciler.plan.making import Terms
 from reconciler.plan.selection import Selection
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class LengthOfTime(click.ParamType[timedelta]):
+    """A length of time such as 30s."""
+
+    name = "duration"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Return the length."""
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
 
 _OPTIONS = (
     click.option("--prune", is_flag=True, help="Destroy what is live and no longer in the configuration."),

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import terminal
+from reconciler.cli.terms import LengthOfTime
 from reconciler.model.credential import Secret
-from reconciler.model.duration import parse_duration
 
 if TYPE_CHECKING:
     from reconciler.cli.workspace import Chosen
@@ -21,19 +21,6 @@ if TYPE_CHECKING:
 
 TOKEN_VARIABLE = "RECONCILER_GIT_TOKEN"  # noqa: S105 - the name of a variable
 SECRET_VARIABLE = "RECONCILER_WEBHOOK_SECRET"  # noqa: S105 - the name of a variable
-
-
-class _Duration(click.ParamType[timedelta]):
-    """A length of time such as 30s."""
-
-    name = "duration"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Return the length."""
-        try:
-            return parse_duration(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 @click.command()
@@ -45,7 +32,7 @@ class _Duration(click.ParamType[timedelta]):
 @click.option(
     "--path", default=".", show_default=True, help="With --git: the configuration's folder in the repository."
 )
-@click.option("--interval", type=_Duration(), default="60s", show_default=True, help="How often to look.")
+@click.option("--interval", type=LengthOfTime(), default="60s", show_default=True, help="How often to look.")
 @click.option("--once", is_flag=True, help="Reconcile once and exit: 0 when all is as configured, else 1.")
 @click.option("--heal/--no-heal", default=True, show_default=True, help="Put right what was changed by hand.")
 @click.option("--prune", is_flag=True, help="Destroy what is no longer in the configuration.")

@@ -1,10 +1,10 @@
 """A configuration with its live side: everything that a command does, in the words of the domain."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -122,6 +122,24 @@ class Workspace(Operating):
         terms = replace(terms, limits=Limits(self.project.caps))
         with without_cycles():
             return make(self.read(), wish, terms, now=datetime.now(UTC), undelivered=self._undelivered)
+
+    def connected(self, addresses: Sequence[str], since: timedelta | None) -> list[Key]:
+        """Return the mailboxes with an integration at and below addresses; raises NotFoundError for an empty one.
+
+        With `since`, only those for which something was generated in that time.
+        """
+        live = self.read()
+        found: list[Key] = []
+        for address in addresses:
+            below = [key for key in live.state.resources if f"{key}.".startswith(f"{address}.")]
+            if not below:
+                raise NotFoundError(f"Nothing is live at {address}. See: reconciler show")
+            found += (key for item in below if item.kind is Kind.INTEGRATION and (key := item.owner) is not None)
+        if since is not None:
+            begin = datetime.now(UTC) - since
+            fresh = {key.mailbox_key for key, at in live.generated_at.items() if at >= begin}
+            found = [key for key in found if key in fresh]
+        return list(dict.fromkeys(found))
 
     def _undelivered(self, mailbox: Key) -> int:
         uuid = self._snapshot().uuid(mailbox)

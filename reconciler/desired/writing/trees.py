@@ -202,14 +202,17 @@ class Order:
 
 Edit = Put | Take | Order
 
+_DECIDING = ("direction", "protocol")
+"""What else may stand beside these depends on them, defaults that are written included."""
+
 
 def edits(old: Tree | None, new: Tree | None, path: tuple[str, ...]) -> Iterator[Edit]:
     """Yield what turns one tree at a path into another."""
-    if old is None or new is None:
-        if new is not None:
-            yield Put(path, new)
-        elif old is not None:
-            yield Take(path)
+    if new is None:
+        yield from () if old is None else (Take(path),)
+        return
+    if old is None or any(old.get(name) != new.get(name) for name in _DECIDING):
+        yield Put(path, new)
         return
     yield from (Take((*path, name)) for name in old if name not in new)
     for name, now in new.items():

@@ -26,6 +26,14 @@ class TestCommandLine:
         assert result.stdout == ""
         assert "Usage: reconciler" in result.stderr
 
+    @pytest.mark.parametrize(
+        ("typed", "says"),
+        [("plam", "Did you mean 'plan'?"), ("roll-back", "Did you mean 'rollback'?"), ("zzz", "--help")],
+    )
+    def test_a_mistyped_command_is_answered_with_the_near_one(self, typed: str, says: str) -> None:
+        assert f"There is no command '{typed}'." in run(typed).stderr
+        assert says in run(typed).stderr
+
     def test_help_says_what_every_command_does(self) -> None:
         result = run("--help")
         words = {line.split()[0]: line.split()[1:] for line in result.stdout.splitlines() if line.startswith("  ")}

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from reconciler.desired.load import Loaded, load_traced
@@ -34,8 +34,8 @@ sftp = st.fixed_dictionaries(
         "concurrency": st.sampled_from([4, 9]),
     },
 )
-recipient = {"id": "GLOBEX", "url": "https://globex.example/as2", "certificates": ["../c.pem"]}
-as2 = st.just({"protocol": "as2", "as2": {"recipient": recipient, "rotation": {"every": "90d", "overlap": "7d"}}})
+recipient: Written = {"id": "GLOBEX", "url": "https://globex.example/as2", "certificates": ["../c.pem"]}
+AS2: Written = {"protocol": "as2", "as2": {"recipient": recipient, "rotation": {"every": "90d", "overlap": "7d"}}}
 rules = st.fixed_dictionaries(
     {"direction": st.just("in"), "template": st.just(TEMPLATE)},
     optional={
@@ -52,7 +52,7 @@ rule_books = st.dictionaries(st.sampled_from("abc"), rules, max_size=3).flatmap(
     lambda book: st.permutations(list(book.items())).map(dict)
 )
 mailboxes = st.fixed_dictionaries(
-    {}, optional={"name": names, "protected": st.booleans(), "integration": sftp | as2, "rules": rule_books}
+    {}, optional={"name": names, "protected": st.booleans(), "integration": sftp | st.just(AS2), "rules": rule_books}
 )
 accounts = st.fixed_dictionaries(
     {}, optional={"name": names, "mailboxes": st.dictionaries(st.sampled_from("xyz"), mailboxes), "rules": rule_books}
@@ -97,6 +97,9 @@ def yaml(written: Written) -> str:
 
 @settings(max_examples=30, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(configurations, configurations)
+@example(
+    {"acme": {"mailboxes": {"x": {"integration": {"sftp": {}}}}}}, {"acme": {"mailboxes": {"x": {"integration": AS2}}}}
+)
 def test_files_that_are_patched_say_what_they_shall(
     protocols_of_module: ProtocolRegistry, now: dict[str, Written], then: dict[str, Written]
 ) -> None:
