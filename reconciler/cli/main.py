@@ -48,6 +48,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "ban": "reconciler.cli.ban",
         "job": "reconciler.cli.job",
         "fsck": "reconciler.cli.job",
+        "backup": "reconciler.cli.backup",
+        "restore": "reconciler.cli.backup",
         "as2": "reconciler.cli.as2",
         "schema": "reconciler.cli.schema",
         "explain": "reconciler.cli.explain",

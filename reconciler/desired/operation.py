@@ -122,6 +122,7 @@ class Retention(Noun):
     audit: Duration | None = Field(default=None, description="The audit trail of the admin API.", examples=["365d"])
     archive: str | None = Field(
         default=None,
-        description="A folder, relative to reconciler.yaml, where what is forgotten is written first: a zip a day.",
+        description="A folder, relative to reconciler.yaml, where what is forgotten is written first: a folder a day."
+        " Left out: nowhere.",
         examples=["archive"],
     )

@@ -7,9 +7,11 @@ from sqlalchemy import Connection
 from reconciler.errors import ReconcilerError
 from reconciler.jobs import error_folder
 from reconciler.model.rule import Direction
+from reconciler.model.source_file import digest
 from reconciler.store import conversions, envelopes, jobs, posts, receipts
 from reconciler.store.conversions import Conversion, ConversionStatus
 from reconciler.store.database import Store
+from reconciler.store.forgetting import FORGOTTEN
 
 
 def reprocess(store: Store, uuid: UUID) -> None:
@@ -49,6 +51,8 @@ def _out_again(tx: Connection, record: Conversion, name: str) -> None:
         raise ReconcilerError(f"Message {record.file_name} was refused; the partner has to send it again.")
     if record.receipt is None or receipts.get(tx, record.receipt).state not in {"failed", "withdrawn"}:
         raise ReconcilerError(f"Record {record.uuid} is being run again already.")
+    if record.input == digest(FORGOTTEN):
+        raise ReconcilerError(f"The input of record {record.uuid} was forgotten; see retention in reconciler.yaml.")
     receipts.again(tx, record.receipt, conversion=record.uuid, name=name)
     jobs.add(tx, "receipt", record.receipt, priority=jobs.IN_A_HURRY)
 

@@ -17,7 +17,7 @@ from reconciler.jobs.bell import Bell
 from reconciler.jobs.digesting import Digesting
 from reconciler.jobs.directory import Directory, Snapshot
 from reconciler.jobs.folders import StoreFolders
-from reconciler.jobs.keeping import Keeping
+from reconciler.jobs.keeping import Keeping, Memory
 from reconciler.jobs.lane import Lane
 from reconciler.jobs.mailing import Mailing
 from reconciler.jobs.mdn_posting import MdnPosting
@@ -156,7 +156,9 @@ class Gateway:
             tracer=tracer,
             node=f"{self._node}.{role}",
         )
-        self._keeping = Keeping(self._store)
+        kept = workspace.project.retention
+        archive = workspace.project.root / kept.archive if kept.archive else None
+        self._keeping = Keeping(self._store, memory=Memory(kept.log, kept.payloads, kept.audit, archive))
         told = workspace.project.alerts
         tell = channels(told, workspace.project.root).tell if told and self._has("worker") else None
         self._alerting = Alerting(self._store, directory, told, tell) if told and tell else None

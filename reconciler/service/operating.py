@@ -16,12 +16,14 @@ from reconciler.live.views import ConnectionDetails, EnvelopeView, LiveResource,
 from reconciler.model.integration import Integration
 from reconciler.model.key import Key, Kind
 from reconciler.model.rule import Rule
+from reconciler.model.source_file import digest
 from reconciler.plan.change import Update
 from reconciler.plan.plan import Plan
 from reconciler.service.connection import connection_details
 from reconciler.service.views import envelope_view, log_record
 from reconciler.store import configuration, conversions, envelopes, exchanges, posts
 from reconciler.store.database import Store
+from reconciler.store.forgetting import FORGOTTEN
 from reconciler.store.receipts import Receipt
 from reconciler.store.search import LogFilter
 
@@ -112,6 +114,8 @@ class Operating:
             name = {"input": record.input, "source": record.source, "output": record.output}[part]
             if name is None:
                 raise NotFoundError(f"Record {uuid} has no {part}.")
+            if name == digest(FORGOTTEN):
+                raise NotFoundError(f"The {part} of record {uuid} was forgotten; see retention in reconciler.yaml.")
             return self.store.blobs.read(connection, name)
 
     def reprocess(self, uuid: UUID) -> None:
