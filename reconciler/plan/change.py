@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from reconciler.model.credential import Credential
+from reconciler.model.integration import Integration
 from reconciler.model.key import Key, Kind
 from reconciler.model.noun import Json
+from reconciler.model.rule import Rule
 from reconciler.model.source_file import digest
 from reconciler.model.state import NOUNS, Resource, from_json, to_json
 
@@ -43,7 +45,7 @@ class Create:
             FieldChange(change.name, None, change.new)
             for name, info in type(self.new).model_fields.items()
             if info.is_required() or values[name] != info.get_default(call_default_factory=True)
-            for change in differing(name, None, written[name])
+            for change in differing(_word(self.new, name), None, _value(name, written[name]))
             if not _says_nothing(change.new)
         )
 
@@ -58,8 +60,8 @@ class Update:
     fields: tuple[FieldChange, ...] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        old, new = to_json(self.old), to_json(self.new)
-        fields = tuple(change for name in new for change in differing(name, old.get(name), new[name]))
+        old, new = _written(self.old), _written(self.new)
+        fields = tuple(change for name in old | new for change in differing(name, old.get(name), new.get(name)))
         if not fields:
             raise ValueError(f"{self.key}: an update in which no field differs")
         object.__setattr__(self, "fields", fields)
@@ -122,6 +124,32 @@ class Rotate:
 
 
 Change = Create | Update | Delete | Move | Adopt | Rotate
+
+
+def _written(resource: Resource) -> dict[str, Json]:
+    """Return a resource in the words of the YAML; two that differ do so in these words too."""
+    return {_word(resource, name): _value(name, value) for name, value in to_json(resource).items()}
+
+
+def _word(resource: Resource, name: str) -> str:
+    """Return what a field is called in YAML: a protocol's settings stand below the protocol's name."""
+    match resource, name:
+        case Integration(protocol=protocol), "settings":
+            return protocol
+        case Rule(), "validation":
+            return "validate"
+        case _:
+            return name
+
+
+def _value(name: str, value: Json) -> Json:
+    match name, value:
+        case "match", {"by": str(by), "pattern": pattern}:
+            return {by: pattern}
+        case "default_rule", {"action": action, "reason": reason}:
+            return action if reason is None else {str(action): reason}
+        case _:
+            return value
 
 
 def differing(name: str, old: Json, new: Json) -> Iterator[FieldChange]:
