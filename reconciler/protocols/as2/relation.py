@@ -1,6 +1,5 @@
 """A trading relation: one mailbox, its partner, and the keys of both."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Literal
@@ -82,12 +81,14 @@ class Relation:
     def signer(self, now: datetime) -> Identity:
         """Return the key pair that signs now. Raises RelationError when there is none.
 
-        The newest one does, from the moment that the settings say; until then the one before it, if that is valid
-        still, so that the partner has the time to learn the new certificate.
+        The newest one does, from the moment that the settings say or, after a rotation, from the middle of the overlap;
+        until then the one before it, if that is valid still, so that the partner has the time to learn the new
+        certificate.
         """
-        if self.settings.signature == "ecdsa":
-            return self._active(self._identities(SIGNING_CERTIFICATE), now)
-        return self._active(self.identities, now)
+        name = SIGNING_CERTIFICATE if self.settings.signature == "ecdsa" else CERTIFICATE
+        identities = self.identities if name == CERTIFICATE else self._identities(name)
+        due = identities[self._due(name, now)]
+        return due if valid(due.certificate, now) else identities[0]
 
     def tls_client(self, now: datetime) -> LiveCredential | None:
         """Return the key pair that the partner's web server is shown now, PEM; None when it is shown none."""
@@ -96,8 +97,7 @@ class Relation:
         found = self.partner.credentials.get(TLS_CLIENT_CERTIFICATE, ())
         if not found:
             raise RelationError(f"{self.partner.key.integration} has no certificate for TLS")
-        newest, *others = found
-        return others[0] if others and not self._is_active(now) else newest
+        return found[self._due(TLS_CLIENT_CERTIFICATE, now)]
 
     def _identities(self, name: str) -> tuple[Identity, ...]:
         identities = tuple(_identity(credential) for credential in self.partner.credentials.get(name, ()))
@@ -105,16 +105,19 @@ class Relation:
             raise RelationError(f"{self.partner.key.integration} has no certificate of its own")
         return identities
 
-    def _active(self, identities: Sequence[Identity], now: datetime) -> Identity:
-        newest, *others = identities
-        if others and not self._is_active(now) and valid(others[0].certificate, now):
-            return others[0]
-        return newest
+    def _due(self, name: str, now: datetime) -> int:
+        """Return which of our credentials of a name is used now: the newest, 0, or the one before it, 1."""
+        found = self.partner.credentials.get(name, ())
+        if len(found) < 2:  # noqa: PLR2004 - there is none before it
+            return 0
+        start = self.settings.certificate_active_from or self._middle_of_overlap(found[1].expires, now)
+        return 0 if start is None or start <= now else 1
 
-    def _is_active(self, now: datetime) -> bool:
-        """Say whether the newest own key is used, rather than the one before it."""
-        start = self.settings.certificate_active_from
-        return start is None or start <= now
+    def _middle_of_overlap(self, end: datetime | None, now: datetime) -> datetime | None:
+        rotation = self.settings.rotation
+        if rotation is None or end is None or end - now > rotation.overlap:
+            return None
+        return end - rotation.overlap / 2
 
     # --- the partner's -------------------------------------------------------------------------------------------
 

@@ -180,15 +180,9 @@ class Simulator:
         self._over.wait(self._delay if behaviour is Behaviour.LATE else 0.1)
         for _ in range(2 if behaviour is Behaviour.DOUBLE else 1):
             try:
-                self._sender.post_mdn(self._aimed_at(url), url, mdn)
+                self._sender.post_mdn(aimed_at(self._partner, url), url, mdn)
             except DeliveryError as error:
                 self._tell(str(error))
-
-    def _aimed_at(self, url: str) -> Partner:
-        """Return the gateway as reached where a message says, which may be the same machine."""
-        settings = dict(self._partner.settings)
-        settings["recipient"] = {**dict(settings["recipient"]), "url": url}  # type: ignore[arg-type]  # a mapping
-        return replace(self._partner, settings=settings)
 
     def _bent(self, mdn: Answer, behaviour: Behaviour) -> Answer:  # noqa: PLR0911 - one for each behaviour
         """Return an MDN with what is wrong about it."""
@@ -286,6 +280,13 @@ def simulated_partner(name: str, key: bytes, certificate: bytes, gateway: str, g
         settings={"self_id": name, "recipient": recipient, "inbound": anything},  # type: ignore[dict-item]  # JSON
         credentials={CERTIFICATE: (pair,)},
     )
+
+
+def aimed_at(partner: Partner, url: str) -> Partner:
+    """Return a simulated side whose gateway is reached at a URL, be that on the same machine."""
+    settings = dict(partner.settings)
+    settings["recipient"] = {**dict(settings["recipient"]), "url": url}  # type: ignore[arg-type]  # a mapping
+    return replace(partner, settings=settings)
 
 
 def _key(pem: bytes) -> rsa.RSAPrivateKey:

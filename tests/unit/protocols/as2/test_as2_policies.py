@@ -175,6 +175,26 @@ class TestRollover:
         assert relation.signer(now) == before
         assert relation.signer(now + timedelta(hours=1)) == newest
 
+    def test_after_a_rotation_the_key_before_signs_for_half_of_the_overlap(self, world: World) -> None:
+        now = datetime.now(UTC)
+        partner = world.partner(rotation={"every": "365d", "overlap": "30d"})
+        before = replace(world.pair("acme"), expires=now + timedelta(days=30))
+        relation = Relation(
+            replace(partner, credentials={"certificate": (world.pair("mallory"), before)}), world.content
+        )
+        newest, older = relation.identities
+        assert relation.signer(now + timedelta(days=14)) == older
+        assert relation.signer(now + timedelta(days=15)) == newest
+
+    def test_a_key_that_was_made_by_hand_signs_at_once(self, world: World) -> None:
+        now = datetime.now(UTC)
+        partner = world.partner(rotation={"every": "365d", "overlap": "30d"})
+        before = replace(world.pair("acme"), expires=now + timedelta(days=900))
+        relation = Relation(
+            replace(partner, credentials={"certificate": (world.pair("mallory"), before)}), world.content
+        )
+        assert relation.signer(now) == relation.identities[0]
+
     def test_certificates_have_uses_and_dates(self, world: World) -> None:
         now = datetime.now(UTC)
         files = [world.source(f"{name}.pem") for name in ("globex", "mallory", "initech")]
