@@ -62,7 +62,10 @@ class MemoryIntake:
 
 @dataclass
 class World:
-    """Keys and certificates of the gateway (ACME), of its partner (GLOBEX) and of nobody's partners (the others)."""
+    """Keys and certificates of the gateway (ACME), of its partner (GLOBEX) and of nobody's partners (the others).
+
+    They are made where the folder does not have them.
+    """
 
     folder: Path
     files: dict[str, bytes] = field(default_factory=dict)
@@ -70,6 +73,8 @@ class World:
 
     def __post_init__(self) -> None:
         for name in ("acme", "globex", "initech", "mallory"):
+            if (self.folder / f"{name}.key").exists():
+                continue
             key, certificate = new_key(name)
             (self.folder / f"{name}.key").write_bytes(key)
             (self.folder / f"{name}.pem").write_bytes(certificate)
