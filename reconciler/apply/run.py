@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
@@ -23,7 +24,7 @@ from reconciler.apply.steps import (
     Step,
     steps,
 )
-from reconciler.errors import NotFoundError, PlanRefusedError
+from reconciler.errors import BlobError, NotFoundError, PlanRefusedError
 from reconciler.model.credential import Credential
 from reconciler.model.key import Key, Kind
 from reconciler.plan.change import Delete
@@ -144,9 +145,10 @@ def _generated(plan: Plan, progress: Progress) -> dict[Key, Generated]:
 
 
 def _content(store: Store, files: Mapping[str, bytes], step: PutFile) -> bytes:
-    """Return a file's content; an earlier revision's, to which a plan goes back, is in the store."""
+    """Return a file's content; that of an earlier revision or commit, to which a plan goes back, is in the store."""
     if step.sha256 in files:
-        return files[step.sha256]
+        with suppress(BlobError):
+            return files[step.sha256]
     with store.read() as connection:
         return store.blobs.read(connection, step.sha256)
 

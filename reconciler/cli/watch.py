@@ -76,7 +76,7 @@ def watch(
     _end_on_signals(stop, wake)
     token = os.environ.get(TOKEN_VARIABLE)
     status = CommitStatus.of(url, Secret(token), api=status_api) if url and token else None
-    workspace = watching.opened(source, home, chosen.environment)
+    workspace = watching.opened(source, home, chosen.environment, chosen.state)
     ctx.call_on_close(workspace.close)
     how = watching.Watching(policy=Policy(heal=heal, prune=prune), interval=interval, once=once, status=status)
     with ExitStack() as stack:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconciler.desired.gateway import check_state, is_gateway
+from reconciler.desired.load import Project
 from reconciler.errors import ReconcilerError
 from reconciler.service.workspace import Workspace
 
@@ -16,12 +17,17 @@ def open_workspace(config: Path | None, environment: str | None, state: str | No
     """
     opened = Workspace.open(config, environment)
     if state is not None:
-        try:
-            opened.project = replace(opened.project, state=check_state(state))
-        except ValueError as error:
-            raise ReconcilerError(f"--state: {error}") from None
+        opened.project = with_state(opened.project, state)
     if not is_gateway(opened.project.state):
         return opened
     from reconciler.service.remote import RemoteWorkspace  # noqa: PLC0415 - whoever has a store needs no HTTP client
 
     return RemoteWorkspace(opened.project)
+
+
+def with_state(project: Project, state: str) -> Project:
+    """Return a project whose live side is at `state`. Raises ReconcilerError when that is no such place."""
+    try:
+        return replace(project, state=check_state(state))
+    except ValueError as error:
+        raise ReconcilerError(f"--state: {error}") from None

@@ -10,12 +10,13 @@ from threading import Event
 
 from reconciler.apply.lease import WATCH, HeldError, holding
 from reconciler.apply.run import Origin
-from reconciler.desired.load import Project
-from reconciler.errors import ConfigurationError, LeaseLostError
+from reconciler.desired.gateway import is_gateway
+from reconciler.errors import ConfigurationError, LeaseLostError, ReconcilerError
 from reconciler.model.account import Account
 from reconciler.plan.making import Terms
 from reconciler.plan.plan import Plan
 from reconciler.plan.saved import config_hash
+from reconciler.service.opening import with_state
 from reconciler.service.workspace import Workspace, wish_of
 from reconciler.store import conditions, configuration
 from reconciler.store.conditions import Condition
@@ -139,20 +140,24 @@ class Watched:
             conditions.record(tx, said)
 
 
-def opened(source: Source, home: Path, environment: str | None = None) -> Workspace:
+def opened(source: Source, home: Path, environment: str | None = None, state: str | None = None) -> Workspace:
     """Return the workspace of a source; a state that is a folder lies in `home` when the source is a branch.
 
-    Raises ConfigurationError when the newest `reconciler.yaml` is wrong: it says where the state is.
+    `state` is where the live side is, when that is not where the files say. Raises ConfigurationError when the newest
+    `reconciler.yaml` is wrong, and ReconcilerError for a state that is none, or at a gateway elsewhere.
     """
     source.bring_up()
     workspace = Workspace.open(source.root, environment)
+    if state is not None:
+        workspace.project = with_state(workspace.project, state)
+    if is_gateway(workspace.project.state):
+        raise ReconcilerError(
+            f"A watcher needs the gateway's own store, not {workspace.project.state}. Run it where the gateway runs, "
+            "with its --state."
+        )
     if isinstance(source, Branch) and "://" not in workspace.project.state:
-        workspace.project = _with_state(workspace.project, home)
+        workspace.project = replace(workspace.project, state=str(home.resolve() / workspace.project.state))
     return workspace
-
-
-def _with_state(project: Project, home: Path) -> Project:
-    return replace(project, state=str(home.resolve() / project.state))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
