@@ -48,6 +48,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "ban": "reconciler.cli.ban",
         "job": "reconciler.cli.job",
         "fsck": "reconciler.cli.job",
+        "doctor": "reconciler.cli.doctor",
         "backup": "reconciler.cli.backup",
         "restore": "reconciler.cli.backup",
         "as2": "reconciler.cli.as2",

@@ -1,5 +1,6 @@
-"""`reconciler status`: what is applied, what the watcher says, what is suspended, who is at work."""
+"""`reconciler status`: how the gateway is, at a glance."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Literal
 
@@ -7,19 +8,19 @@ import click
 
 from reconciler.cli import terminal
 from reconciler.cli.workspace import opened
-from reconciler.service.oversight import Status
+from reconciler.live.status import Status, Waiting
 
 
 @click.command()
 @terminal.printed_as("text", "json")
 @click.pass_context
 def status(ctx: click.Context, form: Literal["text", "json"]) -> None:
-    """Show what is applied, and the conditions of each account.
+    """Show what listens, what waits, what is applied, what failed last, and the conditions of each account.
 
     Synced: it is as the configuration says. Healthy: the last attempt to make it so succeeded. Suspended: it is left
     alone.
     """
-    found = opened(ctx).oversight.status()
+    found = opened(ctx).status()
     if form == "json":
         terminal.write_json(
             {
@@ -29,6 +30,9 @@ def status(ctx: click.Context, form: Literal["text", "json"]) -> None:
                 "leases": [
                     {"name": item.name, "owner": item.owner, "since": item.acquired_at} for item in found.leases
                 ],
+                "listeners": [asdict(item) for item in found.listeners],
+                "queue": [asdict(item) for item in found.queue],
+                "failures": [asdict(item) for item in found.failures],
             }
         )
         return
@@ -41,6 +45,10 @@ def _parts(found: Status) -> list[str]:
     if newest is not None:
         commit = f" at commit {newest.commit[:12]}" if newest.commit else ""
         parts = [f"Revision {newest.number}, {terminal.moment(newest.applied_at)}, by {newest.actor}{commit}"]
+    if found.listeners:
+        listeners = ((item.name, item.address, "accepts" if item.accepts else "silent") for item in found.listeners)
+        parts.append(terminal.table(["LISTENER", "ADDRESS", ""], listeners))
+    parts.append(_queue(found.queue))
     if found.conditions:
         rows = (
             (
@@ -60,10 +68,30 @@ def _parts(found: Status) -> list[str]:
             for item in found.suspensions
         )
         parts.append(terminal.table(["SUSPENDED", "UNTIL", "BY", "REASON"], suspended))
+    if found.failures:
+        failures = (
+            (terminal.moment(item.changed_at), item.mailbox, item.file_name, item.error, str(item.uuid))
+            for item in found.failures
+        )
+        parts.append(terminal.table(["FAILED", "MAILBOX", "FILE", "ERROR", "ID"], failures))
     if found.leases:
         leases = ((item.name, item.owner, terminal.moment(item.acquired_at)) for item in found.leases)
         parts.append(terminal.table(["LEASE", "HELD BY", "SINCE"], leases))
     return parts
+
+
+def _queue(queue: Sequence[Waiting]) -> str:
+    if not queue:
+        return "Nothing waits to be done."
+    rows = (
+        (
+            item.kind,
+            *(str(number) for number in (item.ready, item.running, item.retrying, item.dead)),
+            terminal.moment(item.since) if item.since else "",
+        )
+        for item in queue
+    )
+    return terminal.table(["QUEUE", "READY", "RUNNING", "RETRYING", "DEAD", "OLDEST"], rows)
 
 
 COMMANDS = {"status": status}

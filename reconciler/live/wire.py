@@ -7,6 +7,8 @@ from types import MappingProxyType
 from pydantic import BaseModel, JsonValue
 
 from reconciler.live.history import Drift
+from reconciler.live.status import Listening, Status, Waiting
+from reconciler.live.views import LogRecord
 from reconciler.model.key import Key
 from reconciler.model.noun import Json
 from reconciler.model.state import State, from_json, to_json
@@ -14,6 +16,7 @@ from reconciler.plan.change import FieldChange
 from reconciler.plan.live_side import LiveSide, Suspension
 from reconciler.store.conditions import Condition, ConditionType
 from reconciler.store.configuration import Revision
+from reconciler.store.leases import Lease
 
 
 class SuspensionDocument(BaseModel):
@@ -194,9 +197,42 @@ class LeaseDocument(BaseModel):
 
 
 class StatusDocument(BaseModel):
-    """What is applied, what the watcher says, what is suspended, who is at work."""
+    """How a gateway is: listeners, queue, what is applied, what the watcher says, who is at work, what failed last."""
 
     revision: RevisionDocument | None
     conditions: list[ConditionDocument]
     suspensions: list[SuspensionDocument]
     leases: list[LeaseDocument]
+    queue: list[Waiting]
+    listeners: list[Listening]
+    failures: list[LogRecord]
+
+    @classmethod
+    def of(cls, status: Status) -> "StatusDocument":
+        """Return a status as a document."""
+        return cls(
+            revision=RevisionDocument.of(status.revision) if status.revision else None,
+            conditions=[ConditionDocument.of(item) for item in status.conditions],
+            suspensions=[SuspensionDocument.of(item) for item in status.suspensions],
+            leases=[
+                LeaseDocument(
+                    name=item.name, owner=item.owner, acquired_at=item.acquired_at, expires_at=item.expires_at
+                )
+                for item in status.leases
+            ],
+            queue=list(status.queue),
+            listeners=list(status.listeners),
+            failures=list(status.failures),
+        )
+
+    def value(self) -> Status:
+        """Return the status."""
+        return Status(
+            revision=self.revision.value() if self.revision else None,
+            conditions=tuple(item.value() for item in self.conditions),
+            suspensions=tuple(item.value() for item in self.suspensions),
+            leases=tuple(Lease(item.name, item.owner, "", item.acquired_at, item.expires_at) for item in self.leases),
+            queue=tuple(self.queue),
+            listeners=self.listeners,
+            failures=self.failures,
+        )

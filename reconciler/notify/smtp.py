@@ -2,6 +2,8 @@
 
 import smtplib
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -28,6 +30,18 @@ class MailServer:
 
     def send(self, mail: StoredMail, letter: Letter) -> None:
         """Hand a mail over. Raises OSError, of which smtplib's errors are kinds, when it is not taken."""
+        with self._session() as server:
+            server.send_message(_message(mail, letter, self.sender))
+
+    def greet(self) -> str:
+        """Sign in and hand nothing over; return how the server was spoken to. Raises OSError."""
+        with self._session() as server:
+            server.noop()
+            is_secret = isinstance(server.sock, ssl.SSLSocket)
+        return f"{self.host}:{self.port} answers, {'with' if is_secret else 'without'} TLS"
+
+    @contextmanager
+    def _session(self) -> Iterator[smtplib.SMTP]:
         context = ssl.create_default_context()
         if self.tls:
             connection: smtplib.SMTP = smtplib.SMTP_SSL(self.host, self.port, timeout=TIMEOUT, context=context)
@@ -39,7 +53,7 @@ class MailServer:
                 server.starttls(context=context)
             if self.user:
                 server.login(self.user, self.password.reveal())
-            server.send_message(_message(mail, letter, self.sender))
+            yield server
 
 
 def mail_server(url: str, sender: str, password: Secret | None = None) -> MailServer:

@@ -1,9 +1,23 @@
-"""Where the HTTP listener has its certificates from."""
+"""What listens: whether somebody does now, and where the HTTP listener has its certificates from."""
 
+import socket
 from pathlib import Path
 
 from reconciler.desired.gateway import HttpGateway
+from reconciler.desired.listen import Listen
 from reconciler.web.server_certificate import CertificateFiles, ServerCertificates
+
+PATIENCE = 1.0
+
+
+def accepts(listen: Listen) -> bool:
+    """Say whether connections are accepted where a listener is to be."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host)  # noqa: S104 - translated, not bound
+    try:
+        socket.create_connection((host, listen.port), timeout=PATIENCE).close()
+    except OSError:
+        return False
+    return True
 
 
 def server_certificates(settings: HttpGateway, root: Path) -> ServerCertificates | None:

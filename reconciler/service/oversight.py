@@ -1,29 +1,17 @@
 """Looking after what is live: its history, its drift, what is suspended, who is at work."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from reconciler.live import history
+from reconciler.live import history, status
 from reconciler.live.history import Drift
+from reconciler.live.status import Status
 from reconciler.model.key import Key
 from reconciler.plan.change import Change
-from reconciler.plan.live_side import Suspension
 from reconciler.plan.making import Wish
 from reconciler.store import conditions, configuration, leases, suspensions
-from reconciler.store.conditions import Condition
 from reconciler.store.configuration import Revision
 from reconciler.store.database import Store
 from reconciler.store.leases import Lease
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What `reconciler status` says: what is applied, what the watcher says, what is suspended, who is at work."""
-
-    revision: Revision | None
-    conditions: tuple[Condition, ...]
-    suspensions: tuple[Suspension, ...]
-    leases: tuple[Lease, ...]
 
 
 class Oversight:
@@ -83,7 +71,7 @@ class Oversight:
             return leases.release(tx, name)
 
     def status(self) -> Status:
-        """Return what is applied, what the watcher says, what is suspended, and who is at work."""
+        """Return what the store says: what is applied, what waits, what the watcher says, who is at work."""
         now = datetime.now(UTC)
         with self._store.read() as connection:
             newest = configuration.headers(connection, limit=1)
@@ -93,4 +81,5 @@ class Oversight:
                 conditions=tuple(conditions.all_of(connection)),
                 suspensions=tuple(in_force),
                 leases=tuple(leases.all_held(connection)),
+                queue=status.queue(connection),
             )

@@ -21,8 +21,9 @@ from reconciler.desired.load import Project
 from reconciler.errors import LeaseLostError, NotFoundError, ReconcilerError
 from reconciler.live.history import Drift, changes_of
 from reconciler.live.https_gateway import GatewayClient, HeldElsewhereError
+from reconciler.live.status import Status
 from reconciler.live.views import ConnectionDetails, EnvelopeView, LiveResource, LogPart, LogRecord
-from reconciler.live.wire import DriftDocument, LeaseDocument, RevisionDocument, StateDocument, StatusDocument
+from reconciler.live.wire import DriftDocument, RevisionDocument, StateDocument, StatusDocument
 from reconciler.model.credential import Secret
 from reconciler.model.key import Key, Kind
 from reconciler.model.state import from_json
@@ -30,7 +31,7 @@ from reconciler.plan.change import Change
 from reconciler.plan.live_side import LiveSide
 from reconciler.plan.making import Wish
 from reconciler.plan.plan import Applied, Plan
-from reconciler.service.oversight import Oversight, Status
+from reconciler.service.oversight import Oversight
 from reconciler.service.remote_upkeep import RemoteUpkeep
 from reconciler.service.upkeep import Upkeep
 from reconciler.service.workspace import LOCK_TIMEOUT, Workspace
@@ -140,6 +141,10 @@ class RemoteWorkspace(Workspace):
     def oversight(self) -> Oversight:
         """The live side over time."""
         return RemoteOversight(self._client)
+
+    def status(self) -> Status:
+        """Return how the gateway is: what its store says, what listens, what failed last."""
+        return self.oversight.status()
 
     @cached_property
     def upkeep(self) -> Upkeep:
@@ -266,18 +271,8 @@ class RemoteOversight(Oversight):
         return bool(self._client.json("DELETE", f"/leases/{name}"))
 
     def status(self) -> Status:
-        """Return what is applied, what the watcher says, what is suspended, and who is at work."""
-        found = StatusDocument.model_validate(self._client.json("GET", "/status"))
-        return Status(
-            revision=found.revision.value() if found.revision else None,
-            conditions=tuple(item.value() for item in found.conditions),
-            suspensions=tuple(item.value() for item in found.suspensions),
-            leases=tuple(_lease(item) for item in found.leases),
-        )
-
-
-def _lease(document: LeaseDocument) -> Lease:
-    return Lease(document.name, document.owner, "", document.acquired_at, document.expires_at)
+        """Return what the store says: what is applied, what waits, what the watcher says, who is at work."""
+        return StatusDocument.model_validate(self._client.json("GET", "/status")).value()
 
 
 def _key(address: str) -> Key:

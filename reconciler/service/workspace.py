@@ -18,6 +18,7 @@ from reconciler.desired.load_cache import LoadCache
 from reconciler.desired.yaml_files import ROOT_FILE
 from reconciler.errors import NotFoundError, PlanRefusedError
 from reconciler.jobs.directory import Snapshot
+from reconciler.live.status import Listening, Status
 from reconciler.live.store_live import StoreLive
 from reconciler.model.cycles import without_cycles
 from reconciler.model.duration import parse_duration
@@ -32,6 +33,7 @@ from reconciler.plan.safety import Limits
 from reconciler.plan.saved import SavedPlan, config_hash
 from reconciler.plan.selection import Selection
 from reconciler.service.dumping import Dumping
+from reconciler.service.listening import accepts
 from reconciler.service.offline import Offline
 from reconciler.service.operating import Operating
 from reconciler.service.oversight import Oversight
@@ -42,6 +44,9 @@ from reconciler.service.wiring import PROTOCOLS
 from reconciler.store import undelivered
 from reconciler.store.database import Store
 from reconciler.watch.repository import commit_of
+
+FAILURES = 5
+"""How many of the newest failures a status shows."""
 
 LOCK_TIMEOUT = 10.0
 """Seconds that applying waits for another to end, unless told otherwise."""
@@ -256,6 +261,18 @@ class Workspace(Operating):
     def oversight(self) -> Oversight:
         """The live side over time."""
         return Oversight(self.store)
+
+    def status(self) -> Status:
+        """Return how the gateway is: what its store says, what listens, what failed last."""
+        gateway = self.project.gateway
+        listeners = {"SFTP": gateway.sftp.listen, "HTTP": gateway.http.listen}
+        if gateway.metrics is not None:
+            listeners["metrics"] = gateway.metrics.listen
+        return replace(
+            self.oversight.status(),
+            listeners=[Listening(name, str(listen), accepts(listen)) for name, listen in listeners.items()],
+            failures=self.log(status="FAILED", limit=FAILURES),
+        )
 
     @cached_property
     def upkeep(self) -> Upkeep:

@@ -224,8 +224,8 @@ def _row(row: RowMapping) -> JobRow:
 def oldest_ready(connection: Connection) -> dict[str, datetime]:
     """Return since when the oldest job that could be worked on has waited, by kind."""
     job = tables.job.c
-    query = select(job.kind, func.min(job.run_at)).where(is_in(JobState.READY)).group_by(job.kind)
-    return dict(connection.execute(query).tuples().all())
+    query = select(job.kind, func.min(job.run_at).label("since")).where(is_in(JobState.READY)).group_by(job.kind)
+    return {row.kind: row.since for row in connection.execute(query)}
 
 
 def counts(connection: Connection) -> dict[tuple[str, JobState], int]:

@@ -81,6 +81,10 @@ class Provider:
         self._keys: KeySet | None = None
         self._read_at = datetime.min.replace(tzinfo=UTC)
 
+    def check(self) -> str:
+        """Return where people would sign in. Raises SignInError when the provider cannot be asked."""
+        return self._endpoint("authorization_endpoint")
+
     def begin(self) -> tuple[str, Beginning]:
         """Return where the browser goes, and what it takes to let it in when it comes back. Raises SignInError."""
         begun = Beginning(

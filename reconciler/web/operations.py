@@ -5,6 +5,7 @@ from typing import Protocol
 from uuid import UUID
 
 from reconciler.live.history import Drift
+from reconciler.live.status import Status
 from reconciler.live.views import ConnectionDetails, EnvelopeView, LiveResource, LogPart, LogRecord
 from reconciler.model.key import Key
 
@@ -90,6 +91,10 @@ class Operations(Protocol):
 
     def switch(self, address: str, *, on: bool, actor: str, reason: str) -> None:
         """Switch an integration or a rule on or off past the configuration, which is drift until that says the same."""
+        ...
+
+    def status(self) -> Status:
+        """Return how the gateway is."""
         ...
 
     def drift(self) -> Sequence[Drift]:

@@ -60,7 +60,7 @@ def admin_api(
         resources.router(operations),
         log.router(operations),
         envelopes.router(operations),
-        state.router(store, directory),
+        state.router(store, directory, operations),
         upkeep.router(keeper),
         _health(health),
     ):

@@ -14,24 +14,22 @@ from reconciler.jobs.directory import Directory
 from reconciler.live import history, wire
 from reconciler.live.store_live import StoreLive
 from reconciler.live.wire import (
-    ConditionDocument,
     DriftDocument,
-    LeaseDocument,
     RevisionDocument,
     StateDocument,
     StatusDocument,
-    SuspensionDocument,
 )
 from reconciler.model.key import Key
 from reconciler.model.source_file import digest
 from reconciler.plan.making import Terms, Wish, make
 from reconciler.plan.plan import Plan
-from reconciler.store import conditions, configuration, leases, suspensions, undelivered
+from reconciler.store import configuration, leases, suspensions, undelivered
 from reconciler.store.database import Store
 from reconciler.web.access import everything, require_within
 from reconciler.web.api.caller import Admin, Viewer
 from reconciler.web.api.paging import Limit, Offset, Page, page
 from reconciler.web.api.problems import HeldError, InvalidError, documented
+from reconciler.web.operations import Operations
 
 Address = Annotated[str, Path(max_length=500)]
 LeaseName = Annotated[Literal["apply", "watch"], Path()]
@@ -83,11 +81,11 @@ class Suspended(BaseModel, extra="forbid"):
     reason: str = Field(min_length=1, max_length=1000)
 
 
-def router(store: Store, directory: Directory) -> APIRouter:
+def router(store: Store, directory: Directory, operations: Operations) -> APIRouter:
     """Return the routes of the live side."""
     routes = APIRouter(tags=["state"])
     conflicts = documented(HTTPStatus.CONFLICT)
-    _add_reading(routes, store, directory)
+    _add_reading(routes, store, directory, operations)
     _add_leases(routes, store)
     _add_suspensions(routes, store)
 
@@ -119,7 +117,7 @@ def router(store: Store, directory: Directory) -> APIRouter:
     return routes
 
 
-def _add_reading(routes: APIRouter, store: Store, directory: Directory) -> None:
+def _add_reading(routes: APIRouter, store: Store, directory: Directory, operations: Operations) -> None:
     @routes.get("/state", responses=documented())
     def read_state(identity: Viewer) -> StateDocument:
         """Return everything that is live, as of one moment. Credentials are their specifications, never secrets."""
@@ -136,27 +134,9 @@ def _add_reading(routes: APIRouter, store: Store, directory: Directory) -> None:
 
     @routes.get("/status", responses=documented())
     def status(identity: Viewer) -> StatusDocument:
-        """Return what is applied, what the watcher says, what is suspended, who is at work."""
+        """Return how the gateway is: listeners, queue, what is applied, what the watcher says, what failed last."""
         everything(identity)
-        now = datetime.now(UTC)
-        with store.read() as connection:
-            newest = configuration.headers(connection, limit=1)
-            held = leases.all_held(connection)
-            return StatusDocument(
-                revision=RevisionDocument.of(newest[0]) if newest else None,
-                conditions=[ConditionDocument.of(item) for item in conditions.all_of(connection)],
-                suspensions=[
-                    SuspensionDocument.of(item)
-                    for item in suspensions.all_of(connection)
-                    if item.until is None or item.until > now
-                ],
-                leases=[
-                    LeaseDocument(
-                        name=item.name, owner=item.owner, acquired_at=item.acquired_at, expires_at=item.expires_at
-                    )
-                    for item in held
-                ],
-            )
+        return StatusDocument.of(operations.status())
 
     @routes.get("/drift", responses=documented())
     def drift(identity: Viewer) -> list[DriftDocument]:

@@ -4,6 +4,7 @@ import getpass
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -73,23 +74,17 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def at_hand(seeded: Path, tmp_path: Path) -> Iterator[Site]:
-    folder = tmp_path / "at-hand"
+@contextmanager
+def near(seeded: Path, folder: Path) -> Iterator[Site]:
     shutil.copytree(seeded, folder)
     workspace = Workspace.open(folder)
     yield Site(folder, workspace)
     workspace.close()
 
 
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
-@pytest.fixture
-def far_away(seeded: Path, tmp_path: Path, wire: Wire) -> Iterator[Site]:
-    folder, gateway = tmp_path / "far-away", tmp_path / "gateway"
+@contextmanager
+def distant(seeded: Path, folder: Path, wire: Wire) -> Iterator[Site]:
+    gateway = folder.with_name(f"{folder.name}-gateway")
     shutil.copytree(seeded, gateway)
     shutil.copytree(seeded, folder, ignore=shutil.ignore_patterns(".reconciler"))
     workspace = Workspace.open(gateway)
@@ -108,5 +103,25 @@ def far_away(seeded: Path, tmp_path: Path, wire: Wire) -> Iterator[Site]:
 
 
 @pytest.fixture
-def both(at_hand: Site, far_away: Site) -> tuple[Site, Site]:
-    return at_hand, far_away
+def wire() -> Wire:
+    return Wire()
+
+
+@pytest.fixture
+def far_away(seeded: Path, tmp_path: Path, wire: Wire) -> Iterator[Site]:
+    with distant(seeded, tmp_path / "far-away", wire) as site:
+        yield site
+
+
+@pytest.fixture
+def both(seeded: Path, tmp_path: Path, far_away: Site) -> Iterator[tuple[Site, Site]]:
+    with near(seeded, tmp_path / "at-hand") as at_hand:
+        yield at_hand, far_away
+
+
+@pytest.fixture(scope="module")
+def unchanged(seeded: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Site]]:
+    """Return both for commands that change nothing: once for all of them."""
+    folder = tmp_path_factory.mktemp("unchanged")
+    with near(seeded, folder / "at-hand") as at_hand, distant(seeded, folder / "far-away", Wire()) as far_away:
+        yield at_hand, far_away

@@ -64,8 +64,8 @@ def same(both: Both, *arguments: str) -> Answer:
         "ban list",
     ],
 )
-def test_what_is_asked(both: Both, command: str) -> None:
-    answer = same(both, *command.split())
+def test_what_is_asked(unchanged: Both, command: str) -> None:
+    answer = same(unchanged, *command.split())
     assert answer.code == 0, answer.stderr
     assert answer.stdout or answer.stderr
 
@@ -90,8 +90,8 @@ def test_what_is_asked(both: Both, command: str) -> None:
         "lock release apply",
     ],
 )
-def test_what_is_refused(both: Both, command: str) -> None:
-    assert same(both, *command.split()).code == 1
+def test_what_is_refused(unchanged: Both, command: str) -> None:
+    assert same(unchanged, *command.split()).code == 1
 
 
 class TestReconciling:
