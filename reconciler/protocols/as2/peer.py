@@ -20,10 +20,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from reconciler.protocols.as2.library import Mdn, Message, Organization, Partner
 
-_DAYS = timedelta(days=365)
+YEAR = timedelta(days=365)
 
 
-def new_key(name: str) -> tuple[bytes, bytes]:
+def new_key(name: str, lifetime: timedelta = YEAR) -> tuple[bytes, bytes]:
     """Return a fresh private key and a self-signed certificate for it, both PEM."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name[:64])])
@@ -35,7 +35,7 @@ def new_key(name: str) -> tuple[bytes, bytes]:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + _DAYS)
+        .not_valid_after(now + lifetime)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
