@@ -1,19 +1,21 @@
 """A gateway with orders to work off, and what must hold however that was disturbed."""
 
 import shutil
+import time
 from collections import Counter
 from pathlib import Path
 from uuid import UUID
 
 import httpx
-from sqlalchemy import BigInteger, literal, update
+from sqlalchemy import BigInteger, delete, literal, update
 
 from reconciler.jobs.acceptance import accept
 from reconciler.model.key import Key
-from reconciler.store import checking, configuration, jobs, tables
+from reconciler.store import checking, configuration, conversions, jobs, tables
 from reconciler.store.database import Store
 from reconciler.store.job_states import PENDING, JobState
 from reconciler.store.receipts import Receipt
+from reconciler.store.search import LogFilter
 from tests.acceptance.running_gateway import RunningGateway, await_that
 
 ACME = "accounts.acme.mailboxes.orders"
@@ -36,6 +38,10 @@ class Site(RunningGateway):
         else:
             (folder / ".reconciler").mkdir(mode=0o700)
             shutil.copy(like.folder / ".reconciler" / "key", folder / ".reconciler" / "key")
+
+    @property
+    def is_embedded(self) -> bool:
+        return self.store.engine.dialect.name == "sqlite"
 
     @property
     def store(self) -> Store:
@@ -79,6 +85,31 @@ class Site(RunningGateway):
         except httpx.HTTPError:
             return False
         return answer.status_code == 200
+
+    def await_ready(self) -> float:
+        """Wait until the gateway says that it is ready; return the moment."""
+        await_that(self.is_ready, "the gateway is ready")
+        return time.monotonic()
+
+    def keep_conversions(self) -> None:
+        """Lay down what the maps make of order 4711, for those who cannot wait for maps."""
+        self.start()
+        self.accept_orders(range(4711, 4712))
+        self.await_drained()
+        with self.store.read() as connection:
+            for record in conversions.newest(connection, LogFilter(), limit=2):
+                assert record.output is not None
+                content = self.store.blobs.read(connection, record.output)
+                (self.folder / f"{record.direction.value}.xml").write_bytes(content)
+        self.kill()
+        self.forget()
+
+    def forget(self) -> None:
+        """Empty the folders and the log, as if nothing had ever been exchanged."""
+        with self.store.write() as tx:
+            for table in reversed(tables.metadata.sorted_tables):
+                if table.name in {"file", "word", "event", "arrival", "envelope", "conversion", "receipt", "job"}:
+                    tx.execute(delete(table))
 
     def names(self, mailbox: str, folder: str) -> list[str]:
         with self.login(mailbox) as client:
