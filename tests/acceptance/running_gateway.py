@@ -75,6 +75,11 @@ class RunningGateway:
         )
 
     def start(self, command: str = "serve", *options: str) -> None:
+        self.launch(command, *options)
+        await_that(self._listens, f"the gateway listens:\n{self.log.read_text()}")
+
+    def launch(self, command: str = "serve", *options: str) -> None:
+        """Start the gateway without waiting for it."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "reconciler", "--config", str(self.folder), command, *options],
@@ -82,7 +87,6 @@ class RunningGateway:
                 stdout=log,
                 stderr=log,
             )
-        await_that(self._listens, f"the gateway listens:\n{self.log.read_text()}")
 
     def _listens(self) -> bool:
         assert self.process is not None

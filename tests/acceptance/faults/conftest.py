@@ -28,9 +28,14 @@ def new_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
     made: list[Site] = []
 
     def make(
-        name: str = "one", *, url: str | None = None, payloads: str | None = None, like: Site | None = None
+        name: str = "one",
+        *,
+        url: str | None = None,
+        payloads: str | None = None,
+        like: Site | None = None,
+        state: Path | None = None,
     ) -> Site:
-        made.append(Site(tmp_path / name, url=url, payloads=payloads, like=like))
+        made.append(Site(tmp_path / name, url=url, payloads=payloads, like=like, state=state))
         return made[-1]
 
     yield make

@@ -3,11 +3,12 @@
 import shutil
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
 import httpx
-from sqlalchemy import BigInteger, delete, literal, update
+from sqlalchemy import BigInteger, delete, func, literal, select, update
 
 from reconciler.jobs.acceptance import accept
 from reconciler.model.key import Key
@@ -25,8 +26,13 @@ SALES = "accounts.globex.mailboxes.sales"
 class Site(RunningGateway):
     """A gateway on a store of its own, or on the same one as another that it is `like`."""
 
-    def __init__(self, folder: Path, *, url: str | None, payloads: str | None, like: "Site | None") -> None:
+    def __init__(
+        self, folder: Path, *, url: str | None, payloads: str | None, like: "Site | None", state: Path | None
+    ) -> None:
         super().__init__(folder)
+        self._known: dict[tuple[str, str], str] = {}
+        if state is not None:
+            self.edit("reconciler.yaml", "state: .reconciler", f"state: {state}")
         if url is not None:
             shared = f"\npayloads: {payloads}" if payloads else ""
             self.edit("reconciler.yaml", "state: .reconciler", f"state: {url}{shared}")
@@ -38,6 +44,12 @@ class Site(RunningGateway):
         else:
             (folder / ".reconciler").mkdir(mode=0o700)
             shutil.copy(like.folder / ".reconciler" / "key", folder / ".reconciler" / "key")
+
+    def credential(self, mailbox: str, field: str) -> str:
+        """Return a credential as a partner knows it, database or not."""
+        if (mailbox, field) not in self._known:
+            self._known[mailbox, field] = super().credential(mailbox, field)
+        return self._known[mailbox, field]
 
     @property
     def is_embedded(self) -> bool:
@@ -56,16 +68,45 @@ class Site(RunningGateway):
 
     def accept_orders(self, numbers: range) -> None:
         """Commit orders as if they had been uploaded."""
+        self.accept({f"ORDERS_{number}.edi": self.order(number) for number in numbers})
+
+    def accept(self, contents: Mapping[str, bytes]) -> None:
+        """Commit files of these names as if Acme had uploaded them."""
         acme = self.mailbox(ACME)
-        sealed = [(number, self.store.blobs.seal(self.order(number))) for number in numbers]
+        sealed = [(name, self.store.blobs.seal(content)) for name, content in contents.items()]
         with self.store.write() as tx:
-            for number, each in sealed:
+            for name, each in sorted(sealed, key=lambda pair: pair[1].sha256):
                 self.store.blobs.put(tx, each)
-                name = f"ORDERS_{number}.edi"
                 receipt = Receipt(
                     mailbox=acme, channel="sftp", native=False, name=name, sha256=each.sha256, size=each.size
                 )
                 accept(tx, receipt)
+
+    def has_ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+    def running(self, owner: str) -> list[int]:
+        """Return the jobs that are held under leases of an owner whose name begins so."""
+        row = tables.job.c
+        with self.store.read() as connection:
+            held = select(row.number).where(jobs.is_in(JobState.RUNNING), row.lease_owner.startswith(owner))
+            return list(connection.execute(held).scalars())
+
+    def done(self) -> int:
+        with self.store.read() as connection:
+            counted = select(func.count()).select_from(tables.job).where(jobs.is_in(JobState.DONE))
+            return int(connection.execute(counted).scalar_one())
+
+    def posts(self, state: str) -> int:
+        with self.store.read() as connection:
+            counted = select(func.count()).where(tables.post.c.state == state)
+            return int(connection.execute(counted).scalar_one())
+
+    def breaker_is_open(self, prefix: str) -> bool:
+        row = tables.destination.c
+        with self.store.read() as connection:
+            opened = select(func.count()).where(row.name.startswith(prefix), row.open_until.is_not(None))
+            return bool(connection.execute(opened).scalar_one())
 
     def pending(self) -> int:
         with self.store.read() as connection:
@@ -115,7 +156,7 @@ class Site(RunningGateway):
         with self.login(mailbox) as client:
             return client.listdir(f"/{folder}")
 
-    def require_each_once(self, numbers: range) -> None:
+    def require_each_once(self, numbers: Sequence[int]) -> None:
         """Every order is one envelope and one file, nothing is dead, and the store is whole."""
         assert sorted(self.names(SALES, "cinbox")) == sorted(f"ORDER_{number}.xml" for number in numbers)
         with self.store.read() as connection:
