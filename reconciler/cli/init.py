@@ -7,6 +7,7 @@ import click
 
 from reconciler.cli import terminal
 from reconciler.cli.examples import example
+from reconciler.cli.schema import write_schemas
 
 
 @click.command()
@@ -26,6 +27,7 @@ def init(folder: Path) -> None:
         copy_function=shutil.copyfile,
         dirs_exist_ok=True,
     )
+    write_schemas(folder / "schemas")  # the files name them in their first line, for editors
     terminal.write(f"Wrote a configuration into {folder}. Next:\n\n  cd {folder}\n  reconciler plan\n  reconciler up")
 
 

@@ -61,6 +61,16 @@ class TestInit:
         assert (folder / "reconciler.yaml").read_bytes() == (example("starter") / "reconciler.yaml").read_bytes()
         assert f"cd {folder}" in result.stdout
 
+    def test_editors_find_the_schema_of_every_file(self, tmp_path: Path) -> None:
+        run("init", str(tmp_path))
+        files = list(tmp_path.rglob("*.yaml"))
+        assert len(files) > 1
+        for file in files:
+            mark, _, schema = file.read_text().splitlines()[0].partition("$schema=")
+            assert mark == "# yaml-language-server: "
+            assert (file.parent / schema).resolve().is_relative_to(tmp_path / "schemas")
+            assert (file.parent / schema).is_file()
+
     def test_refuses_a_folder_that_is_not_empty(self, tmp_path: Path) -> None:
         (tmp_path / "mine.txt").write_text("mine")
         result = run("init", str(tmp_path))

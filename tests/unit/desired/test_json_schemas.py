@@ -8,6 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from reconciler.desired.json_schema import ACCOUNTS_SCHEMA, ENVIRONMENT_SCHEMA, ROOT_SCHEMA, rendered, schemas
+from reconciler.desired.reference import written_into
 from reconciler.desired.yaml_composer import Composer
 from reconciler.model.protocol import ProtocolRegistry, ProtocolSettings
 
@@ -36,6 +37,14 @@ def test_schemas_on_disk_are_current(name: str, protocols: ProtocolRegistry) -> 
     assert (ROOT / "schemas" / name).read_text() == rendered(schemas(protocols)[name]), (
         "they are written by `reconciler schema`"
     )
+
+
+def test_the_reference_is_current(protocols: ProtocolRegistry) -> None:
+    document = (ROOT / "docs" / "configuration.md").read_text()
+    assert document == written_into(document, protocols), (
+        "it is written by `reconciler schema --reference docs/configuration.md`"
+    )
+    assert "| `password_generation` | whole number, 1 or more | `1` |" in document
 
 
 @pytest.mark.parametrize("name", [ROOT_SCHEMA, ACCOUNTS_SCHEMA, ENVIRONMENT_SCHEMA])
