@@ -41,9 +41,9 @@ def test_the_end_of_a_certificate_is_told_once_at_each_step(workspace: Workspace
     ]
     assert told == [0, 1, 0, 1, 1, 1, 0]
     with workspace.store.read() as connection:
-        mails = connection.execute(select(notice_tables.mail.c.recipient, notice_tables.mail.c.subject)).all()
+        mails = connection.execute(select(notice_tables.mail.c.recipient, notice_tables.mail.c.data)).all()
     assert {recipient for recipient, _ in mails} == {"as2@globex.example"}
-    assert all("sales-as2" in subject for _, subject in mails)
+    assert {data["mailbox"] for _, data in mails} == {"accounts.globex.mailboxes.sales-as2"}
 
 
 def test_a_successor_beside_it_is_enough(workspace: Workspace) -> None:
