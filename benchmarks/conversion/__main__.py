@@ -3,7 +3,6 @@
 python -m benchmarks.conversion
 """
 
-import multiprocessing
 import statistics
 import threading
 import time
@@ -11,9 +10,9 @@ from collections.abc import Callable
 from uuid import UUID
 
 from lxml import etree
-from saxonche import PySaxonProcessor
 
 from benchmarks.conversion import invoice_rules, materials
+from benchmarks.conversion.bare import Bare
 from reconciler.conversion.converter import Converter, OutConversion
 from reconciler.conversion.rule_file import RuleFile
 from reconciler.conversion.sources import to_xml
@@ -53,48 +52,6 @@ def rate(convert: Callable[[], object], threads: int) -> float:
     return sum(counts) / SECONDS
 
 
-def bare(stylesheet: str, source: str, started: object, go: object, counts: object) -> None:
-    """Serve rounds of transformations by saxonche alone: a text in, a text out."""
-    processor = PySaxonProcessor(license=False)
-    compiler = processor.new_xslt30_processor()
-    executable = compiler.compile_stylesheet(stylesheet_text=stylesheet, encoding="utf-8")
-    parameters = dict(zip(("SENDER_MAILBOX", "TEMPLATE_UUID", "TEMPLATE_VERSION"), map(str, UUIDS), strict=True))
-    for name, value in parameters.items():
-        executable.set_parameter(name, processor.make_string_value(value))
-    started.put(True)  # type: ignore[attr-defined]
-    while go.get():  # type: ignore[attr-defined]
-        count, end = 0, time.perf_counter() + SECONDS
-        while time.perf_counter() < end:
-            executable.transform_to_string(xdm_node=processor.parse_xml(xml_text=source))
-            count += 1
-        counts.put(count / SECONDS)  # type: ignore[attr-defined]
-
-
-class Bare:
-    """As many processes of bare saxonche as asked for."""
-
-    def __init__(self, stylesheet: str, source: str, processes: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        started, self._go, self._counts = context.Queue(), context.Queue(), context.Queue()
-        arguments = (stylesheet, source, started, self._go, self._counts)
-        self._processes = [context.Process(target=bare, args=arguments, daemon=True) for _ in range(processes)]
-        for process in self._processes:
-            process.start()
-        for _ in self._processes:
-            started.get()
-
-    def rate(self) -> float:
-        for _ in self._processes:
-            self._go.put(True)
-        return sum(self._counts.get() for _ in self._processes)
-
-    def close(self) -> None:
-        for _ in self._processes:
-            self._go.put(False)
-        for process in self._processes:
-            process.join()
-
-
 def end_to_end(name: str, stylesheet: str, payload: bytes, file_name: str, workers: int) -> None:
     contents = {digest(stylesheet.encode()): stylesheet.encode()}
     source = to_xml(payload, file_name=file_name).decode()
@@ -105,7 +62,7 @@ def end_to_end(name: str, stylesheet: str, payload: bytes, file_name: str, worke
         sender_mailbox=UUIDS[0],
         template=TemplateRef(uuid=UUIDS[1], version=UUIDS[2]),
     )
-    alone = Bare(stylesheet, source, workers)
+    alone = Bare(stylesheet, source, workers, SECONDS)
     ours, theirs = [], []
     with Converter(contents.__getitem__, workers=workers) as converter:
 
@@ -142,7 +99,7 @@ def main() -> None:
     rules, invoice = invoice_rules.schema().encode(), etree.ElementTree(etree.fromstring(invoice_rules.invoice()))
     saxon = Saxon(lambda: "")
     begin = time.perf_counter()
-    validate = schematron(RuleFile("rules.sch", {"rules.sch": rules}, ()), saxon)
+    validate = schematron(RuleFile("rules.sch", {"rules.sch": rules}), saxon)
     compiled = (time.perf_counter() - begin) * 1000
     validate(invoice)
     asserts, size = rules.count(b"<assert"), len(invoice_rules.invoice()) / 1000

@@ -27,8 +27,8 @@ _MAP = """<xsl:stylesheet version="3.0" xmlns:xsl="http://www.w3.org/1999/XSL/Tr
 """
 XML_MAP = _MAP.format(number="/order/number", lines="/order/line", article="article", quantity="quantity")
 ORDERS_MAP = _MAP.format(
-    number="/EDIFACT/ORDERS/BGM/BGM02",
-    lines="/EDIFACT/ORDERS/GROUP_25",
+    number="/EANCOM/ORDERS/BGM/BGM02",
+    lines="/EANCOM/ORDERS/GROUP_25",
     article="LIN/LIN03/LIN0301",
     quantity="QTY[QTY01/QTY0101 = '21']/QTY01/QTY0102",
 )

@@ -125,10 +125,11 @@ class ContentCompiler:
 
     def _checked(self, kind: str, file: SourceFile, content: ContentReader) -> Sequence[Fault]:
         contents = [content(sha256) for sha256 in file.hashes]
-        message = Message({"task": "check", "kind": kind, "files": [described(file)]}, (b"", *contents))
+        message = Message({"task": "check", "kind": kind, "files": [described(file)]}, (b"",))
         try:
             with self._workers.conversation() as conversation:
-                reply: dict[str, Any] = conversation.ask(message).header
+                conversation.ask(message)  # for the contents, which it cannot have
+                reply: dict[str, Any] = conversation.ask(Message({"contents": True}, contents)).header
         except ConversionError as error:
             return [Fault(f"it cannot be compiled: {error}")]
         return [Fault(text, line, file=part, suggestion=suggestion) for text, line, part, suggestion in reply["faults"]]

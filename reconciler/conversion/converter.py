@@ -15,7 +15,7 @@ from uuid import UUID
 from reconciler.conversion.frames import Message
 from reconciler.conversion.functions import Lookup, Question
 from reconciler.conversion.workers import Conversation, Limits, Workers
-from reconciler.errors import ConversionError
+from reconciler.errors import ConversionError, ReconcilerError
 from reconciler.model.noun import Json
 from reconciler.model.rule import SourceFormat
 from reconciler.model.source_file import ContentReader, SourceFile
@@ -188,20 +188,34 @@ class Converter:
             "attributes": dict(request.attributes),
             "directories": len(directories),
         }
-        contents = [self._content(sha256) for file in (*directories, *files) for sha256 in file.hashes]
+        tables = [self._content(file.sha256) for file in directories]
         with self._workers.conversation() as conversation:
-            reply = conversation.ask(Message(header, (payload, *contents)))
-            while "asked" in reply.header:
-                reply = _answered(conversation, reply, lookups)
+            reply = conversation.ask(Message(header, (payload, *tables)))
+            while True:
+                if "wanted" in reply.header:
+                    reply = self._sent(conversation, reply)
+                elif "asked" in reply.header:
+                    reply = _answered(conversation, reply, lookups)
+                else:
+                    break
         failure = reply.header.get("failure")
         if isinstance(failure, list):
             code, text = failure
             raise UnfinishedError(str(code), str(text), _converted(reply))
         return _converted(reply)
 
+    def _sent(self, conversation: Conversation, reply: Message) -> Message:
+        """Send the contents that a worker has not compiled yet, and return its next reply."""
+        try:
+            contents = [self._content(sha256) for sha256 in _texts(reply.header["wanted"])]
+        except ReconcilerError:
+            conversation.abort()
+            raise
+        return conversation.ask(Message({"contents": True}, contents))
+
 
 def described(file: SourceFile) -> Json:
-    """Return a file's names as a worker's message lists them; the contents follow in the same order as frames."""
+    """Return a file's names and hashes as a worker's message lists them; it asks for contents that it does not have."""
     return {"names": [file.name, *(part.name for part in file.parts)], "hashes": list(file.hashes)}
 
 

@@ -7,7 +7,7 @@ import json
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import Protocol
 
 from reconciler.model.noun import Json
 
@@ -28,7 +28,27 @@ class Message:
     frames: Sequence[bytes] = field(default_factory=tuple)
 
 
-def write(stream: BinaryIO, message: Message) -> None:
+class Reading(Protocol):
+    """What messages are read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return so many bytes, fewer at the end."""
+        ...
+
+
+class Writing(Protocol):
+    """What messages are written to."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take bytes."""
+        ...
+
+    def flush(self) -> None:
+        """Pass on what was taken."""
+        ...
+
+
+def write(stream: Writing, message: Message) -> None:
     """Write a message and flush. Raises OSError when the other side is gone."""
     header = json.dumps([message.header, len(message.frames)]).encode()
     for part in (header, *message.frames):
@@ -37,7 +57,7 @@ def write(stream: BinaryIO, message: Message) -> None:
     stream.flush()
 
 
-def read(stream: BinaryIO) -> Message:
+def read(stream: Reading) -> Message:
     """Read one message. Raises BrokenConversationError when there is none, or half of one."""
     try:
         parsed = json.loads(_part(stream))
@@ -50,14 +70,14 @@ def read(stream: BinaryIO) -> Message:
             raise BrokenConversationError("the header is not a mapping and the number of frames")
 
 
-def _part(stream: BinaryIO) -> bytes:
+def _part(stream: Reading) -> bytes:
     (length,) = _LENGTH.unpack(_exactly(stream, _LENGTH.size))
     if length > _MAX_LENGTH:
         raise BrokenConversationError("a frame is longer than any conversion needs")
     return _exactly(stream, length)
 
 
-def _exactly(stream: BinaryIO, size: int) -> bytes:
+def _exactly(stream: Reading, size: int) -> bytes:
     data = stream.read(size)
     if len(data) != size:
         raise BrokenConversationError("the other side ended")

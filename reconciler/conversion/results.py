@@ -5,11 +5,12 @@ from collections.abc import Sequence
 
 from lxml import etree
 
-from reconciler.conversion.xml_input import parse
+from reconciler.conversion.xml_input import in_utf8, parse
 from reconciler.errors import ConversionError
 
 _PROLOG = re.compile(r"\A\ufeff?\s*(<\?xml\s[^>]*\?>)?")
 _WRAPPER = "envelopes"
+_DECLARATION = b"<?xml version='1.0' encoding='UTF-8'?>\n"
 
 
 def envelopes(text: str, *, several: bool) -> tuple[bytes, ...]:
@@ -18,8 +19,11 @@ def envelopes(text: str, *, several: bool) -> tuple[bytes, ...]:
     With `several` they are the result's roots, or the children of one root `envelopes`. Raises ConversionError
     `result_not_xml`, `result_empty` or `result_several`.
     """
+    body = _PROLOG.sub("", text).strip()
+    if not several and "<!" not in body and "<?" not in body and _is_document(body):
+        return (_DECLARATION + body.encode(),)
     # Saxon writes several roots as siblings, which is no document.
-    wrapped = f"<{_WRAPPER}>{_PROLOG.sub('', text)}</{_WRAPPER}>".encode()
+    wrapped = f"<{_WRAPPER}>{body}</{_WRAPPER}>".encode()
     root = parse(wrapped, what="the result", code="result_not_xml").getroot()
     etree.strip_elements(root, etree.Comment, etree.ProcessingInstruction, with_tail=False)
     if several and len(root) == 1 and etree.QName(root[0]).localname == _WRAPPER:
@@ -34,6 +38,15 @@ def envelopes(text: str, *, several: bool) -> tuple[bytes, ...]:
             f"the map made {len(root)} envelopes; a rule that wants several says `multiple_envelopes: true`",
         )
     return tuple(etree.tostring(one, encoding="UTF-8", xml_declaration=True, with_tail=False) for one in root)
+
+
+def _is_document(text: str) -> bool:
+    """Say whether a text is one XML document, which is what maps usually make; without the memory of a tree."""
+    try:
+        in_utf8(text.encode(), what="the result", code="result_not_xml")
+    except ConversionError:
+        return False
+    return True
 
 
 def together(results: Sequence[bytes]) -> bytes:

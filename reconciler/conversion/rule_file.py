@@ -8,11 +8,10 @@ from urllib.parse import unquote
 
 @dataclass(frozen=True, slots=True)
 class RuleFile:
-    """The main file's name, and the contents by name, relative to the main file's folder. `key` is their identity."""
+    """The main file's name, and the contents by name, relative to the main file's folder."""
 
     name: str
     contents: Mapping[str, bytes]
-    key: tuple[str, ...]
 
     @property
     def content(self) -> bytes:

@@ -31,11 +31,15 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """The text to compile; `modules` are the data: URIs of included files → their names."""
+    """The text to compile; `modules` are the data: URIs of included files → their names.
+
+    `calls_functions`: whether the gateway's functions may be called, and are there therefore.
+    """
 
     text: str
     output: Output
     modules: Mapping[str, str]
+    calls_functions: bool
 
     def module(self, shown: str) -> str | None:
         """Return the included file that a message of Saxon's means, which shows the end of its URI; None: the main."""
@@ -47,6 +51,7 @@ class Assembled:
 @dataclass(slots=True)
 class _Assembly:
     file: RuleFile
+    calls_functions: bool
     output: Output = field(default_factory=Output)
     modules: dict[str, str] = field(default_factory=dict)
     size: int = 0
@@ -66,7 +71,7 @@ class _Assembly:
                 uri = b"data:application/xml;base64," + b64encode(self.module(part, (*including, name)))
                 self.modules[uri.decode()] = part
                 edits.append((found.start(), found.end(), b'href="' + uri + b'"'))
-        if not including and spots.end is not None:
+        if not including and spots.end is not None and self.calls_functions:
             edits.append((spots.end, spots.end, functions.declarations().encode()))
         # Included modules come first: what this one declares stands above them.
         self.output = replace(self.output, **spots.output)
@@ -114,6 +119,8 @@ class _Spots:
 
 def assemble(file: RuleFile) -> Assembled:
     """Return a stylesheet ready to compile. Raises ConversionError `stylesheet_invalid`."""
-    assembly = _Assembly(file)
+    # Read from whatever encoding, a name is in the text as it is, or written with character references.
+    calls = any(b"java:" in content or b"&#" in content or b"\0" in content for content in file.contents.values())
+    assembly = _Assembly(file, calls)
     text = assembly.module(file.name, ()).decode()
-    return Assembled(text, assembly.output, assembly.modules)
+    return Assembled(text, assembly.output, assembly.modules, calls)

@@ -155,7 +155,7 @@ def schematron(file: RuleFile, saxon: Saxon) -> Validator:
         fault = SchemaFault(error.reason, error.line, None if error.file == file.name else error.file)
         raise SchemaError("schematron_invalid", file.name, [fault]) from None
     try:
-        stylesheet = saxon.compile(RuleFile(file.name, {**file.contents, file.name: text}, ()))
+        stylesheet = saxon.compile(RuleFile(file.name, {**file.contents, file.name: text}))
     except StylesheetError as error:
         raise SchemaError("schematron_invalid", file.name, _placed(error, text, file.name)) from None
 

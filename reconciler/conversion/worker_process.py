@@ -51,6 +51,19 @@ class _Made:
         self.messages += ran.messages
 
 
+@dataclass(frozen=True, slots=True)
+class _NamedFile:
+    """A rule's file as a message describes it: the names of its parts, the main one first, and their hashes."""
+
+    names: tuple[str, ...]
+    hashes: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The main file's name."""
+        return self.names[0]
+
+
 class Worker:
     """Runs tasks, keeping what it compiled. `ask` is the exchange of a question for the gateway's answer."""
 
@@ -140,22 +153,30 @@ class Worker:
             raise _AbortedError
         return {question: None if answer is None else str(answer) for question, answer in answers.items()}
 
-    def _stylesheet(self, file: RuleFile) -> Stylesheet:
-        return self._once(("stylesheet", *file.key), lambda: self._saxon.compile(file))
+    def _stylesheet(self, file: _NamedFile) -> Stylesheet:
+        return self._once("stylesheet", file, self._saxon.compile)
 
-    def _validator(self, file: RuleFile) -> Validator:
-        return self._once(("validation", *file.key), lambda: compile_validation(file, self._saxon))
+    def _validator(self, file: _NamedFile) -> Validator:
+        return self._once("validation", file, lambda loaded: compile_validation(loaded, self._saxon))
 
-    def _once(self, key: tuple[object, ...], compile_it: Callable[[], T]) -> T:
+    def _loaded(self, file: _NamedFile) -> RuleFile:
+        """Return a file with its contents, which the gateway has."""
+        contents = self._ask(Message({"wanted": list(file.hashes)})).frames
+        if len(contents) != len(file.names):
+            raise _AbortedError
+        return RuleFile(file.name, dict(zip(file.names, contents, strict=True)))
+
+    def _once(self, kind: str, file: _NamedFile, compile_it: Callable[[RuleFile], T]) -> T:
+        key = kind, *file.names, *file.hashes
         if key not in self._compiled:
-            self._compiled[key] = compile_it()
+            self._compiled[key] = compile_it(self._loaded(file))
             if len(self._compiled) > _COMPILED:
                 self._compiled.popitem(last=False)
         self._compiled.move_to_end(key)
         compiled: T = self._compiled[key]
         return compiled
 
-    def _validate(self, files: Sequence[RuleFile], result: bytes) -> list[str]:
+    def _validate(self, files: Sequence[_NamedFile], result: bytes) -> list[str]:
         if not files:
             return []
         document = parse(result, what="the result", code="result_not_xml")
@@ -174,7 +195,8 @@ class Worker:
 
     def _check(self, message: Message) -> list[list[str | int | None]]:
         """Return what keeps a file from being used, each as message, line, file, suggestion."""
-        (file,) = _files(message)
+        (named,) = _files(message)
+        file = self._loaded(named)
         try:
             if message.header["kind"] == "stylesheet":
                 self._saxon.compile(file)
@@ -202,19 +224,9 @@ def _source(message: Message) -> tuple[bool, bytes]:
     return False, to_xml(payload, file_name=name, content_type=content_type, declared=source, directories=directories)
 
 
-def _files(message: Message) -> list[RuleFile]:
-    """Return the files that the message describes; their contents are its last frames in the same order."""
-    tables: Any = message.header.get("directories", 0)
-    contents = iter(message.frames[1 + tables :])
+def _files(message: Message) -> list[_NamedFile]:
     described: Any = message.header["files"]
-    return [
-        RuleFile(
-            file["names"][0],
-            {name: next(contents) for name in file["names"]},
-            (*file["names"], *file["hashes"]),
-        )
-        for file in described
-    ]
+    return [_NamedFile(tuple(file["names"]), tuple(file["hashes"])) for file in described]
 
 
 def _mapping(value: object) -> Mapping[str, str]:

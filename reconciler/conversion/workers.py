@@ -9,15 +9,16 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from queue import LifoQueue
-from typing import BinaryIO
+from queue import Empty, LifoQueue
 
 import reconciler
 from reconciler.conversion.frames import BrokenConversationError, Message, read, write
+from reconciler.conversion.pipe import Pipe
 from reconciler.errors import ConversionError
 
 
@@ -78,7 +79,7 @@ class Workers:
         try:
             if worker is None:
                 worker = self._start()
-            elif worker.spent:
+            elif not worker.alive:
                 # It died while idle.
                 worker = self._replace(worker)
             yield Conversation(worker)
@@ -99,7 +100,16 @@ class Workers:
             living = tuple(self._living)
             self._living.clear()
         for worker in living:
-            worker.end()
+            worker.kill()
+        # Whoever holds a lent worker still reads from its pipes, and frees them when the conversation ends.
+        idle: list[_Worker | None] = []
+        with suppress(Empty):
+            while True:
+                idle.append(self._idle.get_nowait())
+        for one in idle:
+            if one is not None:
+                one.end()
+            self._idle.put(None)
 
     def _start(self) -> "_Worker":
         with self._guard:
@@ -142,54 +152,50 @@ class _Worker:
             cwd=os.sep,
             start_new_session=True,
         )
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            raise ConversionError("conversion_killed", "the worker process has no pipes")
+        self._pipe = Pipe(stdout.fileno(), stdin.fileno())
         # A worker that cannot start is found when the first conversion asks it.
         with suppress(OSError):
-            write(self._stdin, Message({"limits": dict(asdict(limits))}))
-
-    @property
-    def _stdin(self) -> BinaryIO:
-        stream = self._process.stdin
-        if stream is None:
-            raise ConversionError("conversion_killed", "the worker process has no input")
-        return stream  # type: ignore[return-value]
+            write(self._pipe, Message({"limits": dict(asdict(limits))}))
 
     @property
     def spent(self) -> bool:
-        """Whether this process shall run no further conversion."""
-        # An alarm that rings just as the reply comes leaves a process that is about to die.
-        return self._left <= 0 or self._timed_out or self._process.poll() is not None
+        """Whether this process shall run no further conversion, as far as is known without asking the system."""
+        return self._left <= 0 or self._timed_out or self._process.returncode is not None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is still there."""
+        return self._process.poll() is None
 
     def exchange(self, message: Message) -> Message:
         """Write a message and read the reply within the wall-clock limit."""
         if "task" in message.header:
             self._left -= 1
-        stdout = self._process.stdout
-        if stdout is None:
-            raise ConversionError("conversion_killed", "the worker process has no output")
-        alarm = threading.Timer(self._limits.seconds, self._time_out)
-        alarm.daemon = True
-        alarm.start()
+        self._pipe.deadline = time.monotonic() + self._limits.seconds
         try:
-            write(self._stdin, message)
-            return read(stdout)  # type: ignore[arg-type]
+            write(self._pipe, message)
+            return read(self._pipe)
+        except TimeoutError:
+            self._timed_out = True
+            raise self._death() from None
         except (OSError, BrokenConversationError, ValueError):
             raise self._death() from None
-        finally:
-            alarm.cancel()
 
-    def end(self) -> None:
-        """End the process now, and free its pipes."""
-        # First the process: a thread that reads from it holds the pipe until then.
+    def kill(self) -> None:
+        """End the process now."""
         self._process.kill()
         self._process.wait()
+
+    def end(self) -> None:
+        """End the process now, and free its pipes, which nobody may be using."""
+        self.kill()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 with suppress(OSError):
                     stream.close()
-
-    def _time_out(self) -> None:
-        self._timed_out = True
-        self._process.kill()
 
     def _death(self) -> ConversionError:
         self._process.kill()

@@ -147,10 +147,14 @@ class Stylesheet:
 
         Raises ConversionError `map_failed` with file, line and reason, `lookups_endless`, `chain_ambiguous`.
         """
-        given = dict(parameters) | {functions.SEED: functions.seed()}
+        given = dict(parameters)
+        if self._assembled.calls_functions:
+            given[functions.SEED] = functions.seed()
         answers: dict[str, str | None] = {}
         for _ in range(_MAX_ROUNDS):
-            outcome, said = self._round(source, given | {functions.ANSWERS: functions.answers(answers)})
+            if answers:
+                given[functions.ANSWERS] = functions.answers(answers)
+            outcome, said = self._round(source, given)
             if said.asked:
                 answers |= answer(said.asked)
                 continue

@@ -17,44 +17,67 @@ class SegmentWriter:
         self._elements = elements
         self._component = characters.component
         self._repetition = characters.repetition
-        self._fields: list[tuple[bool, str, str, list[tuple[str, str]]]] = []
+        self._fields: list[_Field] = []
 
     def write(self, elements: list[str]) -> str:
         """Return a segment, its tag the first of `elements`, as XML. Raises ValueError when it has too many parts."""
         if len(self._fields) < len(elements) - 1:
             self._prepare(len(elements) - 1)
         component, repetition = self._component, self._repetition
-        out = [f"<{self._tag}>"]
-        for field, element in zip(self._fields, elements[1:], strict=False):
+        xml = f"<{self._tag}>"
+        values = iter(elements)
+        next(values)
+        for field, element in zip(self._fields, values, strict=False):
             if not element:
                 continue
-            composite, begin, end, names = field
-            for value in element.split(repetition) if repetition else (element,):
-                if composite or component in value:
-                    parts = value.split(component)
-                    if len(parts) > len(names):
-                        self._name(names, len(parts), begin[1:-1])
-                    within = "".join(
-                        [f"{name[0]}{part}{name[1]}" for name, part in zip(names, parts, strict=False) if part]
-                    )
-                    if within:
-                        out.append(f"{begin}{within}{end}")
-                elif value:
-                    out.append(f"{begin}{value}{end}")
-        out.append(f"</{self._tag}>")
-        return "".join(out)
+            if repetition and repetition in element:
+                xml += "".join([self._written(field, value) for value in element.split(repetition)])
+            elif field.composite or component in element:
+                xml += self._written(field, element)
+            else:
+                xml += f"{field.begin}{element}{field.end}"
+        return f"{xml}</{self._tag}>"
+
+    def _written(self, field: "_Field", value: str) -> str:
+        """Return one element, or one repetition of it; nothing when it is empty."""
+        if not (field.composite or self._component in value):
+            return f"{field.begin}{value}{field.end}" if value else ""
+        parts = value.split(self._component)
+        template = field.templates.get(len(parts))
+        if template is None:
+            template = self._prepare_template(field, len(parts))
+        if "" not in parts:
+            return template % tuple(parts)
+        within = "".join(
+            [f"{begin}{part}{end}" for (begin, end), part in zip(field.components, parts, strict=False) if part]
+        )
+        return f"{field.begin}{within}{field.end}" if within else ""
 
     def _prepare(self, count: int) -> None:
         if count > MOST:
             raise ValueError(f"at most {MOST} elements were expected, not {count}")
         for position in range(len(self._fields) + 1, count + 1):
             name = f"{self._tag}{position:02}"
-            composite = self._elements[position - 1 : position] == "c"
-            self._fields.append((composite, f"<{name}>", f"</{name}>", []))
+            self._fields.append(_Field(name, composite=self._elements[position - 1 : position] == "c"))
 
-    def _name(self, names: list[tuple[str, str]], count: int, element: str) -> None:
+    def _prepare_template(self, field: "_Field", count: int) -> str:
         if count > MOST:
-            raise ValueError(f"at most {MOST} components in {element} were expected, not {count}")
-        names.extend(
-            (f"<{element}{position:02}>", f"</{element}{position:02}>") for position in range(len(names) + 1, count + 1)
-        )
+            raise ValueError(f"at most {MOST} components in {field.name} were expected, not {count}")
+        for position in range(len(field.components) + 1, count + 1):
+            name = f"{field.name}{position:02}"
+            field.components.append((f"<{name}>", f"</{name}>"))
+        within = "".join(f"{begin}%s{end}" for begin, end in field.components[:count])
+        template = field.templates[count] = f"{field.begin}{within}{field.end}"
+        return template
+
+
+class _Field:
+    """One element of a segment; `templates` are its XML by the number of components, all of them filled."""
+
+    __slots__ = ("begin", "components", "composite", "end", "name", "templates")
+
+    def __init__(self, name: str, *, composite: bool) -> None:
+        self.name, self.composite = name, composite
+        self.begin, self.end = f"<{name}>", f"</{name}>"
+        self.components: list[tuple[str, str]] = []
+        self.templates: dict[int, str] = {}

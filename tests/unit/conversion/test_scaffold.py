@@ -41,7 +41,7 @@ def template() -> TemplateDefinition:
 
 def _converted(template: TemplateDefinition, direction: Direction, source: bytes) -> bytes:
     saxon = Saxon(lambda: "")
-    compiled = saxon.compile(RuleFile("map.xsl", {"map.xsl": stylesheet(template, direction)}, ()))
+    compiled = saxon.compile(RuleFile("map.xsl", {"map.xsl": stylesheet(template, direction)}))
     parameters = {
         "SENDER_MAILBOX": str(UUID(int=1)),
         "TEMPLATE_UUID": str(template.ref.uuid),

@@ -24,7 +24,7 @@ def saxon() -> Saxon:
 def told(saxon: Saxon, case: Path) -> str:
     contents = {str(path.relative_to(case)): path.read_bytes() for path in case.rglob("*") if path.is_file()}
     try:
-        validate = compile_validation(RuleFile("schema.sch", contents, ()), saxon)
+        validate = compile_validation(RuleFile("schema.sch", contents), saxon)
         findings = validate(etree.ElementTree(etree.fromstring((case / "document.xml").read_bytes())))
     except ConversionError as error:
         return f"{error.code}: {error}\n"

@@ -29,7 +29,7 @@ NUMBER = f"""<xs:schema {XS}>
 
 
 def rule_file(**contents: str) -> RuleFile:
-    return RuleFile("order.xsd", {name: text.encode() for name, text in contents.items()}, ())
+    return RuleFile("order.xsd", {name: text.encode() for name, text in contents.items()})
 
 
 def document(text: str) -> etree._ElementTree:
@@ -106,7 +106,7 @@ def test_a_schema_that_is_not_xml_or_has_entities_of_its_own_is_refused(name: st
 def test_the_extension_decides_the_language() -> None:
     saxon = Saxon(lambda: "")
     with pytest.raises(ConversionError) as caught:
-        compile_validation(RuleFile("RULES.SCH", {"RULES.SCH": ORDER.encode()}, ()), saxon)
+        compile_validation(RuleFile("RULES.SCH", {"RULES.SCH": ORDER.encode()}), saxon)
     assert caught.value.code == "schematron_invalid"
     assert not compile_validation(rule_file(**COMPLETE), saxon)(
         document('<order xmlns="urn:order"><number>1</number></order>')

@@ -22,7 +22,7 @@ def saxon() -> Saxon:
 
 def rule_file(folder: Path, main: str = "map.xsl") -> RuleFile:
     contents = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.xsl")}
-    return RuleFile(main, contents, (str(folder),))
+    return RuleFile(main, contents)
 
 
 def stylesheet(body: str, declarations: str = "", version: str = "3.0") -> RuleFile:
@@ -30,7 +30,7 @@ def stylesheet(body: str, declarations: str = "", version: str = "3.0") -> RuleF
         f'<xsl:stylesheet version="{version}" xmlns:xsl="http://www.w3.org/1999/XSL/Transform" {FUNCTIONS}'
         f' exclude-result-prefixes="#all">{declarations}<xsl:template match="/">{body}</xsl:template></xsl:stylesheet>'
     )
-    return RuleFile("map.xsl", {"map.xsl": text.encode()}, ())
+    return RuleFile("map.xsl", {"map.xsl": text.encode()})
 
 
 def nothing_asked(asked: Sequence[str]) -> Mapping[str, str | None]:
@@ -124,7 +124,7 @@ def test_all_errors_of_a_map_are_told_in_the_order_of_lines(saxon: Saxon) -> Non
 def test_a_stylesheet_that_is_not_xml_or_has_a_doctype_is_refused(saxon: Saxon) -> None:
     for text in (b"<a", b"<!DOCTYPE a><a/>", b""):
         with pytest.raises(ConversionError) as caught:
-            saxon.compile(RuleFile("map.xsl", {"map.xsl": text}, ()))
+            saxon.compile(RuleFile("map.xsl", {"map.xsl": text}))
         assert caught.value.code == "stylesheet_invalid"
 
 
@@ -133,11 +133,11 @@ def test_a_stylesheet_may_be_in_another_encoding_and_keeps_its_lines(saxon: Saxo
     for encoding in ("iso-8859-1", "utf-16"):
         content = f'<?xml version="1.0"\n encoding="{encoding}"?>\n{text}'.encode(encoding)
         with pytest.raises(StylesheetError) as caught:
-            saxon.compile(RuleFile("map.xsl", {"map.xsl": content}, ()))
+            saxon.compile(RuleFile("map.xsl", {"map.xsl": content}))
         assert [fault.line for fault in caught.value.faults] == [5]
     result = text.replace("<xsl:value-of select='$none'/>", "")
     content = f'<?xml version="1.0" encoding="iso-8859-1"?>{result}'.encode("iso-8859-1")
-    assert "<a>é</a>" in run(saxon, RuleFile("map.xsl", {"map.xsl": content}, ())).text
+    assert "<a>é</a>" in run(saxon, RuleFile("map.xsl", {"map.xsl": content})).text
 
 
 @pytest.mark.parametrize("case", sorted((CASES / "hostile").glob("*.xsl")), ids=lambda case: case.stem)
@@ -146,7 +146,7 @@ def test_a_hostile_map_reaches_nothing(saxon: Saxon, case: Path, tmp_path: Path)
     secret.write_text('<secret x="stolen">stolen</secret>')
     content = case.read_text().replace("SECRET", secret.as_uri()).encode()
     try:
-        compiled = saxon.compile(RuleFile("map.xsl", {"map.xsl": content}, ()))
+        compiled = saxon.compile(RuleFile("map.xsl", {"map.xsl": content}))
         text = compiled.run(saxon.node("<order/>"), {}, lambda asked: dict.fromkeys(asked, "m-1")).text
     except ConversionError as error:
         text = str(error)
