@@ -1,6 +1,6 @@
 """Gateways on either store, for what may happen to them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -34,8 +34,9 @@ def new_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
         payloads: str | None = None,
         like: Site | None = None,
         state: Path | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> Site:
-        made.append(Site(tmp_path / name, url=url, payloads=payloads, like=like, state=state))
+        made.append(Site(tmp_path / name, url=url, payloads=payloads, like=like, state=state, environment=environment))
         return made[-1]
 
     yield make

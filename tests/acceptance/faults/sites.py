@@ -27,9 +27,17 @@ class Site(RunningGateway):
     """A gateway on a store of its own, or on the same one as another that it is `like`."""
 
     def __init__(
-        self, folder: Path, *, url: str | None, payloads: str | None, like: "Site | None", state: Path | None
+        self,
+        folder: Path,
+        *,
+        url: str | None,
+        payloads: str | None,
+        like: "Site | None",
+        state: Path | None,
+        environment: Mapping[str, str] | None,
     ) -> None:
-        super().__init__(folder)
+        super().__init__(folder, environment)
+        self._keeps_order = False
         self._known: dict[tuple[str, str], str] = {}
         if state is not None:
             self.edit("reconciler.yaml", "state: .reconciler", f"state: {state}")
@@ -75,12 +83,23 @@ class Site(RunningGateway):
         acme = self.mailbox(ACME)
         sealed = [(name, self.store.blobs.seal(content)) for name, content in contents.items()]
         with self.store.write() as tx:
-            for name, each in sorted(sealed, key=lambda pair: pair[1].sha256):
+            for name, each in sealed:
                 self.store.blobs.put(tx, each)
                 receipt = Receipt(
                     mailbox=acme, channel="sftp", native=False, name=name, sha256=each.sha256, size=each.size
                 )
-                accept(tx, receipt)
+                accept(tx, receipt, queue=f"receipt/{acme}" if self._keeps_order else "")
+
+    def keep_order(self) -> None:
+        """Have what Acme sends and Globex receives processed in its order."""
+        self._keeps_order = True
+        self.edit("accounts/acme.yaml", "notify_email: edi@acme.example ", "ordered: true #")
+        self.edit(
+            "accounts/globex.yaml",
+            '4000002000011"]\n        integration: {enabled: true}',
+            '4000002000011"]\n        integration: {enabled: true, ordered: true}',
+        )
+        self.apply()
 
     def has_ended(self) -> bool:
         return self.process is not None and self.process.poll() is not None
@@ -111,6 +130,19 @@ class Site(RunningGateway):
     def pending(self) -> int:
         with self.store.read() as connection:
             return sum(count for (_, state), count in jobs.counts(connection).items() if state in PENDING)
+
+    def await_processed(self, inputs: int) -> None:
+        """Wait until so many inputs are processed, with everything that they led to but mail, which nobody takes."""
+
+        def is_over() -> bool:
+            with self.store.read() as connection:
+                open_ = [kind for (kind, state), _ in jobs.counts(connection).items() if state in PENDING]
+                done = connection.execute(
+                    select(func.count()).select_from(tables.receipt).where(tables.receipt.c.state != "received")
+                ).scalar_one()
+            return set(open_) <= {"mail", "digest"} and done >= inputs
+
+        await_that(is_over, "all inputs are processed", 60)
 
     def await_drained(self, seconds: float = 90) -> None:
         await_that(lambda: self.pending() == 0, "all work is done", seconds)
