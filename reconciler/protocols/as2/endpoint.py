@@ -30,6 +30,9 @@ CHUNK_TIMEOUT = 30.0
 SLOWEST = 1024.0
 """Bytes a second that a body has to reach on average, after the first half minute."""
 
+MOST_AT_ONCE = 2 * 1024 * 1024 * 1024
+"""Bytes of all bodies together that are being taken in or opened; whoever comes then is asked to come again."""
+
 _IN_MEMORY = 1024 * 1024
 _UNREAD = 256 * 1024
 _log = logging.getLogger(__name__)
@@ -49,6 +52,7 @@ class As2Endpoint:
         self._largest_body = largest_body
         self._spool = spool
         self._limiter: CapacityLimiter | None = None
+        self._held = 0
         self.app = Starlette(
             routes=[
                 Route("/as2", self._post, methods=["POST"]),
@@ -82,10 +86,13 @@ class As2Endpoint:
         if declared.isdecimal() and int(declared) > self._largest_body:
             await self._drain(request)
             return Response(status_code=413)
+        if self._held >= MOST_AT_ONCE:
+            return Response(status_code=503, headers={"Retry-After": "60", "Connection": "close"})
         body = _Body(self._spool)
         try:
             return await self._take(request, mailbox, headers, body)
         finally:
+            self._held -= body.size
             body.close()
 
     async def _take(
@@ -119,6 +126,7 @@ class As2Endpoint:
                 if chunk is None:
                     return True
                 body.add(chunk)
+                self._held += len(chunk)
                 if body.size > self._largest_body:
                     return False
 

@@ -59,11 +59,13 @@ class MdnRequest:
 
 
 def _options(text: str) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """Return name → importance and values, names and importance in lower case."""
+    """Return name → importance and values, names and importance in lower case. Some leave out the importance."""
     options: dict[str, tuple[str, tuple[str, ...]]] = {}
     for option in text.split(";"):
         name, _, value = option.partition("=")
         importance, *values = (part.strip().strip("\"'") for part in value.split(","))
+        if importance.lower() not in {"required", "optional"}:
+            importance, values = "optional", [importance, *values]
         options.setdefault(name.strip().lower(), (importance.lower(), tuple(filter(None, values))))
     return options
 

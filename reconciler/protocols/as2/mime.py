@@ -14,7 +14,8 @@ from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import HeaderParser
-from typing import Self
+from email.utils import collapse_rfc2231_value
+from typing import Any, Self
 from urllib.parse import quote
 
 from reconciler.protocols.as2.der import Bytes
@@ -84,7 +85,10 @@ class Entity:
     @property
     def file_name(self) -> str | None:
         """The name that the sender gives the content, decoded (RFC 2231, RFC 2047), as it stands there."""
-        name = self.headers.get_filename()
+        parameters: list[tuple[str, Any]] = self.headers.get_params([], "content-disposition")
+        extended = (value for name, value in parameters if name == "filename" and isinstance(value, tuple))
+        # What cannot read RFC 2231 is given another name beside it (RFC 6266 section 4.3).
+        name = next(map(collapse_rfc2231_value, extended), None) or self.headers.get_filename()
         return None if name is None else _plain_text(name)
 
     @property

@@ -125,6 +125,31 @@ class TestRequests:
             connection.sendall(head(message, X="x" * 70_000)[:-4])
             assert answer(connection).startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 431 "))
 
+    def test_when_too_much_is_taken_in_at_once_others_come_again(
+        self, listen: Listen, intake: MemoryIntake, message: Entity, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(endpoint_module, "MOST_AT_ONCE", 1)
+        listener = listen()
+        whole = head(message, Content_Length=str(len(message.body))) + bytes(message.body)
+        with connected(listener) as first, connected(listener) as second:
+            first.sendall(whole[:-1])
+            while not (said := self.refused(second, whole)):
+                pass
+            assert b"retry-after: 60\r\n" in said.lower()
+            first.sendall(whole[-1:])
+            assert b"; processed\r\n" in answer(first)
+        with connected(listener) as third:
+            third.sendall(whole)
+            assert b"; processed\r\n" in answer(third)
+        assert len(intake.received) == 1
+
+    @staticmethod
+    def refused(connection: socket.socket, whole: bytes) -> bytes:
+        """Return what a request is answered by HTTP 503; nothing when it was taken, as before the first one's body."""
+        connection.sendall(whole)
+        said = answer(connection)
+        return said if said.startswith(b"HTTP/1.1 503 ") else b""
+
 
 class TestSlowClients:
     def test_headers_that_never_end(self, listen: Listen, monkeypatch: pytest.MonkeyPatch) -> None:

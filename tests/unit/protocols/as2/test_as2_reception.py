@@ -267,6 +267,7 @@ def test_a_foreign_implementation_takes_our_message_byte_for_byte(world: World, 
             b", SHA-256",
         ),
         ("signed-receipt-protocol=optional, pkcs7-signature", b", sha256"),
+        ("signed-receipt-protocol=pkcs7-signature; signed-receipt-micalg=sha-256", b", sha-256"),
     ],
 )
 def test_mdn_options_come_in_any_order_and_case(exchange: Exchange, options: str, mic: bytes) -> None:

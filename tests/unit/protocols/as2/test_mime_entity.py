@@ -22,6 +22,9 @@ class TestParsing:
         [
             ('attachment; filename="a b.edi"', "a b.edi"),
             ("attachment; filename*=UTF-8''%C3%A4.edi", "ä.edi"),
+            ("attachment; filename=\"_.edi\"; filename*=UTF-8''%C3%A4.edi", "ä.edi"),
+            ("attachment; FileName*0*=UTF-8''%C3%A4; filename*1=.edi", "ä.edi"),
+            ("attachment; filename=a b.edi", "a b.edi"),
             ('attachment; filename="=?utf-8?q?=C3=A4=2Eedi?="', "ä.edi"),
             ('attachment; filename="ä.edi"', "ä.edi"),
             ('attachment; filename="=?nonsense?q?x?="', "=?nonsense?q?x?="),
@@ -57,6 +60,14 @@ class TestMultipart:
     def test_preamble_and_epilogue_are_left_out(self) -> None:
         raw = b"Content-Type: multipart/x; boundary=b\r\n\r\nbefore\r\n--b \r\n\r\none\r\n--b--\r\nafter"
         assert [part.body for part in Entity.parse(raw).parts()] == [b"one"]
+
+    @pytest.mark.parametrize("boundary", ["----=_Part_1_2.3", '"----=_Part_1_2.3"', '"a b:c(d)"', "'x'"])
+    def test_boundaries_are_written_in_all_ways(self, boundary: str) -> None:
+        plain = boundary.strip('"')
+        raw = (
+            f"Content-Type: multipart/x;boundary={boundary};micalg=sha1\r\n\r\n--{plain}\r\n\r\none\r\n--{plain}--\r\n"
+        )
+        assert [part.body for part in Entity.parse(raw.encode()).parts()] == [b"one"]
 
     def test_a_boundary_that_begins_like_another_is_another(self) -> None:
         raw = b"Content-Type: multipart/x; boundary=b\n\n--b\n\none\n--b2\n\n--b--\n"
