@@ -115,6 +115,7 @@ def _engine(url: str) -> Engine:
     if kind == "postgresql":
         return create_engine(
             make_url(url).set(drivername="postgresql+psycopg"),
+            hide_parameters=True,
             connect_args=_PATIENCE,
             pool_pre_ping=True,
             pool_size=20,
@@ -122,7 +123,9 @@ def _engine(url: str) -> Engine:
         )
     if kind != "sqlite":
         raise ReconcilerError(f"A store lives in SQLite or PostgreSQL, not in {kind}.")
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT}, pool_size=20, max_overflow=20)
+    engine = create_engine(
+        url, connect_args={"timeout": BUSY_TIMEOUT}, pool_size=20, max_overflow=20, hide_parameters=True
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

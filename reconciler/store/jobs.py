@@ -221,6 +221,14 @@ def _row(row: RowMapping) -> JobRow:
     return JobRow(**values | {"state": JobState(row["state"])})
 
 
+def hurried(connection: Connection) -> int:
+    """Return how many jobs that a person asked for are not done yet."""
+    job = tables.job.c
+    pending = is_in(JobState.READY, JobState.RUNNING, JobState.RETRYING)
+    query = select(func.count()).select_from(tables.job).where(pending, job.priority == IN_A_HURRY)
+    return connection.execute(query).scalar_one()
+
+
 def oldest_ready(connection: Connection) -> dict[str, datetime]:
     """Return since when the oldest job that could be worked on has waited, by kind."""
     job = tables.job.c

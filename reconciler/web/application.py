@@ -44,12 +44,17 @@ def admin(parts: Administration) -> Starlette:
             *reconcile.routes(access, Reconcile(parts.store, parts.operations, parts.health)),
             *events.routes(access, parts.store, parts.is_stopping),
         ],
-        exception_handlers={404: _not_found},
+        exception_handlers={404: _not_found, Exception: _unforeseen},
     )
 
 
 async def _not_found(_request: Request, _error: Exception) -> Response:
     return rendered("problem.html", status=404, visit=None, title="Not Found", detail="There is no such page.")
+
+
+async def _unforeseen(_request: Request, _error: Exception) -> Response:
+    detail = "This should not happen. The gateway's log says more."
+    return rendered("problem.html", status=500, visit=None, title="Internal Server Error", detail=detail)
 
 
 class _Cached:

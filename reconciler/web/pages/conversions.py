@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from typing import get_args
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from starlette.responses import Response
@@ -15,7 +15,7 @@ from reconciler.store.conversions import ConversionStatus
 from reconciler.store.search import LogFilter
 from reconciler.store.tokens import Role
 from reconciler.web.access import Access, require_within, scoped
-from reconciler.web.api.log import Wanted, reprocess_all
+from reconciler.web.api.log import MOST, Wanted, reprocess_all
 from reconciler.web.operations import Operations
 from reconciler.web.pages.reading import Reading
 from reconciler.web.pages.visit import Visit, guarded, see_other
@@ -65,8 +65,15 @@ class ConversionLog:
             accounts=self._reading.accounts(visit.identity.account),
             chart=self._reading.chart(self._chart_filter(filters, account)),
             said=visit.query.get("said", ""),
-            count=visit.query.get("count", ""),
+            progress=self._progress(visit.query.get("count", "")),
         )
+
+    def _progress(self, asked: str) -> tuple[int, int] | None:
+        """Return how many of the records that were asked for have been run again, and how many those are."""
+        if not asked.isdecimal() or int(asked) == 0:
+            return None
+        count = min(int(asked), MOST)
+        return max(0, count - self._reading.hurried()), count
 
     def _chart_filter(self, filters: Mapping[str, str], account: str | None) -> LogFilter:
         snapshot = self._reading.snapshot
@@ -119,7 +126,8 @@ class ConversionLog:
             keyword=visit.form.get("keyword", ""),
         )
         done = reprocess_all(self._operations, visit.identity, wanted)
-        return see_other(f"/log?count={done.count}", "reprocessing")
+        kept = {name: value for name in _FILTERS if name != "status" and (value := visit.form.get(name, ""))}
+        return see_other("/log?" + urlencode({**kept, "count": done.count}), "reprocessing")
 
     def _record(self, visit: Visit) -> LogRecord:
         record = self._operations.log_record(as_uuid(visit.params["uuid"]))

@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from reconciler.model.credential import Secret
-from reconciler.store import tables
+from reconciler.store import jobs, tables
 from reconciler.store.database import Store
 from reconciler.web.access import Access
 from reconciler.web.pages.visit import COOKIE
@@ -36,10 +36,11 @@ class Changes:
         if monotonic() - self._looked >= INTERVAL:
             self._looked = monotonic()
             with self._store.read() as connection:
-                self._mark = ".".join(
-                    str(connection.execute(select(func.max(column))).scalar())
+                newest = [
+                    connection.execute(select(func.max(column))).scalar()
                     for column in (tables.revision.c.number, tables.conversion.c.created_at, tables.event.c.number)
-                )
+                ]
+                self._mark = ".".join(map(str, [*newest, jobs.hurried(connection)]))
         return self._mark
 
 

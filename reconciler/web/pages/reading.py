@@ -11,7 +11,7 @@ from reconciler.model.integration import Integration
 from reconciler.model.key import Key
 from reconciler.model.mailbox import Mailbox
 from reconciler.model.rule import Rule
-from reconciler.store import conversions, search
+from reconciler.store import conversions, jobs, search
 from reconciler.store.conversions import ConversionStatus
 from reconciler.store.database import Store
 from reconciler.store.search import LogFilter
@@ -101,6 +101,11 @@ class Reading:
             )
             self._listed = (snapshot.revision, listed)
         return listed
+
+    def hurried(self) -> int:
+        """Return how many jobs that a person asked for are not done yet."""
+        with self.store.read() as connection:
+            return jobs.hurried(connection)
 
     def counts(self, mailboxes: Sequence[UUID]) -> Mapping[UUID, Counts]:
         """Return how many conversions of each mailbox succeeded and failed lately."""

@@ -1,0 +1,1 @@
+"""How fast the pages answer when there is much to show."""
