@@ -1,6 +1,7 @@
 """The moment from which an input cannot be lost: payload, file, receipt and job in the caller's transaction."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from fnmatch import fnmatchcase
 from uuid import UUID
 
@@ -34,6 +35,7 @@ def place(
     size: int,
     temporary: Iterable[str],
     queue: str = "",
+    modified_at: datetime | None = None,
 ) -> None:
     """Place an uploaded or moved file in a folder, and accept it where the folder and the name say that it is meant."""
     receipt = None
@@ -41,4 +43,13 @@ def place(
         native = folder == NATIVE_FOLDER
         receipt = Receipt(mailbox=mailbox, channel="sftp", native=native, name=name, sha256=sha256, size=size)
         accept(tx, receipt, queue=queue)
-    files.put(tx, mailbox, folder, name, sha256=sha256, size=size, receipt=receipt.uuid if receipt else None)
+    files.put(
+        tx,
+        mailbox,
+        folder,
+        name,
+        sha256=sha256,
+        size=size,
+        receipt=receipt.uuid if receipt else None,
+        modified_at=modified_at,
+    )

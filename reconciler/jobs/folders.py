@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from shutil import disk_usage
 from typing import BinaryIO
 from uuid import UUID
@@ -102,9 +103,16 @@ class StoreFolders:
                 _withdraw_and_remove(tx, mailbox, *target)
             if not _ran_again(tx, file, target):
                 _withdraw_and_remove(tx, mailbox, *source)
-                queue = self._queue_of(mailbox)
-                temporary = self._temporary
-                place(tx, mailbox, *target, sha256=file.sha256, size=file.size, temporary=temporary, queue=queue)
+                place(
+                    tx,
+                    mailbox,
+                    *target,
+                    sha256=file.sha256,
+                    size=file.size,
+                    temporary=self._temporary,
+                    queue=self._queue_of(mailbox),
+                    modified_at=file.modified_at,
+                )
         self._wake()
 
     def remove(self, mailbox: UUID, folder: str, name: str) -> None:
@@ -113,15 +121,21 @@ class StoreFolders:
             _existing(tx, mailbox, folder, name)
             _withdraw_and_remove(tx, mailbox, folder, name)
 
-    def commit(self, upload: "_StoreUpload") -> None:
+    def set_modified(self, mailbox: UUID, folder: str, name: str, modified: datetime) -> None:
+        """Set the time of a file's last change."""
+        with _refusing(), self._store.write() as tx:
+            if not files.set_modified(tx, mailbox, folder, name, modified):
+                raise _missing(folder, name)
+
+    def commit(self, upload: "_StoreUpload", modified: datetime | None) -> None:
         """Make an upload durable, visible and a job. Raises RefusedError when its name was taken in the meantime."""
         with self._tracer("sftp upload", mailbox=str(upload.mailbox)):
-            self._commit(upload)
+            self._commit(upload, modified)
             place_of = f"{upload.folder}/{upload.name}"
             _log.info("mailbox %s: received %s, %d bytes", upload.mailbox, place_of, upload.size)
         self._wake()
 
-    def _commit(self, upload: "_StoreUpload") -> None:
+    def _commit(self, upload: "_StoreUpload", modified: datetime | None) -> None:
         sealed = upload.spool.seal()
         with _refusing(), self._store.write() as tx:
             if upload.exclusive or upload.room != BOUNDLESS:
@@ -141,6 +155,7 @@ class StoreFolders:
                 size=sealed.size,
                 temporary=self._temporary,
                 queue=self._queue_of(upload.mailbox),
+                modified_at=modified,
             )
 
 
@@ -182,8 +197,8 @@ class _StoreUpload:
     def sync(self) -> None:
         self.spool.sync()
 
-    def commit(self) -> None:
-        self._folders.commit(self)
+    def commit(self, modified: datetime | None = None) -> None:
+        self._folders.commit(self, modified)
 
     def abort(self) -> None:
         self.spool.discard()
@@ -208,8 +223,12 @@ def _entry(file: StoredFile) -> Entry:
 def _existing(connection: Connection, mailbox: UUID, folder: str, name: str) -> StoredFile:
     found = files.find(connection, mailbox, folder, name)
     if found is None:
-        raise RefusedError(Refusal.NO_SUCH_FILE, f"there is no {name} in {folder}")
+        raise _missing(folder, name)
     return found
+
+
+def _missing(folder: str, name: str) -> RefusedError:
+    return RefusedError(Refusal.NO_SUCH_FILE, f"there is no {name} in {folder}")
 
 
 def _taken(name: str) -> RefusedError:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from reconciler.store import tables
 from reconciler.store.upsert import insert_if_absent, insert_or_replace
@@ -69,9 +69,12 @@ def put(
     sha256: str,
     size: int,
     receipt: UUID | None = None,
+    modified_at: datetime | None = None,
 ) -> None:
-    """Place a file, in the place of one that has the name already."""
+    """Place a file, in the place of one that has the name already; it was changed now, unless another time is given."""
     values = _values(mailbox, folder, name, sha256, size) | {"receipt": receipt, "conversion": None}
+    if modified_at is not None:
+        values["modified_at"] = modified_at
     insert_or_replace(tx, tables.file, values, key=("mailbox", "folder", "name"))
 
 
@@ -84,6 +87,12 @@ def put_new(
         if insert_if_absent(tx, tables.file, values):
             return name
     raise ValueError("the names came to an end; they are meant to be endless")
+
+
+def set_modified(tx: Connection, mailbox: UUID, folder: str, name: str, modified_at: datetime) -> bool:
+    """Set the time of a file's last change; say whether there is one."""
+    changed = update(tables.file).where(*_AT_PLACE).values(modified_at=modified_at)
+    return tx.execute(changed, _place(mailbox, folder, name)).rowcount == 1
 
 
 def usage(connection: Connection, mailbox: UUID) -> tuple[int, int]:

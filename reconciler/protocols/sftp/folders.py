@@ -78,8 +78,11 @@ class Upload(Protocol):
         """Bring what was written so far to the disk."""
         ...
 
-    def commit(self) -> None:
-        """Make the file durable, visible and a job, in one transaction; nothing of it when this raises."""
+    def commit(self, modified: datetime | None = None) -> None:
+        """Make the file durable, visible and a job, in one transaction; nothing of it when this raises.
+
+        `modified` is the time of its last change; None is now.
+        """
         ...
 
     def abort(self) -> None:
@@ -120,6 +123,10 @@ class Folders(Protocol):
 
     def usage(self, mailbox: UUID) -> Usage:
         """Return what a mailbox's files come to."""
+        ...
+
+    def set_modified(self, mailbox: UUID, folder: str, name: str, modified: datetime) -> None:
+        """Set the time of a file's last change. NO_SUCH_FILE when there is none."""
         ...
 
     def rename(self, mailbox: UUID, source: tuple[str, str], target: tuple[str, str], *, replace: bool) -> None:

@@ -2,11 +2,12 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import BinaryIO
 
 from reconciler.errors import Refusal, RefusedError
-from reconciler.protocols.sftp.folders import Entry, Upload
+from reconciler.protocols.sftp.folders import Entry, Room, Upload
 from reconciler.protocols.sftp.responses import Line
 
 LINES = 128
@@ -36,6 +37,25 @@ class Download:
         self.file.close()
 
 
+@dataclass(frozen=True, slots=True)
+class RoomForFile:
+    """How large a file may become: `largest` bytes, and what the mailbox's other files leave of its `room`.
+
+    The commit decides; this tells a client early, for some pay no heed to what closing a file comes to.
+    """
+
+    largest: int
+    room: Room
+    other_bytes: int
+    other_files: int
+
+    def require(self, size: int) -> None:
+        """Raise RefusedError with QUOTA_EXCEEDED when the file may not have so many bytes."""
+        if size > self.largest:
+            raise RefusedError(Refusal.QUOTA_EXCEEDED, f"a file has at most {self.largest} bytes")
+        self.room.require(self.other_bytes + size, self.other_files + 1)
+
+
 @dataclass(slots=True)
 class Arrival:
     """A file on its way in. What cannot be written spoils the whole: the client must not be told that it arrived."""
@@ -44,7 +64,9 @@ class Arrival:
     name: str
     upload: Upload
     append: bool
-    largest: int
+    room: RoomForFile
+    readable: bool = False
+    modified: datetime | None = None
     _failure: RefusedError | OSError | None = None
 
     def write(self, offset: int, data: memoryview) -> None:
@@ -56,6 +78,12 @@ class Arrival:
         except (RefusedError, OSError) as failure:
             self._failure = failure
             raise
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return up to `length` bytes of what was written so far. Raises RefusedError or OSError."""
+        if not self.readable:
+            raise RefusedError(Refusal.PERMISSION_DENIED, "this handle is not open for reading")
+        return self.upload.read(offset, length) if offset < self.upload.size else b""
 
     def truncate(self, size: int) -> None:
         """Set the size. Raises RefusedError or OSError."""
@@ -80,7 +108,7 @@ class Arrival:
             self.upload.abort()
             raise self._failure
         try:
-            self.upload.commit()
+            self.upload.commit(self.modified)
         except BaseException:
             self.upload.abort()
             raise
@@ -90,9 +118,11 @@ class Arrival:
         self.upload.abort()
 
     def _require_room(self, size: int) -> None:
-        if size > self.largest:
-            self._failure = RefusedError(Refusal.QUOTA_EXCEEDED, f"a file has at most {self.largest} bytes")
-            raise self._failure
+        try:
+            self.room.require(size)
+        except RefusedError as failure:
+            self._failure = failure
+            raise
 
 
 @dataclass(slots=True)

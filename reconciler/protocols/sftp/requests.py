@@ -15,8 +15,8 @@ MAX_DATA = MAX_PACKET - 1024
 
 _LENGTH_FIELD = 4
 
-_SIZE = 0x1
-"""The flag of attributes that begin with a size (section 5)."""
+_SIZE, _OWNERS, _PERMISSIONS, _TIMES = 0x1, 0x2, 0x4, 0x8
+"""The flags of the attributes that follow them (section 5)."""
 
 
 class OpenFlag(IntFlag):
@@ -95,21 +95,32 @@ class HandleStat:
 
 
 @dataclass(frozen=True, slots=True)
+class Changes:
+    """What is to be set: bytes, and the time of the last change in seconds since 1970; None where it shall stay.
+
+    Owners and modes are read over: nobody keeps them here.
+    """
+
+    size: int | None
+    modified: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class SetStat:
-    """Set attributes of a path; `size` is None when it shall stay."""
+    """Set attributes of a path."""
 
     id: int
     path: bytes
-    size: int | None
+    changes: Changes
 
 
 @dataclass(frozen=True, slots=True)
 class HandleSetStat:
-    """Set attributes of an open file; `size` is None when it shall stay."""
+    """Set attributes of an open file."""
 
     id: int
     handle: bytes
-    size: int | None
+    changes: Changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,10 +314,14 @@ class _Fields:
     def data(self) -> memoryview:
         return self._take(self.uint32())
 
-    def size(self) -> int | None:
-        """Read attributes as far as the size; owners, modes and times are not kept by anyone here."""
+    def changes(self) -> Changes:
         flags = self.uint32()
-        return self.uint64() if flags & _SIZE else None
+        size = self.uint64() if flags & _SIZE else None
+        self._take(8 * bool(flags & _OWNERS) + 4 * bool(flags & _PERMISSIONS))
+        if not flags & _TIMES:
+            return Changes(size, None)
+        self.uint32()
+        return Changes(size, self.uint32())
 
 
 def decode_init(packet: memoryview) -> Init:
@@ -334,9 +349,9 @@ def decode(packet: memoryview) -> Request:  # noqa: C901, PLR0911, PLR0912 - one
         case 8:
             return HandleStat(request, fields.string())
         case 9:
-            return SetStat(request, fields.string(), fields.size())
+            return SetStat(request, fields.string(), fields.changes())
         case 10:
-            return HandleSetStat(request, fields.string(), fields.size())
+            return HandleSetStat(request, fields.string(), fields.changes())
         case 11:
             return OpenFolder(request, fields.string())
         case 12:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Generator, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from stat import S_IFDIR, S_IFREG, filemode
 from typing import assert_never
 from uuid import UUID
@@ -10,9 +10,9 @@ from uuid import UUID
 from reconciler.errors import Refusal, RefusedError
 from reconciler.protocols.sftp import paths, requests, responses
 from reconciler.protocols.sftp.folders import BOUNDLESS, FOLDERS, Entry, Folders, Room
-from reconciler.protocols.sftp.open_files import Arrival, Download, Listing, OpenFile
+from reconciler.protocols.sftp.open_files import Arrival, Download, Listing, OpenFile, RoomForFile
 from reconciler.protocols.sftp.permissions import require_move, require_upload
-from reconciler.protocols.sftp.requests import OpenFlag
+from reconciler.protocols.sftp.requests import Changes, OpenFlag
 from reconciler.protocols.sftp.responses import Attributes, Line, Space, Status
 
 _log = logging.getLogger(__name__)
@@ -31,6 +31,9 @@ _FOLDER = Attributes(size=0, mode=S_IFDIR | 0o755, modified=0)
 
 _MANY_FILES = 2**32
 """How many files are said to have room where no quota counts them."""
+
+_RECENT = timedelta(days=180)
+"""The age up to which a listing tells the time of day, as `ls -l` does; beyond, the year."""
 
 _REMEMBERED = 64
 """Files just received that a session still knows when a worker has already taken them."""
@@ -114,12 +117,11 @@ class Session:
                 return responses.attributes(id, self._attributes(paths.resolve(path)))
             case requests.HandleStat(id, handle):
                 return responses.attributes(id, _attributes_of(self._held(handle)))
-            case requests.SetStat(id, path, size):
-                self._set_size(paths.resolve(path), size)
+            case requests.SetStat(id, path, changes):
+                self._change(paths.resolve(path), changes)
                 return _ok(id)
-            case requests.HandleSetStat(id, handle, size):
-                if size is not None:
-                    self._arrival(handle).truncate(size)
+            case requests.HandleSetStat(id, handle, changes):
+                self._change_held(handle, changes)
                 return _ok(id)
             case requests.OpenFolder(id, path):
                 return responses.handle(id, self._hold(Listing(self._lines(paths.resolve(path)))))
@@ -192,6 +194,8 @@ class Session:
         require_upload(file.folder)
         if OpenFlag.CREATE not in flags:
             self._find(file)
+        room = self._room_for(file)
+        room.require(0)
         upload = self._folders.upload(
             self._mailbox,
             file.folder,
@@ -200,7 +204,14 @@ class Session:
             keep=OpenFlag.TRUNCATE not in flags,
             room=self._room,
         )
-        return Arrival(file.folder, file.name, upload, append=OpenFlag.APPEND in flags, largest=self._largest)
+        return Arrival(
+            file.folder,
+            file.name,
+            upload,
+            append=OpenFlag.APPEND in flags,
+            room=room,
+            readable=OpenFlag.READ in flags,
+        )
 
     def _close(self, handle: bytes) -> None:
         """Close a handle: once, whatever comes of it. A file is received before this returns, or it raises."""
@@ -228,7 +239,7 @@ class Session:
             case Download():
                 return file.read(offset, length)
             case Arrival():
-                return file.upload.read(offset, length) if offset < file.upload.size else b""
+                return file.read(offset, length)
             case Listing():
                 raise RefusedError(Refusal.PERMISSION_DENIED, "a folder is listed, not read")
             case _:
@@ -240,6 +251,14 @@ class Session:
         bytes_free = max(0, min(usage.free, room))
         files_free = max(0, (_MANY_FILES if self._room.files is None else self._room.files) - usage.files)
         return Space(usage.bytes + bytes_free, bytes_free, usage.files + files_free, files_free)
+
+    def _room_for(self, file: paths.File) -> RoomForFile:
+        if self._room == BOUNDLESS:
+            return RoomForFile(self._largest, self._room, 0, 0)
+        usage = self._folders.usage(self._mailbox)
+        taken = self._folders.find(self._mailbox, file.folder, file.name)
+        gone, one = (taken.size, 1) if taken else (0, 0)
+        return RoomForFile(self._largest, self._room, usage.bytes - gone, usage.files - one)
 
     def _find(self, file: paths.File) -> Entry:
         entry = self._folders.find(self._mailbox, file.folder, file.name)
@@ -259,19 +278,38 @@ class Session:
             case _:
                 assert_never(place)
 
-    def _set_size(self, place: paths.Place, size: int | None) -> None:
-        """Set the size of a file at rest; modes, owners and times are accepted and not kept."""
-        if size is None:
-            if isinstance(place, paths.File) and place not in self._received:
-                self._find(place)
-            return
-        file = _file(place)
+    def _change(self, place: paths.Place, changes: Changes) -> None:
+        """Set what is to be set of a file at rest; owners and modes are accepted and not kept, folders stay as are."""
+        if changes.size is not None:
+            self._set_size(_file(place), changes.size)
+        if isinstance(place, paths.File):
+            self._set_modified(place, changes.modified)
+
+    def _change_held(self, handle: bytes, changes: Changes) -> None:
+        file = self._held(handle)
+        if changes.size is not None:
+            self._arrival(handle).truncate(changes.size)
+        if isinstance(file, Arrival) and changes.modified is not None:
+            file.modified = datetime.fromtimestamp(changes.modified, UTC)
+
+    def _set_modified(self, file: paths.File, modified: int | None) -> None:
+        try:
+            if modified is None:
+                self._find(file)
+            else:
+                self._folders.set_modified(self._mailbox, file.folder, file.name, datetime.fromtimestamp(modified, UTC))
+        except RefusedError as refused:
+            # Clients set the time of what they sent; a worker may by then have taken the file away.
+            if refused.refusal is not Refusal.NO_SUCH_FILE or file not in self._received:
+                raise
+
+    def _set_size(self, file: paths.File, size: int) -> None:
         require_upload(file.folder)
         self._find(file)
         upload = self._folders.upload(
             self._mailbox, file.folder, file.name, exclusive=False, keep=True, room=self._room
         )
-        arrival = Arrival(file.folder, file.name, upload, append=False, largest=self._largest)
+        arrival = Arrival(file.folder, file.name, upload, append=False, room=self._room_for(file))
         try:
             arrival.truncate(size)
         finally:
@@ -284,7 +322,9 @@ class Session:
             self._find(source)
             return
         self._folders.rename(self._mailbox, (source.folder, source.name), (target.folder, target.name), replace=replace)
-        self._received.pop(source, None)
+        received = self._received.pop(source, None)
+        if received is not None:
+            self._received[target] = received
 
     def _lines(self, place: paths.Place) -> Generator[Line]:
         self._require_handle()
@@ -323,7 +363,8 @@ def _attributes_of(file: OpenFile) -> Attributes:
         case Download(entry=entry):
             return _attributes_of_entry(entry)
         case Arrival(upload=upload):
-            return Attributes(size=upload.size, mode=S_IFREG | 0o644, modified=int(datetime.now(UTC).timestamp()))
+            modified = file.modified or datetime.now(UTC)
+            return Attributes(size=upload.size, mode=S_IFREG | 0o644, modified=int(modified.timestamp()))
         case Listing():
             return _FOLDER
         case _:
@@ -336,5 +377,6 @@ def _attributes_of_entry(entry: Entry) -> Attributes:
 
 def _line(name: str, attributes: Attributes) -> Line:
     changed = datetime.fromtimestamp(attributes.modified, UTC)
-    long = f"{filemode(attributes.mode)} 1 partner partner {attributes.size:>12} {changed:%b %d  %Y} {name}"
+    when = f"{changed:%b %e %H:%M}" if abs(datetime.now(UTC) - changed) < _RECENT else f"{changed:%b %e  %Y}"
+    long = f"{filemode(attributes.mode)} 1 partner partner {attributes.size:>12} {when} {name}"
     return Line(name, long, attributes)

@@ -11,6 +11,7 @@ from paramiko.auth_handler import AuthHandler
 from paramiko.common import (
     AUTH_SUCCESSFUL,
     MSG_CHANNEL_CLOSE,
+    MSG_CHANNEL_DATA,
     MSG_CHANNEL_EOF,
     MSG_CHANNEL_WINDOW_ADJUST,
     cMSG_GLOBAL_REQUEST,
@@ -121,6 +122,7 @@ class ServerTransport(Transport):
             self.packetizer.on_data = self._stream_data
             self._channel_handler_table = {
                 **_PARAMIKO_HANDLERS,
+                MSG_CHANNEL_DATA: self._data,
                 MSG_CHANNEL_WINDOW_ADJUST: self._room,
                 MSG_CHANNEL_EOF: self._end_of_data,
                 MSG_CHANNEL_CLOSE: self._closed,
@@ -225,6 +227,12 @@ class ServerTransport(Transport):
             return False
         stream.receive(data)
         return True
+
+    def _data(self, channel: Channel, message: Message) -> None:
+        """Take data under a legacy algorithm, whose packets paramiko itself opens."""
+        stream = self.streams.get(channel.chanid)
+        if stream is not None:
+            stream.receive(message.get_binary())
 
     def _room(self, channel: Channel, message: Message) -> None:
         stream = self.streams.get(channel.chanid)

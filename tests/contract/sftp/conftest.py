@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic, sleep
@@ -98,6 +99,9 @@ class FragileFolders:
     def usage(self, mailbox: UUID) -> Usage:
         return self.real.usage(mailbox)
 
+    def set_modified(self, mailbox: UUID, folder: str, name: str, modified: datetime) -> None:
+        self.real.set_modified(mailbox, folder, name, modified)
+
     def rename(self, mailbox: UUID, source: tuple[str, str], target: tuple[str, str], *, replace: bool) -> None:
         self.real.rename(mailbox, source, target, replace=replace)
 
@@ -129,10 +133,10 @@ class FragileUpload:
     def sync(self) -> None:
         self._real.sync()
 
-    def commit(self) -> None:
+    def commit(self, modified: datetime | None = None) -> None:
         if self._folders.failure is not None:
             raise self._folders.failure
-        self._real.commit()
+        self._real.commit(modified)
         self._folders.open_uploads.discard(self)
 
     def abort(self) -> None:
@@ -221,7 +225,7 @@ def eventually(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
 
 @pytest.fixture(scope="session")
 def host_keys() -> tuple[LiveCredential, ...]:
-    keys = (ed25519.Ed25519PrivateKey.generate(), rsa.generate_private_key(65537, 2048))
+    keys = (ed25519.Ed25519PrivateKey.generate(), rsa.generate_private_key(65537, 3072))
     openssh = [key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode() for key in keys]
     curve = ec.generate_private_key(ec.SECP256R1())
     pem = curve.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

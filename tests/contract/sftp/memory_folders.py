@@ -65,7 +65,12 @@ class MemoryFolders:
         self.uploads.add(upload)
         return upload
 
-    def commit(self, upload: "MemoryUpload", content: bytes) -> None:
+    def set_modified(self, mailbox: UUID, folder: str, name: str, modified: datetime) -> None:
+        with self._lock:
+            content, _ = self._there((mailbox, folder, name))
+            self.files[mailbox, folder, name] = (content, modified)
+
+    def commit(self, upload: "MemoryUpload", content: bytes, modified: datetime | None) -> None:
         with self._lock:
             self.before_commit()
             if upload.exclusive and upload.place in self.files:
@@ -75,6 +80,8 @@ class MemoryFolders:
             gone, one = (len(taken[0]), 0) if taken else (0, 1)
             upload.room.require(usage.bytes - gone + len(content), usage.files + one)
             self.put(*upload.place, content)
+            if modified is not None:
+                self.files[upload.place] = (content, modified)
             self.commits.append(upload.place[1:])
 
     def rename(self, mailbox: UUID, source: tuple[str, str], target: tuple[str, str], *, replace: bool) -> None:
@@ -127,8 +134,8 @@ class MemoryUpload:
     def sync(self) -> None:
         pass
 
-    def commit(self) -> None:
-        self._folders.commit(self, self._content.getvalue())
+    def commit(self, modified: datetime | None = None) -> None:
+        self._folders.commit(self, self._content.getvalue(), modified)
         self._folders.uploads.discard(self)
 
     def abort(self) -> None:

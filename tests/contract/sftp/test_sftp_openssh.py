@@ -1,7 +1,5 @@
 """What a partner does with files, through OpenSSH's sftp."""
 
-import os
-import subprocess
 from pathlib import Path
 from random import Random
 
@@ -11,61 +9,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from reconciler.errors import Refusal, RefusedError
 from reconciler.protocols.sftp.folders import FOLDERS
-from tests.conftest import require_program
+from tests.contract.sftp.clients import ClientError, OpenSsh
 from tests.contract.sftp.conftest import Gateway
-
-OPTIONS = (
-    "BatchMode=no",
-    "StrictHostKeyChecking=no",
-    "UserKnownHostsFile=/dev/null",
-    "NumberOfPasswordPrompts=1",
-    "IdentityAgent=none",
-)
 
 
 @pytest.fixture
-def sftp(openssh_sftp: str, gateway: Gateway, tmp_path: Path) -> "OpenSsh":
-    return OpenSsh(openssh_sftp, gateway, tmp_path)
-
-
-class OpenSsh:
-    """Runs OpenSSH's programs as the first partner, in a folder."""
-
-    def __init__(self, program: str, gateway: Gateway, folder: Path) -> None:
-        self._program = program
-        self._gateway = gateway
-        self._folder = folder
-
-    @property
-    def remote(self) -> str:
-        return f"{self._gateway.login}@127.0.0.1"
-
-    def __call__(self, *batch: str, secret: str = "first", options: tuple[str, ...] = ()) -> str:
-        """Run a batch of sftp and return all that it prints. Raises CalledProcessError at the first line that fails."""
-        commands = "\n".join(batch) + "\n"
-        return self.run(self._program, "-b", "-", self.remote, commands=commands, secret=secret, options=options)
-
-    def run(
-        self, program: str, *arguments: str, commands: str = "", secret: str = "first", options: tuple[str, ...] = ()
-    ) -> str:
-        """Run sftp or scp and return all that it prints. Raises CalledProcessError when it fails."""
-        ask = self._folder / "ask"
-        ask.write_text(f"#!/bin/sh\necho '{secret}'\n")
-        ask.chmod(0o700)
-        ran = subprocess.run(
-            [program, *(f"-o{option}" for option in (*options, *OPTIONS)), f"-oPort={self._gateway.port}", *arguments],
-            input=commands,
-            env={**os.environ, "SSH_ASKPASS": str(ask), "SSH_ASKPASS_REQUIRE": "force", "HOME": str(self._folder)},
-            cwd=self._folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        if ran.returncode:
-            raise subprocess.CalledProcessError(ran.returncode, program, ran.stdout)
-        return ran.stdout
+def sftp(gateway: Gateway, tmp_path: Path) -> OpenSsh:
+    return OpenSsh(gateway, tmp_path)
 
 
 def test_a_file_goes_up_and_comes_back(sftp: OpenSsh, gateway: Gateway, tmp_path: Path) -> None:
@@ -89,15 +39,6 @@ def test_a_file_put_with_its_times_and_modes_arrives(sftp: OpenSsh, gateway: Gat
     (tmp_path / "here").write_bytes(b"abc")
     sftp("put -p here coutbox/there")
     assert gateway.get("coutbox", "there") == b"abc"
-
-
-def test_scp_copies_to_and_fro(sftp: OpenSsh, gateway: Gateway, tmp_path: Path) -> None:
-    scp = require_program("scp", package="openssh-client")
-    (tmp_path / "here").write_bytes(b"abc")
-    sftp.run(scp, "-s", "-p", "here", f"{sftp.remote}:coutbox/")
-    assert gateway.get("coutbox", "here") == b"abc"
-    sftp.run(scp, "-s", f"{sftp.remote}:/coutbox/here", "back")
-    assert (tmp_path / "back").read_bytes() == b"abc"
 
 
 def test_files_are_listed_moved_and_removed(sftp: OpenSsh, gateway: Gateway) -> None:
@@ -124,7 +65,7 @@ def test_an_upload_and_a_download_are_resumed(sftp: OpenSsh, gateway: Gateway, t
 def test_a_commit_that_fails_is_an_error(sftp: OpenSsh, gateway: Gateway, tmp_path: Path) -> None:
     (tmp_path / "here").write_bytes(b"abc")
     gateway.folders.failure = RefusedError(Refusal.QUOTA_EXCEEDED, "the mailbox is full")
-    with pytest.raises(subprocess.CalledProcessError):
+    with pytest.raises(ClientError):
         sftp("put here coutbox/there")
     assert gateway.names("coutbox") == []
 
@@ -134,14 +75,14 @@ def test_a_commit_that_fails_is_an_error(sftp: OpenSsh, gateway: Gateway, tmp_pa
 )
 def test_what_is_not_allowed_is_an_error(sftp: OpenSsh, tmp_path: Path, line: str) -> None:
     (tmp_path / "here").write_bytes(b"abc")
-    with pytest.raises(subprocess.CalledProcessError):
+    with pytest.raises(ClientError):
         sftp(line)
 
 
 def test_a_wrong_password_is_refused(sftp: OpenSsh) -> None:
-    with pytest.raises(subprocess.CalledProcessError) as caught:
+    with pytest.raises(ClientError) as caught:
         sftp("ls", secret="wrong")
-    assert "Permission denied" in caught.value.output
+    assert "Permission denied" in str(caught.value)
 
 
 def test_a_key_logs_in(sftp: OpenSsh, gateway: Gateway, tmp_path: Path) -> None:

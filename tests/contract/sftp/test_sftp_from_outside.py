@@ -1,0 +1,82 @@
+"""What is seen of the server from outside: its algorithms, as ssh-audit judges them, and how its host keys change."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.protocols.protocol import LiveCredential
+from reconciler.protocols.sftp.server import SftpServer
+from tests.contract.sftp.clients import ClientError, OpenSsh
+from tests.contract.sftp.conftest import Gateway
+
+# Whoever cannot do better than elliptic curves must still be able to connect, such as OpenSSH before 9.9.
+_ALLOWED = {"does not provide protection against post-quantum attacks"}
+
+
+@pytest.fixture
+def combination() -> tuple[str, str]:
+    return "store", "fast"
+
+
+def test_ssh_audit_finds_nothing_weak(rotating: tuple[SftpServer, list[LiveCredential]]) -> None:
+    server, _ = rotating
+    command = [
+        sys.executable,
+        "-m",
+        "ssh_audit",
+        "--json",
+        "--skip-rate-test",
+        "-p",
+        str(server.address[1]),
+        "127.0.0.1",
+    ]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    found = json.loads(ran.stdout)
+    notes = {
+        (kind, algorithm["algorithm"], level, note)
+        for kind in ("kex", "key", "enc", "mac")
+        for algorithm in found[kind]
+        for level, texts in algorithm["notes"].items()
+        for note in texts
+    }
+    assert {kind for kind, *_ in notes} == {"kex", "key", "enc", "mac"}
+    assert not {note for note in notes if note[2] == "fail"}
+    assert not {note for note in notes if note[2] == "warn" and note[3] not in _ALLOWED}
+    assert found["cves"] == []
+
+
+@pytest.fixture
+def rotating(gateway: Gateway) -> Iterator[tuple[SftpServer, list[LiveCredential]]]:
+    """Return a server with its list of host keys, which it reads at each configuration."""
+    keys = list(gateway.host_keys[:2])
+    server = SftpServer(settings=gateway.settings, folders=gateway.folders, host_keys=lambda: keys)
+    server.configure(gateway.partners)
+    server.start()
+    yield server, keys
+    server.stop(0)
+
+
+def test_openssh_learns_a_new_host_key_before_the_old_one_goes(
+    gateway: Gateway, rotating: tuple[SftpServer, list[LiveCredential]], tmp_path: Path
+) -> None:
+    server, keys = rotating
+    old, new = gateway.host_keys[0], gateway.host_keys[2]
+    keys[:] = [old]
+    server.configure(gateway.partners)
+    sftp = OpenSsh(gateway, tmp_path)
+    known = f"UserKnownHostsFile={tmp_path / 'known'}"
+    options = (known, "StrictHostKeyChecking=yes", "UpdateHostKeys=yes", f"Port={server.address[1]}")
+
+    with pytest.raises(ClientError):
+        sftp("ls", options=options)
+    sftp("ls", options=(known, "StrictHostKeyChecking=accept-new", "UpdateHostKeys=no", options[-1]))
+    keys[:] = [old, new]
+    server.configure(gateway.partners)
+    sftp("ls", "ls", options=options)
+    keys[:] = [new]
+    server.configure(gateway.partners)
+    sftp("ls", options=options)
