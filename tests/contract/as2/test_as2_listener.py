@@ -92,7 +92,9 @@ class TestRequests:
             connection.sendall(head(message, Expect="100-continue", Content_Length=str(len(message.body))))
             assert answer(connection).startswith(b"HTTP/1.1 100 ")
             connection.sendall(message.body)
-            assert b"; processed\r\n" in answer(connection)
+            said = answer(connection)
+        assert b"; processed\r\n" in said
+        assert said.lower().count(b"\r\ndate:") == 1
         assert intake.received[0].payload == POST.payload
 
     def test_nobody_is_asked_for_a_body_that_is_not_wanted(self, listen: Listen, message: Entity) -> None:
