@@ -15,7 +15,7 @@ SET = 0x31
 OCTETS = 0x04
 _EOC = b"\x00\x00"
 _DEEPEST = 12
-_MOST_PIECES = 1_000_000
+_MOST_PIECES = 250_000
 
 
 def tlv(tag: int, *contents: bytes) -> bytes:

@@ -15,6 +15,7 @@ from reconciler.protocols.as2.disposition import RefusedMessageError
 from reconciler.protocols.as2.mime import Entity
 from reconciler.protocols.as2.ports import Expectation, MdnOutcome, MdnVerdict
 
+_LONGEST_REPORT = 64 * 1024
 _REPORT = "message/disposition-notification"
 _DISPOSITION = re.compile(r"[^;]*;\s*([a-z]+)\s*(?:/\s*([a-z]+)\b.*|[;.]?)", re.IGNORECASE | re.DOTALL)
 _BLANK_BEFORE_COLON = re.compile(r"^([A-Za-z-]+)[ \t]+:", re.MULTILINE)
@@ -132,6 +133,8 @@ def _fields(entity: Entity) -> Message:
     reports = [part for part in entity.parts() if part.content_type == _REPORT]
     if len(reports) != 1:
         raise ValueError("there is not exactly one report")
+    if len(reports[0].body) > _LONGEST_REPORT:
+        raise ValueError("the report is too long")
     text = bytes(reports[0].decoded()).decode("latin-1").lstrip()
     # An empty line between the fields, or a blank before a colon, as some products write, would end them for the
     # parser.

@@ -15,8 +15,9 @@ from reconciler.protocols.as2.disposition import Disposition, RefusedMessageErro
 from reconciler.protocols.as2.mime import Entity, multipart
 
 PKCS7_MIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
-_LINE_END = re.compile(rb"\r\n|\r|\n")
-_BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
+_LARGEST_TEXT = 16 * 1024 * 1024
+"""Bytes up to which content is tried with other line ends, which takes several copies of it."""
+
 _DER = re.compile(rb"\x30[\x80-\x88]")
 _DER_IN_BASE64 = re.compile(rb"\s*MI")
 
@@ -72,17 +73,17 @@ class _Readings:
 
     def __init__(self, content: Entity, *, canonical: bool, missing_line_end: bool) -> None:
         self._content, self._missing_line_end = content.raw, missing_line_end
-        self._line_end = None if content.transfer_encoding == "binary" else _BARE_LINE_FEED
-        if canonical:
-            self._line_end = _LINE_END
+        self._is_text = content.transfer_encoding != "binary" and len(content.raw) <= _LARGEST_TEXT
+        self._is_signed_as_text = canonical
 
     def __iter__(self) -> Iterator[Bytes]:
         yield self._content
-        if self._line_end is None and not self._missing_line_end:
-            return
         forms = [self._content]
-        if self._line_end is not None:
-            forms.append(self._line_end.sub(b"\r\n", self._content))
+        if self._is_text or self._is_signed_as_text:
+            lines = bytes(self._content).replace(b"\r\n", b"\n")
+            if self._is_signed_as_text:
+                lines = lines.replace(b"\r", b"\n")
+            forms.append(lines.replace(b"\n", b"\r\n"))
             yield forms[1]
         if self._missing_line_end:
             for form in forms:

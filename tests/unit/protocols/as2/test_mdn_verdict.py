@@ -147,6 +147,10 @@ class TestDoubtful:
         failed = FIELDS | {"Disposition": "automatic-action/MDN-sent-automatically; processed/error: decryption-failed"}
         assert judge(signed(partner, report(failed, FIELDS))).outcome is MdnOutcome.DOUBTFUL
 
+    def test_a_report_that_is_very_long(self, judge: Judge, partner: Relation) -> None:
+        verdict = judge(signed(partner, report(FIELDS | {"Comment": "x" * 70_000})))
+        assert (verdict.outcome, "too long" in verdict.reason) == (MdnOutcome.DOUBTFUL, True)
+
     def test_a_report_that_contradicts_itself(self, judge: Judge, partner: Relation) -> None:
         fields = {**FIELDS, "received-content-mic": "b3RoZXI=, sha256"}
         assert judge(signed(partner, report(fields))).outcome is MdnOutcome.DOUBTFUL
