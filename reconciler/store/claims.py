@@ -35,8 +35,8 @@ from reconciler.store.moment import NOW, microseconds, moment
 BATCH = 500
 """Jobs that come due, or are taken from the dead, in one statement at most."""
 
-SUSPICION = timedelta(seconds=30)
-"""How long a job waits after the second death of its worker; the third condemns it."""
+SUSPICION = timedelta(seconds=10)
+"""How long a gateway has to be up before it tries a job again that saw two die; the third death condemns the job."""
 
 _WAITING = """
     WITH RECURSIVE waiting(kind, queue) AS (
@@ -145,8 +145,14 @@ def renew(tx: Connection, owner: str, jobs: Sequence[Job], lease: timedelta) -> 
 
 
 def release_node(tx: Connection, node: str) -> int:
-    """Free what earlier processes of a node held when they died, and say how many jobs that were."""
-    return _free(tx, tables.job.c.lease_owner.startswith(f"{node}/", autoescape=True))
+    """Free what earlier processes of a node held when they died, and say how many jobs that were.
+
+    What is suspected already rests anew, so that it is no part of the death of a gateway that hardly lives.
+    """
+    job = tables.job
+    suspected = is_in(JobState.RETRYING) & _SAW_TWO_DEATHS
+    tx.execute(update(job).where(suspected).values(run_at=moment(SUSPICION)))
+    return _free(tx, job.c.lease_owner.startswith(f"{node}/", autoescape=True))
 
 
 def is_anything_overdue(connection: Connection) -> bool:
@@ -166,18 +172,18 @@ def reap(tx: Connection) -> int:
 
 _DUE = is_in(JobState.RETRYING) & (tables.job.c.run_at <= NOW)
 _LAPSED = is_in(JobState.RUNNING) & (tables.job.c.lease_until < NOW)
+_SAW_TWO_DEATHS = tables.job.c.claims - tables.job.c.failures == 2  # noqa: PLR2004 - the first may be anybody's
 _OVERDUE = select(exists().where(_DUE), exists().where(_LAPSED))
 
 
 def _free(tx: Connection, which: ColumnElement[bool]) -> int:
     """Take jobs from holders that died: to be claimed at once, or after a rest by those that saw a second death.
 
-    Whoever restarts a gateway many times in a row must not find the same jobs at its head each time, and take them for
-    the cause.
+    Whoever ends a gateway many times in a row must not find the same jobs at its head each time, and take them for the
+    cause.
     """
-    is_second = tables.job.c.claims - tables.job.c.failures == 2  # noqa: PLR2004 - the first may be anybody's
-    freed = _move(tx, JobEvent.RELEASE, which & ~is_second)
-    return freed + _move(tx, JobEvent.SUSPECT, which & is_second, run_at=moment(SUSPICION))
+    freed = _move(tx, JobEvent.RELEASE, which & ~_SAW_TWO_DEATHS)
+    return freed + _move(tx, JobEvent.SUSPECT, which & _SAW_TWO_DEATHS, run_at=moment(SUSPICION))
 
 
 def _move(tx: Connection, event: JobEvent, which: ColumnElement[bool], **values: object) -> int:

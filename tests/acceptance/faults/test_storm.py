@@ -19,7 +19,6 @@ def test_twelve_kills_in_a_thousand_jobs_lose_and_double_nothing(site: Site) -> 
         site.start()
         time.sleep(chance.uniform(0.05, 0.6))
         site.kill()
-    site.end_rests()
     site.start()
     site.await_drained()
     site.require_each_once(numbers)

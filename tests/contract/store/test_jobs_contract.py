@@ -4,9 +4,10 @@ from datetime import timedelta
 from threading import Barrier, Thread
 
 import pytest
+from sqlalchemy import BigInteger, literal, update
 
 from reconciler.errors import LeaseLostError
-from reconciler.store import claims, destinations, jobs
+from reconciler.store import claims, destinations, jobs, tables
 from reconciler.store.database import Store
 from reconciler.store.destinations import Limit
 from reconciler.store.job_states import JobState
@@ -184,6 +185,18 @@ class TestFailing:
             with store.write() as tx:
                 assert claims.release_node(tx, "one") == 1
         assert claim(store) == []
+        assert states(store) == [JobState.RETRYING]
+
+    def test_it_rests_anew_while_gateways_hardly_live(self, store: Store) -> None:
+        add(store, "a")
+        for _ in range(2):
+            claim(store, owner="one/1")
+            with store.write() as tx:
+                claims.release_node(tx, "one")
+        with store.write() as tx:
+            tx.execute(update(tables.job).values(run_at=literal(0, BigInteger)))  # it has rested
+            claims.release_node(tx, "one")
+            assert claims.come_due(tx) == 0
         assert states(store) == [JobState.RETRYING]
 
     def test_what_was_not_begun_is_given_back_unblamed(self, store: Store) -> None:
