@@ -5,7 +5,7 @@ time. Only the shells around large content are walked over here; what is small g
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 Bytes = bytes | memoryview
 """Content; a view where copying a large one would cost."""
@@ -50,7 +50,10 @@ def integer(number: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """An element in place: `data[first:last]` is all of it, `data[start:end]` its content."""
+    """An element in place: `data[first:last]` is all of it, `data[start:end]` its content.
+
+    `ends` remembers where contents without a length end, so that no part is walked over again for each shell around it.
+    """
 
     data: memoryview
     tag: int
@@ -58,6 +61,7 @@ class Element:
     start: int
     end: int
     last: int
+    ends: dict[int, int] = field(repr=False)
 
     @property
     def raw(self) -> bytes:
@@ -77,7 +81,7 @@ class Element:
         for _ in range(_MOST_PIECES):
             if at >= self.end:
                 return
-            child = element(self.data, at, self.end)
+            child = element(self.data, at, self.end, ends=self.ends)
             yield child
             at = child.last
         raise ValueError("the element has too many parts")
@@ -95,9 +99,12 @@ class Element:
             yield from piece.octets(depth + 1)
 
 
-def element(data: memoryview, at: int = 0, end: int | None = None, depth: int = 0) -> Element:
+def element(
+    data: memoryview, at: int = 0, end: int | None = None, depth: int = 0, ends: dict[int, int] | None = None
+) -> Element:
     """Return the element that begins at an offset. Raises ValueError when it is not whole."""
     end = len(data) if end is None else end
+    ends = {} if ends is None else ends
     if at + 2 > end or depth > _DEEPEST:
         raise ValueError("the structure is cut off or nested too deeply")
     tag, length = data[at], data[at + 1]
@@ -105,8 +112,10 @@ def element(data: memoryview, at: int = 0, end: int | None = None, depth: int = 
         raise ValueError("the structure has a tag that CMS has not")
     start = at + 2
     if length == 0x80:  # noqa: PLR2004 - X.690 section 8.1.3.6, the indefinite form
-        stop = _end_of_contents(data, start, end, depth)
-        return Element(data, tag, at, start, stop, stop + 2)
+        stop = ends.get(start)
+        if stop is None:
+            stop = ends[start] = _end_of_contents(data, start, end, depth, ends)
+        return Element(data, tag, at, start, stop, stop + 2, ends)
     if length > 0x80:  # noqa: PLR2004 - X.690 section 8.1.3.5, the long form
         size = length & 0x7F
         if size > 8 or start + size > end:  # noqa: PLR2004 - nothing is longer than 2⁶⁴
@@ -115,12 +124,12 @@ def element(data: memoryview, at: int = 0, end: int | None = None, depth: int = 
         start += size
     if start + length > end:
         raise ValueError("the structure is cut off")
-    return Element(data, tag, at, start, start + length, start + length)
+    return Element(data, tag, at, start, start + length, start + length, ends)
 
 
-def _end_of_contents(data: memoryview, at: int, end: int, depth: int) -> int:
+def _end_of_contents(data: memoryview, at: int, end: int, depth: int, ends: dict[int, int]) -> int:
     for _ in range(_MOST_PIECES):
         if data[at : at + 2] == _EOC:
             return at
-        at = element(data, at, end, depth + 1).last
+        at = element(data, at, end, depth + 1, ends).last
     raise ValueError("the element has too many parts")
