@@ -17,8 +17,9 @@ CASES = ROOT / "tests" / "cases" / "desired"
 EXAMPLES = sorted(
     path
     for path in (ROOT / "examples").rglob("*.y*ml")
-    # examples/ci has the pipelines of CI hosts, which are no configuration.
-    if not any(part.startswith((".", "_")) or part == "ci" for part in path.relative_to(ROOT).parts)
+    # Beside configurations lie files of CI hosts, of Prometheus, of containers.
+    if any((folder / "reconciler.yaml").exists() for folder in path.parents[: len(path.relative_to(ROOT).parts)])
+    and not any(part.startswith((".", "_")) for part in path.relative_to(ROOT).parts)
 )
 
 
