@@ -27,6 +27,11 @@ UPLOADERS = 4
 _numbers = count(1)
 
 
+def numbers(how_many: int) -> Iterator[int]:
+    """Return so many numbers that no order has had yet."""
+    return iter([next(_numbers) for _ in range(how_many)])
+
+
 class NoLookups:
     """The maps of this benchmark ask nothing."""
 

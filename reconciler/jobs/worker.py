@@ -30,6 +30,9 @@ from reconciler.store.wake import commits
 TICK = 0.25
 """Seconds between two looks for jobs that have come due and for leases that have ended."""
 
+LONGEST_STEP = 1.0
+"""Seconds that what runs beside the jobs needs at most to notice that it is stopped."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -68,6 +71,10 @@ class Workers:
         self._lanes = [
             RunningLane(store, lane, owner=self._owner, bell=bell, limit_of=limit_of, do=self._do) for lane in lanes
         ]
+        self._beside = [
+            Thread(target=target, name=f"worker-{name}", daemon=True)
+            for name, target in (("leases", self._renew), ("clock", self._keep_time), ("wake", self._listen))
+        ]
         self._stopping = Event()  # claim nothing more
         self._stopped = Event()  # nothing runs any more
 
@@ -75,11 +82,8 @@ class Workers:
         """Release what died with an earlier process of this node, and begin to work."""
         with self._store.write() as tx:
             claims.release_node(tx, self._node)
-        for name, target in (("leases", self._renew), ("clock", self._keep_time), ("wake", self._listen)):
-            Thread(target=target, name=f"worker-{name}", daemon=True).start()
-        for lane in self._lanes:
-            for thread in lane.threads:
-                thread.start()
+        for thread in (*self._beside, *(thread for lane in self._lanes for thread in lane.threads)):
+            thread.start()
 
     def stop(self, grace: float) -> None:
         """Claim nothing more and let what runs end for `grace` seconds; what does not is claimed again later."""
@@ -91,6 +95,8 @@ class Workers:
         for thread in (thread for lane in self._lanes for thread in lane.threads):
             thread.join(max(0.0, deadline - monotonic()))
         self._stopped.set()
+        for thread in self._beside:
+            thread.join(max(LONGEST_STEP, deadline - monotonic()))
 
     def held(self) -> list[Job]:
         """Return the jobs under the leases of this process."""

@@ -13,6 +13,9 @@ from tests.conftest import require_program
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "guide.md"
+NEEDS = {"cluster": {"haproxy": "haproxy", "pg_ctlcluster": "postgresql"}}
+"""The programs that an example needs, and the packages that have them."""
+
 FOLDERS = sorted(path.parent for path in (ROOT / "examples").glob("*/README.md"))
 
 
@@ -29,7 +32,11 @@ def run(script: str, folder: Path) -> str:
     done = subprocess.run(
         ["sh", "-ex", "-c", script],
         cwd=folder,
-        env={**os.environ, "PATH": f"{command.parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)},
+        env={
+            **os.environ,
+            "PATH": f"{command.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+        },
         capture_output=True,
         text=True,
         timeout=150,
@@ -41,6 +48,8 @@ def run(script: str, folder: Path) -> str:
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
 def test_the_commands_of_an_example_work(folder: Path, tmp_path: Path) -> None:
+    for program, package in NEEDS.get(folder.name, {}).items():
+        require_program(program, package=package)
     copy = tmp_path / folder.name
     shutil.copytree(folder, copy)
     commands = blocks((folder / "README.md").read_text())
