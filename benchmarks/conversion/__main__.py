@@ -3,10 +3,12 @@
 python -m benchmarks.conversion
 """
 
+import os
 import statistics
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from uuid import UUID
 
 from lxml import etree
@@ -34,9 +36,9 @@ class NoLookups:
     def envelope_by_field(self, template: str, field: str, value: str) -> None: ...
 
 
-def rate(convert: Callable[[], object], threads: int) -> float:
-    """Return how often a second `convert` is done by so many threads."""
-    counts = [0] * threads
+def rate(convert: Callable[[], object], threads: int, used: Callable[[], float]) -> tuple[float, float]:
+    """Return how often a second so many threads do it, and the seconds of CPU that a thousand times took."""
+    counts, begin = [0] * threads, used()
     end = time.perf_counter() + SECONDS
 
     def loop(index: int) -> None:
@@ -49,7 +51,13 @@ def rate(convert: Callable[[], object], threads: int) -> float:
         thread.start()
     for thread in running:
         thread.join()
-    return sum(counts) / SECONDS
+    return sum(counts) / SECONDS, (used() - begin) / sum(counts) * 1000
+
+
+def cpu(pids: Sequence[int]) -> float:
+    """Return the seconds of CPU that this process and others have used."""
+    ticks = sum(sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13])) for pid in pids)
+    return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def end_to_end(name: str, stylesheet: str, payload: bytes, file_name: str, workers: int) -> None:
@@ -69,16 +77,20 @@ def end_to_end(name: str, stylesheet: str, payload: bytes, file_name: str, worke
         def convert() -> None:
             converter.convert_out(request, NoLookups())
 
-        rate(convert, workers)
+        def used() -> float:
+            return cpu(converter.process_ids())
+
+        rate(convert, workers, used)
         alone.rate()
         for _ in range(ROUNDS):
             theirs.append(alone.rate())
-            ours.append(rate(convert, workers))
+            ours.append(rate(convert, workers, used))
     alone.close()
-    ratio = statistics.median(mine / other for mine, other in zip(ours, theirs, strict=True))
+    (mine, my_cpu), (others, other_cpu) = (map(statistics.median, zip(*all_, strict=True)) for all_ in (ours, theirs))
+    ratio = statistics.median(a / b for (a, _), (b, _) in zip(ours, theirs, strict=True))
     print(
-        f"{name:30} {len(payload) / 1000:6.1f} kB  {statistics.median(ours):8.0f}/s"
-        f"  bare saxonche {statistics.median(theirs):6.0f}/s  {ratio:5.0%}"
+        f"{name:18} {len(payload) / 1000:5.1f} kB {mine:6.0f}/s  bare saxonche {others:6.0f}/s  {ratio:4.0%}"
+        f"   CPU {my_cpu:.2f} ms, bare {other_cpu:.2f} ms  {other_cpu / my_cpu:4.0%}"
     )
 
 

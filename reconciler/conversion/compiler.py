@@ -123,6 +123,15 @@ class ContentCompiler:
             return [Fault(str(error), 1, error.character)]
         return []
 
+    def name_fields(self, pattern: str, template: SourceFile, content: ContentReader, /) -> Sequence[Fault]:
+        """Check that a template has the fields of which such a pattern makes names."""
+        try:
+            definition = parse_template(content(template.sha256))
+            parsed = naming.parse(pattern)
+        except (XmlError, naming.NamePatternError):
+            return []  # said already, of the template or of the pattern
+        return [Fault(reason, 1, character) for character, reason in naming.misfits(parsed, definition.field_type)]
+
     def _checked(self, kind: str, file: SourceFile, content: ContentReader) -> Sequence[Fault]:
         contents = [content(sha256) for sha256 in file.hashes]
         message = Message({"task": "check", "kind": kind, "files": [described(file)]}, (b"",))

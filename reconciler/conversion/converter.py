@@ -133,6 +133,10 @@ class Converter:
         """End the workers. Conversions that still run fail with `conversion_killed`."""
         self._workers.close()
 
+    def process_ids(self) -> tuple[int, ...]:
+        """Return the process identifiers of the workers that live, for whoever watches what they use."""
+        return self._workers.process_ids()
+
     def convert_out(self, request: OutConversion, lookups: Lookups) -> Converted:
         """Turn a partner's file into envelope XML."""
         header: dict[str, Json] = {

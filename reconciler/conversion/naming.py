@@ -8,7 +8,7 @@ comes from a field.
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from itertools import count
@@ -73,10 +73,11 @@ class Date:
 
 @dataclass(frozen=True, slots=True)
 class FieldText:
-    """The text of a field of the envelope."""
+    """The text of a field of the envelope; `character` is where it stands in the pattern, from 1."""
 
     document_id: str
     name: str
+    character: int = field(default=1, compare=False)
 
 
 class NamePatternError(ValueError):
@@ -146,7 +147,7 @@ def _field(pattern: str, at: int) -> tuple[FieldText, int]:
     document_id, name = next(iter(found.items()))
     if not isinstance(name, str) or not document_id or not name:
         raise ValueError('a field is written {"documentId":"fieldName"}, both in quotes')
-    return FieldText(document_id, name), end
+    return FieldText(document_id, name, at + 1), end
 
 
 def _check_text(text: str, at: int) -> None:
@@ -204,16 +205,30 @@ def render(
     return name
 
 
+def misfits(pattern: NamePattern, types: Callable[[str, str], str | None]) -> Iterator[tuple[int, str]]:
+    """Yield where in a pattern, from 1, a field stands that no name can be made of, and why; `types` as in `render`."""
+    for part in pattern.parts:
+        if isinstance(part, FieldText):
+            reason = _misfit(part, types)
+            if reason:
+                yield part.character, reason
+
+
+def _misfit(field: FieldText, types: Callable[[str, str], str | None]) -> str:
+    where = f"{field.name} of the document {field.document_id}"
+    type_ = types(field.document_id, field.name)
+    if type_ is None:
+        return f"the template has no field {where} that stands in no table"
+    if type_ not in FIELD_TYPES:
+        return f"{where} is a {type_}; a name is made of {', '.join(sorted(FIELD_TYPES))}"
+    return ""
+
+
 def _value(field: FieldText, envelope: Envelope, types: Callable[[str, str], str | None] | None) -> str:
     where = f"{field.name} of the document {field.document_id}"
-    if types is not None:
-        type_ = types(field.document_id, field.name)
-        if type_ is None:
-            raise ConversionError("filename_field", f"the template has no field {where} that stands in no table")
-        if type_ not in FIELD_TYPES:
-            raise ConversionError(
-                "filename_field", f"{where} is a {type_}; a name is made of {', '.join(sorted(FIELD_TYPES))}"
-            )
+    reason = "" if types is None else _misfit(field, types)
+    if reason:
+        raise ConversionError("filename_field", reason)
     items = [item for document in envelope.documents if document.id == field.document_id for item in document.items]
     if any(item.name == field.name and not isinstance(item, Field) for item in items):
         raise ConversionError("filename_field", f"{where} is a table; a name is made of fields outside of tables")

@@ -7,7 +7,9 @@ successful report.
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from copy import deepcopy
+from typing import NamedTuple
 
 from lxml import etree
 
@@ -29,18 +31,48 @@ _DECLARATIONS = XSLT_INCLUDES | {f"{{{XSLT}}}{name}" for name in ("key", "functi
 _TEXT_OR_PREDICATE = re.compile(r"""'[^']*'|"[^"]*"|\[[^\[\]]*\]""")
 _MORE_THAN_ELEMENTS = re.compile(r"[@$(.]|attribute|namespace")
 _ALL = "#ALL"
+_DOCUMENT = re.compile(r"""\b(?:fn:)?doc(?:ument)?\(\s*(?P<quote>['"])(?P<href>[^'"]*)(?P=quote)\s*\)""")
+"""A document that a schema reads, such as a list of codes."""
 _PREFIX = "reconciler"
 _SEVERITIES = ("flag", "severity", "role")
 
 
-def compile_schematron(file: RuleFile) -> bytes:
+class Compiled(NamedTuple):
+    """The stylesheet that validates; `documents` are its parameters that are files of the schema, by name."""
+
+    stylesheet: bytes
+    documents: Mapping[str, str]
+
+
+def compile_schematron(file: RuleFile) -> Compiled:
     """Return the stylesheet that validates a document against a schema, in its default phase.
 
     Its elements carry the file and line of the schema in the attributes `FILE` and `LINE`. Raises ConversionError
     `schematron_invalid`.
     """
-    schema = read(file)
-    return etree.tostring(_Compilation(schema).stylesheet(), encoding="UTF-8", pretty_print=True)
+    root = _Compilation(read(file)).stylesheet()
+    documents = _own_documents(root, file)
+    return Compiled(etree.tostring(root, encoding="UTF-8", pretty_print=True), documents)
+
+
+def _own_documents(root: etree._Element, file: RuleFile) -> Mapping[str, str]:
+    """Turn each document('FILE') of a file that is part of the schema into a parameter; any other stays, and fails."""
+    parameters: dict[str, str] = {}
+    for element in root.iter(etree.Element):
+        for name, text in element.attrib.items():
+            if "doc" not in text:
+                continue
+
+            def parameter(found: re.Match[str], by: str = element.get(FILE, file.name)) -> str:
+                part = file.included(by, found["href"])
+                if part is None:
+                    return found.group()
+                return f"${parameters.setdefault(part, f'{_PREFIX}:file-{len(parameters)}')}"
+
+            element.set(name, _DOCUMENT.sub(parameter, str(text)))
+    for parameter_name in parameters.values():
+        _xsl(root, "param", {"name": parameter_name})
+    return {f"{{{_R}}}{name.partition(':')[2]}": part for part, name in parameters.items()}
 
 
 class _Compilation:

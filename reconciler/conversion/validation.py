@@ -8,11 +8,12 @@ from functools import partial
 from typing import Any, NamedTuple, cast
 
 from lxml import etree
+from saxonche import PyXdmNode
 
 from reconciler.conversion.rule_file import RuleFile
 from reconciler.conversion.schematron import compile_schematron, severity_is_failure, source_place
 from reconciler.conversion.schematron_source import SchematronError
-from reconciler.conversion.xml_input import parse, without_doctype
+from reconciler.conversion.xml_input import parse, text_of, without_doctype
 from reconciler.conversion.xslt import Saxon, StylesheetError
 from reconciler.errors import ConversionError
 
@@ -150,7 +151,7 @@ def _schema_fault(entry: Any, main: str) -> SchemaFault:  # noqa: ANN401 - lxml 
 def schematron(file: RuleFile, saxon: Saxon) -> Validator:
     """Return the validator of a Schematron schema. Raises SchemaError `schematron_invalid`."""
     try:
-        text = compile_schematron(file)
+        text, documents = compile_schematron(file)
     except SchematronError as error:
         fault = SchemaFault(error.reason, error.line, None if error.file == file.name else error.file)
         raise SchemaError("schematron_invalid", file.name, [fault]) from None
@@ -159,15 +160,22 @@ def schematron(file: RuleFile, saxon: Saxon) -> Validator:
     except StylesheetError as error:
         raise SchemaError("schematron_invalid", file.name, _placed(error, text, file.name)) from None
 
+    nodes = {name: _document(saxon, part, file.contents[part]) for name, part in documents.items()}
+
     def validate(document: etree._ElementTree) -> Sequence[Finding]:
         try:
-            ran = stylesheet.run(saxon.node(etree.tostring(document, encoding="unicode")), {}, _unanswered)
+            ran = stylesheet.run(saxon.node(etree.tostring(document, encoding="unicode")), nodes, _unanswered)
         except StylesheetError as error:
             raise SchemaError("validation_failed", file.name, _placed(error, text, file.name)) from None
         result = parse(ran.text.encode(), what="the validation's result", code="validation_failed").getroot()
         return [_schematron_finding(failure) for failure in result]
 
     return validate
+
+
+def _document(saxon: Saxon, name: str, content: bytes) -> PyXdmNode:
+    """Return a file that a schema reads; it is read once."""
+    return saxon.node(text_of(content, parse(content, what=name, code="schematron_invalid")))
 
 
 def _unanswered(asked: Sequence[str]) -> dict[str, str | None]:

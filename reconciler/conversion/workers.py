@@ -111,6 +111,11 @@ class Workers:
                 one.end()
             self._idle.put(None)
 
+    def process_ids(self) -> tuple[int, ...]:
+        """Return the process identifiers of the workers that live."""
+        with self._guard:
+            return tuple(worker.process_id for worker in self._living)
+
     def _start(self) -> "_Worker":
         with self._guard:
             if self._closed:
@@ -164,6 +169,11 @@ class _Worker:
     def spent(self) -> bool:
         """Whether this process shall run no further conversion, as far as is known without asking the system."""
         return self._left <= 0 or self._timed_out or self._process.returncode is not None
+
+    @property
+    def process_id(self) -> int:
+        """The process identifier."""
+        return self._process.pid
 
     @property
     def alive(self) -> bool:

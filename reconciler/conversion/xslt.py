@@ -140,14 +140,14 @@ class Stylesheet:
     def run(
         self,
         source: PyXdmNode,
-        parameters: Mapping[str, str],
+        parameters: Mapping[str, str | PyXdmNode],
         answer: Callable[[tuple[str, ...]], Mapping[str, str | None]],
     ) -> Ran:
         """Run the map until nothing is asked; `answer` resolves what is. Undeclared parameters are ignored.
 
         Raises ConversionError `map_failed` with file, line and reason, `lookups_endless`, `chain_ambiguous`.
         """
-        given = dict(parameters)
+        given: dict[str, str | PyXdmNode] = dict(parameters)
         if self._assembled.calls_functions:
             given[functions.SEED] = functions.seed()
         answers: dict[str, str | None] = {}
@@ -167,7 +167,7 @@ class Stylesheet:
         raise ConversionError("lookups_endless", f"the map asks for more lookups after {_MAX_ROUNDS} rounds of answers")
 
     def _round(
-        self, source: PyXdmNode, parameters: Mapping[str, str]
+        self, source: PyXdmNode, parameters: Mapping[str, str | PyXdmNode]
     ) -> tuple["str | ConversionError", functions.Said]:
         executable = self._executable
         # Parameters, properties and messages of the run before would otherwise still be there.
@@ -178,7 +178,10 @@ class Stylesheet:
         # Saxon would encode as xsl:output says, and its Python side decode that as UTF-8.
         executable.set_property("!encoding", "utf-8")
         for name, value in parameters.items():
-            executable.set_parameter(name, self._processor.make_string_value(value, encoding="utf-8"))
+            if isinstance(value, str):
+                executable.set_parameter(name, self._processor.make_string_value(value, encoding="utf-8"))
+            else:
+                executable.set_parameter(name, value)
         self._diagnostics()
         try:
             text = executable.transform_to_string(xdm_node=source) or ""

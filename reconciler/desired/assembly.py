@@ -84,6 +84,8 @@ class Assembly:
         self._texts |= {key: account.model_dump_json() for key, account in self._accounts.items()}
         for key, text, place in self._rules.resolved(self._templates):
             self._define(key, text, place)
+        for pattern, template, place in self._rules.name_patterns(self._templates):
+            self._inspection.name_fields(pattern, template, place)
         self.problems += self._templates.problems()
         self.problems += self.renames.problems(self._texts, self.places)
         return Packed(self._texts)

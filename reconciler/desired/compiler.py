@@ -61,3 +61,7 @@ class Compiler(Protocol):
     def name_pattern(self, pattern: str, /) -> Sequence[Fault]:
         """Check the pattern by which an IN rule names its files. A fault's column counts in the pattern."""
         ...
+
+    def name_fields(self, pattern: str, template: SourceFile, content: ContentReader, /) -> Sequence[Fault]:
+        """Check that a template has the fields of which such a pattern makes names."""
+        ...

@@ -27,6 +27,7 @@ class Inspection:
         self._compiler = compiler
         self._files: set[tuple[Code, SourceFile, TemplateRef | None]] = set()
         self._patterns: dict[str, Sequence[Fault]] = {}
+        self._templates: dict[TemplateRef, SourceFile] = {}
 
     def rule(self, rule: RuleDocument, place: Place) -> None:
         """Compile what a rule names."""
@@ -75,6 +76,7 @@ class Inspection:
     def template(self, template: TemplateDocument, place: Place) -> None:
         """Compile a template's file."""
         file, ref = template.file, template.ref
+        self._templates[ref] = file
         if self._is_new(Code.TEMPLATE, file, ref):
             faults = self._compiler.template(file, self._sources.content, ref)
             self._note(faults, Code.TEMPLATE, file, place.below("file"))
@@ -125,6 +127,15 @@ class Inspection:
         faults = self._patterns.get(pattern)
         if faults is None:
             faults = self._patterns[pattern] = self._compiler.name_pattern(pattern)
+        self._note_pattern(faults, pattern, place)
+
+    def name_fields(self, pattern: str, ref: TemplateRef, place: Place) -> None:
+        """Check the fields of a name pattern; a template that is not declared may have any."""
+        file = self._templates.get(ref)
+        if file is not None:
+            self._note_pattern(self._compiler.name_fields(pattern, file, self._sources.content), pattern, place)
+
+    def _note_pattern(self, faults: Sequence[Fault], pattern: str, place: Place) -> None:
         for fault in faults:
             problem = place.problem(Code.NAME_PATTERN, fault.message, suggestion=fault.suggestion)
             self.problems.append(_at_character(problem, pattern, fault.column or 1))

@@ -29,6 +29,7 @@ class _Written:
     active: bool
     direction: Direction
     match: Match | None
+    name_pattern: str | None
     text: str
 
 
@@ -52,7 +53,14 @@ class RuleBook:
         ref = UNRESOLVED if isinstance(template, str) else template
         rule = rule_of(document, ref, len(rules), self._directories)
         written = _Written(
-            owner.rule(name), place, template, rule.active, rule.direction, rule.match, rule.model_dump_json()
+            owner.rule(name),
+            place,
+            template,
+            rule.active,
+            rule.direction,
+            rule.match,
+            rule.name_pattern,
+            rule.model_dump_json(),
         )
         rules.append(written)
 
@@ -63,6 +71,14 @@ class RuleBook:
                 ref = _template(rule, templates)
                 if ref is not None:
                     yield rule.key, rule.text.replace(_UNRESOLVED, ref.model_dump_json(), 1), rule.place
+
+    def name_patterns(self, templates: Templates) -> Iterator[tuple[str, TemplateRef, Place]]:
+        """Yield each name pattern with the template whose fields it names."""
+        for rules in self._rules.values():
+            for rule in rules:
+                ref = _template(rule, templates)
+                if ref is not None and rule.name_pattern is not None:
+                    yield rule.name_pattern, ref, rule.place.below("name_pattern")
 
     def warnings(self, templates: Templates, connected: Mapping[Key, AbstractSet[Key]]) -> Iterator[Problem]:
         """Yield a warning for each active rule that is never taken. `connected` are mailboxes with an integration."""

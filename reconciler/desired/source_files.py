@@ -1,6 +1,7 @@
 """Reading the files that a configuration names, and the files that those include."""
 
 import posixpath
+import re
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -26,6 +27,8 @@ _INCLUDES = {
     ),
 }
 _INCLUDES[".xslt"] = _INCLUDES[".xsl"]
+_DOCUMENT = re.compile(r"""\bdoc(?:ument)?\(\s*['"]([^'"]*)['"]\s*\)""")
+"""A file that the tests of a Schematron schema read, such as a list of codes."""
 
 
 DIRECTORIES = "edifact"
@@ -156,9 +159,16 @@ def _hrefs(path: str, content: bytes) -> Iterator[tuple[str, int]]:
         tree = etree.fromstring(content, parser)
     except etree.XMLSyntaxError:
         return
-    for tag, attribute in includes:
-        for element in tree.iter(tag):
-            href = str(element.get(attribute, "")).partition("#")[0]
-            if href and "://" not in href and not href.startswith(("urn:", "data:")):
-                line = element.sourceline
-                yield href, line if isinstance(line, int) else 1
+    found = [(element, str(element.get(attribute, ""))) for tag, attribute in includes for element in tree.iter(tag)]
+    if path.lower().endswith(".sch"):
+        found += (
+            (element, href)
+            for element in tree.iter(etree.Element)
+            for text in element.attrib.values()
+            for href in _DOCUMENT.findall(str(text))
+        )
+    for element, reference in found:
+        href = reference.partition("#")[0]
+        if href and "://" not in href and not href.startswith(("urn:", "data:")):
+            line = element.sourceline
+            yield href, line if isinstance(line, int) else 1

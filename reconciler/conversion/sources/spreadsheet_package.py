@@ -8,15 +8,17 @@ inflated here once, up to a bound.
 import re
 import zipfile
 import zlib
+from collections.abc import Iterator
 from io import BytesIO
 
 from reconciler.errors import ConversionError
 
 MOST_PARTS = 2_000
-MOST_INFLATED = 128 * 1024 * 1024
+MOST_INFLATED = 64 * 1024 * 1024
 MOST_AREA = 4_000_000
 """Cells in the rectangle of one sheet."""
 
+_PIECE = 1 << 20
 _LOCAL_HEADER = 30
 _NAME_LENGTH = slice(26, 28)
 _EXTRA_LENGTH = slice(28, 30)
@@ -49,16 +51,32 @@ def _inflated(payload: bytes, part: zipfile.ZipInfo, left: int) -> bytes:
         content = packed
     elif part.compress_type == zipfile.ZIP_DEFLATED:
         try:
-            content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, left + 1)
+            content = b"".join(_pieces(packed, left))
         except zlib.error as error:
             raise ConversionError("spreadsheet_syntax", f"{part.filename} is damaged: {error}") from None
     else:
         raise ConversionError("spreadsheet_syntax", f"{part.filename} is compressed in a way that spreadsheets are not")
     if len(content) > left:
-        raise ConversionError(
-            "spreadsheet_too_large", f"the zip holds more than {MOST_INFLATED} bytes; split the workbook"
-        )
+        raise _too_large()
     return content
+
+
+def _pieces(packed: bytes, left: int) -> Iterator[bytes]:
+    """Inflate piece by piece: of what is too large, no more than the bound is ever held."""
+    inflating = zlib.decompressobj(-zlib.MAX_WBITS)
+    while packed and not inflating.eof:
+        piece = inflating.decompress(packed, _PIECE)
+        packed = inflating.unconsumed_tail
+        left -= len(piece)
+        if left < 0:
+            raise _too_large()
+        yield piece
+
+
+def _too_large() -> ConversionError:
+    return ConversionError(
+        "spreadsheet_too_large", f"the zip holds more than {MOST_INFLATED} bytes; split the workbook"
+    )
 
 
 def _check_area(content: bytes, name: str) -> None:

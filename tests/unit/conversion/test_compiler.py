@@ -128,3 +128,25 @@ def test_the_examples_of_maps_are_no_templates(compiler: ContentCompiler) -> Non
     cases = Path(__file__).parents[2] / "cases" / "conversion" / "xslt"
     (fault, *_) = checked(compiler, "template", (cases / "parameters" / "map.xsl").read_bytes())
     assert fault.message
+
+
+def test_the_fields_of_a_name_are_those_of_the_template(compiler: ContentCompiler) -> None:
+    template = (
+        b'<template uuid="00000000-0000-0000-0000-000000000001" version="00000000-0000-0000-0000-000000000002">'
+        b'<documents><document id="d1"><field name="number"/><field name="scan" type="file"/>'
+        b'<fieldgroup name="rows"><field name="product"/></fieldgroup></document></documents>'
+        b'<roles><role id="seller" type="sender"/></roles></template>'
+    )
+    file = SourceFile(name="order.xml", sha256=digest(template))
+
+    def faults(pattern: str) -> list[tuple[str, int | None]]:
+        found = compiler.name_fields(pattern, file, {file.sha256: template}.__getitem__)
+        return [(fault.message, fault.column) for fault in found]
+
+    assert faults('{envelopeUuid}_{"d1":"number"}.xml') == []
+    assert faults('INV_{"d1":"numbr"}.xml') == [
+        ("the template has no field numbr of the document d1 that stands in no table", 5)
+    ]
+    assert [column for _, column in faults('{"d1":"rows"}{"d2":"number"}{"d1":"product"}')] == [1, 14, 29]
+    assert "scan of the document d1 is a file; a name is made of" in faults('{"d1":"scan"}')[0][0]
+    assert faults("{unknown}") == []

@@ -36,3 +36,17 @@ def test_what_is_not_as_many_envelopes_as_wanted_is_an_error(text: str, several:
     with pytest.raises(ConversionError) as caught:
         envelopes(text, several=several)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("text", ['<envelope a="1">x</envelope>', '<?xml version="1.0"?>\n<envelope>\n</envelope>\n'])
+def test_a_plain_envelope_is_taken_as_it_was_written(text: str) -> None:
+    (result,) = envelopes(text, several=False)
+    assert result == DECLARATION + text.removeprefix('<?xml version="1.0"?>').strip().encode()
+
+
+def test_what_only_begins_plainly_is_looked_at() -> None:
+    with pytest.raises(ConversionError, match="made 2 envelopes"):
+        envelopes("<envelope></envelope><envelope></envelope>", several=False)
+    assert envelopes("<envelope><envelope/></envelope>", several=False) == (
+        DECLARATION + b"<envelope><envelope/></envelope>",
+    )

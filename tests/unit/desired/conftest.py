@@ -67,6 +67,11 @@ class WellFormed:
         left = re.sub(r"\{[^{}]*\}", "", pattern)
         return [Fault("a token is not closed", 1, 1)] if "{" in left else []
 
+    def name_fields(self, pattern: str, template: SourceFile, content: ContentReader) -> Sequence[Fault]:
+        unknown = '"nothing"'
+        found = pattern.find(unknown)
+        return [] if found < 0 or b"nothing" in content(template.sha256) else [Fault("no such field", 1, found + 1)]
+
 
 @pytest.fixture
 def compiler() -> WellFormed:
