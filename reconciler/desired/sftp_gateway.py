@@ -107,6 +107,10 @@ class SftpGateway(Noun):
         default=(".*", "*.part", "*.tmp", "*.filepart"),
         description="Patterns (* and ?) of names under which an upload waits for its rename.",
     )
+    share_port: bool = Field(
+        default=False,
+        description="Let further processes of this host listen on the same port, such as one for each core.",
+    )
     plain_transport: bool = Field(
         default=False, description="Use paramiko's own packet loop: slower, for the case that the fast one misbehaves."
     )

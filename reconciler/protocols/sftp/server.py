@@ -91,7 +91,9 @@ class SftpServer:
         self._defence.refresh()
         listen = self._settings.listen
         family = AF_INET6 if ":" in listen.host else AF_INET
-        self._listener = create_server((listen.host, listen.port), family=family, backlog=_BACKLOG)
+        self._listener = create_server(
+            (listen.host, listen.port), family=family, backlog=_BACKLOG, reuse_port=self._settings.share_port
+        )
         self._listener.settimeout(_SWEEP)
         self._acceptor.start()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.desired.listen import Listen
 from reconciler.protocols.protocol import LiveCredential
 from reconciler.protocols.sftp.server import SftpServer
 from tests.contract.sftp.clients import ClientError, OpenSsh
@@ -80,3 +81,21 @@ def test_openssh_learns_a_new_host_key_before_the_old_one_goes(
     keys[:] = [new]
     server.configure(gateway.partners)
     sftp("ls", options=options)
+
+
+def test_processes_share_a_port_where_they_are_told_to(gateway: Gateway) -> None:
+    def server(port: int, *, share: bool) -> SftpServer:
+        listen = Listen(host="127.0.0.1", port=port)
+        settings = gateway.settings.model_copy(update={"listen": listen, "share_port": share})
+        return SftpServer(settings=settings, folders=gateway.folders, host_keys=lambda: gateway.host_keys)
+
+    first = server(0, share=True)
+    first.start()
+    second = server(first.address[1], share=True)
+    second.start()
+    try:
+        with pytest.raises(OSError, match="in use"):
+            server(first.address[1], share=False).start()
+    finally:
+        second.stop(0)
+        first.stop(0)
