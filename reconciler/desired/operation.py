@@ -87,7 +87,7 @@ class NotificationSettings(Noun):
     templates: str | None = Field(
         default=None,
         description="A folder, relative to reconciler.yaml, whose templates go before the built-in ones of that name: "
-        "failures.txt, failures.html, arrival.txt, arrival.html, ending.txt, ending.html.",
+        "failures.txt, failures.html, arrival.txt, arrival.html, ending.txt, ending.html, doubt.txt, doubt.html.",
         examples=["mail-templates"],
     )
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import assert_never
 
 from sqlalchemy import Connection
 
@@ -37,7 +38,8 @@ from reconciler.store.posts import StoredAnswer, StoredPost
 from reconciler.store.receipts import Receipt
 
 MOST_ALERTS = 20
-"""Refused messages of one mailbox in an hour that become log records and mails: names in headers can be forged."""
+"""Refused messages of one mailbox in an hour that become log records and mails, and MDNs about one message that are
+kept: names in headers can be forged."""
 
 MOST_NOTES = 1000
 """Refused messages and stray MDNs of one mailbox in an hour that are recorded at all."""
@@ -175,17 +177,29 @@ class StoreIntake:
             stored = posts.get(tx, message_id)
             is_waiting = stored.state in {"waiting", "sent"}
             outcome = f"MDN {verdict.outcome}" if is_waiting else Outcome.STRAY.value
-            exchanges.add(tx, replace(_exchange(incoming), outcome=outcome, reason=verdict.reason))
-            if not is_waiting or verdict.outcome is MdnOutcome.DOUBTFUL:
-                return
-            if verdict.outcome is MdnOutcome.CONFIRMED:
-                posts.change(tx, message_id, "delivered", mic=stored.mic, mic_algorithm=stored.mic_algorithm)
-                mark_delivered(tx, stored)
-            else:
-                posts.change(tx, message_id, "rejected", error=verdict.reason)
-            jobs.hasten(tx, "post", message_id)
-        measures.DISPOSITIONS.labels("out", f"MDN {verdict.outcome}").inc()
+            since = datetime.now(UTC) - timedelta(hours=1)
+            if exchanges.count(tx, stored.mailbox, outcome, since=since, message_id=message_id) < MOST_ALERTS:
+                exchanges.add(tx, replace(_exchange(incoming), outcome=outcome, reason=verdict.reason))
+            if is_waiting:
+                self._take_verdict(tx, stored, verdict)
+        measures.DISPOSITIONS.labels("out", outcome).inc()
         self._wake()
+
+    def _take_verdict(self, tx: Connection, stored: StoredPost, verdict: MdnVerdict) -> None:
+        match verdict.outcome:
+            case MdnOutcome.CONFIRMED:
+                posts.change(tx, stored.message_id, "delivered", mic=stored.mic, mic_algorithm=stored.mic_algorithm)
+                mark_delivered(tx, stored)
+            case MdnOutcome.REJECTED:
+                posts.change(tx, stored.message_id, "rejected", error=verdict.reason)
+            case MdnOutcome.DOUBTFUL:
+                snapshot = self._directory.known()
+                exchange, key = snapshot.exchange(stored.mailbox), snapshot.keys.get(stored.mailbox)
+                notices.of_doubt(tx, exchange, key, message_id=stored.message_id, reason=verdict.reason)
+                return
+            case _:
+                assert_never(verdict.outcome)
+        jobs.hasten(tx, "post", stored.message_id)
 
 
 def _keep(tx: Connection, incoming: Incoming) -> None:

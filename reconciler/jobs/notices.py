@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import make_msgid
+from hashlib import sha256
 
 from sqlalchemy import Connection
 
@@ -65,6 +66,15 @@ def of_ending(
     }
     message_id = f"<ending.{identity}@reconciler.invalid>"
     return _send(tx, exchange.notify_email, "ending", data, message_id=message_id)
+
+
+def of_doubt(tx: Connection, exchange: Exchange, mailbox: Key | None, *, message_id: str, reason: str) -> bool:
+    """Tell a mailbox's notification address, once for each message, that an MDN came which proves nothing."""
+    if exchange.notify_email is None:
+        return False
+    data: dict[str, Json] = {"mailbox": str(mailbox or ""), "message": _one_line(message_id), "reason": reason}
+    identity = sha256(message_id.encode()).hexdigest()[:40]
+    return _send(tx, exchange.notify_email, "doubt", data, message_id=f"<doubt.{identity}@reconciler.invalid>")
 
 
 def _one_line(text: str) -> str:

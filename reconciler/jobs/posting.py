@@ -115,9 +115,16 @@ class Posting:
                 raise FinalError(f"the partner could not process the message: {sent.mdn.reason}")
             case MdnOutcome.DOUBTFUL:
                 self._keep(stored, sent.wire, "MDN doubtful", sent.mdn.reason)
+                self._tell_doubt(stored, sent.mdn.reason)
                 raise DeliveryError(f"the MDN proves nothing: {sent.mdn.reason}", retryable=True)
             case _:
                 assert_never(sent.mdn.outcome)
+
+    def _tell_doubt(self, stored: StoredPost, reason: str) -> None:
+        snapshot = self._directory.current()
+        exchange, key = snapshot.exchange(stored.mailbox), snapshot.keys.get(stored.mailbox)
+        with self._store.write() as tx:
+            notices.of_doubt(tx, exchange, key, message_id=stored.message_id, reason=reason)
 
     def _delivered(self, job: Job, stored: StoredPost, sent: Sent) -> None:
         batch = Batch(self._store.blobs)

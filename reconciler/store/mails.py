@@ -13,7 +13,7 @@ from reconciler.store.notice_tables import mail as table
 from reconciler.store.upsert import insert_if_absent
 
 MailState = Literal["waiting", "sent", "failed"]
-Template = Literal["failures", "arrival", "ending"]
+Template = Literal["failures", "arrival", "ending", "doubt"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

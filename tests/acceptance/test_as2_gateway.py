@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from reconciler.protocols.as2.building import build_message, expectation
 from reconciler.protocols.as2.mdn import check_mdn
@@ -19,7 +20,7 @@ from reconciler.protocols.as2.peer import new_key
 from reconciler.protocols.as2.ports import MdnOutcome, Post
 from reconciler.protocols.as2.relation import Relation
 from reconciler.protocols.as2.simulator import Behaviour, Simulator, simulated_partner
-from reconciler.store import jobs
+from reconciler.store import jobs, notice_tables
 from reconciler.store.conversions import ConversionStatus
 from reconciler.store.job_states import JobState
 from tests.acceptance.running_gateway import RunningGateway, await_that, free_port
@@ -38,6 +39,8 @@ class Site:
         self.partner_port = free_port()
         for account in ("acme", "globex"):
             self.gateway.edit(f"accounts/{account}.yaml", "127.0.0.1:8090", f"127.0.0.1:{self.partner_port}")
+        told = "protocol: as2\n          notify_email: as2@globex.example"
+        self.gateway.edit("accounts/globex.yaml", "protocol: as2", told)
 
     @property
     def url(self) -> str:
@@ -209,6 +212,10 @@ def test_nothing_but_a_genuine_mdn_completes_a_delivery(
     assert len({each.headers["Message-ID"] for each in record.exchanges}) == 1
     assert "nobody signed" in site.gateway.command("log", "show", str(record.uuid)).stdout
     assert (tmp_path / "ORDER_4712.csv").is_file()
+    with workspace.store.read() as connection:
+        mail = notice_tables.mail.c
+        told = connection.execute(select(mail.recipient, mail.template)).all()
+    assert [tuple(each) for each in told] == [("as2@globex.example", "doubt")]
 
 
 def test_what_a_partner_refuses_is_given_up_and_sent_again_by_one_command(

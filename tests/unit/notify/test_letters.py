@@ -56,6 +56,13 @@ def test_a_projects_own_words_go_first(tmp_path: Path) -> None:
     assert "Envelope received: Bestellung" in letter.html
 
 
+def test_an_mdn_that_proves_nothing_is_told_with_its_reason() -> None:
+    letter = Letters(None, URL).write("doubt", {"mailbox": "m", "message": "7@acme", "reason": "nobody <signed>"})
+    assert letter.subject == "An MDN that proves nothing: m"
+    assert "Reason:  nobody <signed>" in letter.text
+    assert "7@acme: nobody &lt;signed&gt;" in letter.html
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [("Subject: {{ subject", "arrival.txt:1 is wrong"), ("Subject: {{ sbject }}", "'sbject' is undefined")],
