@@ -1,7 +1,7 @@
 """Making a plan true: one transaction, all or nothing."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,10 +18,11 @@ from reconciler.apply.steps import (
     DropResource,
     GenerateCredential,
     MoveResource,
+    OtherStep,
+    Put,
     PutFile,
     PutResource,
     RotateCredential,
-    Step,
     steps,
 )
 from reconciler.errors import BlobError, NotFoundError, PlanRefusedError
@@ -32,7 +33,7 @@ from reconciler.plan.plan import Applied, Plan
 from reconciler.plan.safety import not_drained
 from reconciler.store import configuration, credentials, leases, undelivered
 from reconciler.store.blobs import Sealed
-from reconciler.store.credentials import Generated
+from reconciler.store.credentials import Generated, Successor
 from reconciler.store.database import Store
 
 Progress = Callable[[int, int], None]
@@ -96,30 +97,47 @@ def run(
             config_hash=origin.config_hash,
             commit=origin.commit,
         )
+        # What is put is put together: ten thousand mailboxes are some statements, not a hundred thousand.
+        puts: list[Put] = []
+        by = "api" if origin.by_hand else "configuration"
         for step in todo:
-            _perform(tx, store, step, sealed, generated, revision, "api" if origin.by_hand else "configuration")
+            if isinstance(step, Put):
+                puts.append(step)
+                continue
+            _put(tx, store, puts, generated, revision, by)
+            puts.clear()
+            _perform(tx, store, step, sealed, generated)
+        _put(tx, store, puts, generated, revision, by)
     return Applied(revision, tuple(generated))
 
 
-def _perform(
+def _put(
     tx: Connection,
     store: Store,
-    step: Step,
-    sealed: Mapping[str, Sealed],
+    puts: Sequence[Put],
     generated: Mapping[Key, Generated],
     revision: int,
     managed_by: str,
 ) -> None:
+    resources = {step.key: step.resource for step in puts if isinstance(step, PutResource)}
+    configuration.put_resources(tx, resources, revision, managed_by=managed_by)
+    successors = [
+        Successor(step.key, generated[step.key], outlasting(step.credential))
+        for step in puts
+        if isinstance(step, GenerateCredential)
+    ]
+    credentials.replace(tx, store.keyring, successors)
+
+
+def _perform(
+    tx: Connection, store: Store, step: OtherStep, sealed: Mapping[str, Sealed], generated: Mapping[Key, Generated]
+) -> None:
     match step:
         case PutFile(sha256):
             store.blobs.put(tx, sealed[sha256])
-        case PutResource(key, resource):
-            configuration.put_resource(tx, key, resource, revision, managed_by=managed_by)
-        case GenerateCredential(key, credential):
-            credentials.replace(tx, store.keyring, key, generated[key], overlap=outlasting(credential))
         case RotateCredential(key, credential):
             lasting = credential.rotation.overlap if credential.rotation else timedelta()
-            credentials.replace(tx, store.keyring, key, generated[key], overlap=lasting)
+            credentials.replace(tx, store.keyring, [Successor(key, generated[key], lasting)])
         case MoveResource(key, old_key):
             configuration.move(tx, old_key, key)
         case AdoptResource(key):
@@ -161,7 +179,7 @@ def rotate(store: Store, key: Key, *, actor: str) -> Generated:
         raise NotFoundError(f"There is no credential {key}.")
     generated = generate(credential)
     with store.write() as tx:
-        credentials.replace(tx, store.keyring, key, generated)
+        credentials.replace(tx, store.keyring, [Successor(key, generated)])
         # A revision of its own: that is how a running gateway learns of it, and how the history keeps it.
         configuration.add_revision(tx, actor=actor, plan={"rotated": [str(key)]})
     return generated

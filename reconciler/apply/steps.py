@@ -71,16 +71,12 @@ class DropResource:
     key: Key
 
 
-Step = (
-    PutFile
-    | PutResource
-    | GenerateCredential
-    | RotateCredential
-    | MoveResource
-    | AdoptResource
-    | DropCredential
-    | DropResource
-)
+Put = PutResource | GenerateCredential
+"""What many of are done together."""
+
+OtherStep = PutFile | RotateCredential | MoveResource | AdoptResource | DropCredential | DropResource
+
+Step = Put | OtherStep
 
 
 def steps(plan: Plan, files_known: Collection[str]) -> tuple[Step, ...]:

@@ -18,6 +18,9 @@ from reconciler.plan.saved import SavedPlan
 if TYPE_CHECKING:
     from reconciler.service.workspace import Workspace
 
+_SHOWN = 10
+"""Generated credentials that are named after an apply."""
+
 CHANGES = 2
 """Exit code of `plan --detailed-exitcode` when there is something to do."""
 
@@ -144,10 +147,11 @@ def confirmed(made: Plan, *, auto_approve: bool) -> bool:
 def say_applied(applied: Applied) -> None:
     """Say what applying did, and where to see what was generated."""
     terminal.write(f"\nApplied. The live side is now at revision {applied.revision}.")
-    for key in applied.generated:
-        integration = key.owner
-        if integration is not None:
-            terminal.say(f"Generated {key.name}; see: reconciler credentials show {integration.owner}")
+    generated = [(key, key.owner.owner) for key in applied.generated if key.owner is not None]
+    for key, mailbox in generated[:_SHOWN]:
+        terminal.say(f"Generated {key.name}; see: reconciler credentials show {mailbox}")
+    if len(generated) > _SHOWN:
+        terminal.say(f"and {len(generated) - _SHOWN:,} more; see: reconciler credentials deliver --help")
 
 
 def _ask() -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Connection,
     Select,
     String,
+    bindparam,
     delete,
     func,
     insert,
@@ -25,6 +26,9 @@ from reconciler.model.noun import Json
 from reconciler.model.packed import Packed, packed
 from reconciler.model.state import Resource, State
 from reconciler.store import tables
+
+_AT_ONCE = 500
+"""Addresses that one statement asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,14 +189,35 @@ def move(tx: Connection, old: Key, new: Key) -> None:
         tx.execute(update(table).where(within).values(address=literal(str(new)).op("||", return_type=String)(rest)))
 
 
-def put_resource(tx: Connection, key: Key, resource: Resource, revision: int, *, managed_by: str) -> None:
-    """Create or replace a resource. A new mailbox gets its UUID here, once; whose a resource is, it stays."""
-    values = {"kind": key.kind.value, "body": packed(resource), "revision": revision}
-    found = tx.execute(update(tables.resource).where(tables.resource.c.address == str(key)).values(values))
-    if found.rowcount == 0:
-        tx.execute(insert(tables.resource).values(address=str(key), managed_by=managed_by, **values))
-        if key.kind is Kind.MAILBOX:
-            tx.execute(insert(tables.mailbox).values(uuid=uuid4(), address=str(key), created_at=datetime.now(UTC)))
+def put_resources(tx: Connection, resources: Mapping[Key, Resource], revision: int, *, managed_by: str) -> None:
+    """Create or replace resources. A new mailbox gets its UUID here, once; whose a resource is, it stays."""
+    there = _there(tx, [str(key) for key in resources])
+    rows = [
+        {"at": str(key), "kind": key.kind.value, "body": packed(resource), "revision": revision}
+        for key, resource in resources.items()
+    ]
+    replaced = [row for row in rows if row["at"] in there]
+    if replaced:
+        values: dict[str, Any] = {name: bindparam(name) for name in ("kind", "body", "revision")}
+        tx.execute(update(tables.resource).where(tables.resource.c.address == bindparam("at")).values(values), replaced)
+    new = [{**row, "address": row.pop("at"), "managed_by": managed_by} for row in rows if row["at"] not in there]
+    if new:
+        tx.execute(insert(tables.resource), new)
+    now = datetime.now(UTC)
+    mailboxes = [
+        {"uuid": uuid4(), "address": row["address"], "created_at": now} for row in new if row["kind"] == Kind.MAILBOX
+    ]
+    if mailboxes:
+        tx.execute(insert(tables.mailbox), mailboxes)
+
+
+def _there(tx: Connection, addresses: list[str]) -> set[str]:
+    """Return those of the addresses that have a resource."""
+    stored = tables.resource.c.address
+    found: set[str] = set()
+    for begin in range(0, len(addresses), _AT_ONCE):
+        found.update(tx.execute(select(stored).where(stored.in_(addresses[begin : begin + _AT_ONCE]))).scalars())
+    return found
 
 
 def drop_resource(tx: Connection, key: Key) -> None:

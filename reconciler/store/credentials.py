@@ -1,10 +1,10 @@
 """Generated credentials: encrypted, with what may be shown of them beside the ciphertext."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
 from reconciler.model.credential import Secret
 from reconciler.model.key import Key
@@ -41,31 +41,44 @@ class StoredCredential:
     expires_at: datetime | None
 
 
-def replace(
-    tx: Connection, keyring: Keyring, key: Key, generated: Generated, *, overlap: timedelta = timedelta()
-) -> None:
-    """Make a credential the only valid one at its address, or, for the time of `overlap`, the first beside others."""
+@dataclass(frozen=True, slots=True)
+class Successor:
+    """A credential that takes the place of those at its address, at once or when `overlap` is over."""
+
+    key: Key
+    generated: Generated
+    overlap: timedelta = timedelta()
+
+
+def replace(tx: Connection, keyring: Keyring, successors: Sequence[Successor]) -> None:
+    """Make credentials the only valid ones at their addresses, or, for the time of an overlap, the first ones."""
+    if not successors:
+        return
     now = datetime.now(UTC)
     stored = tables.credential.c
-    here = stored.address == str(key)
-    if overlap:
-        later = now + overlap
-        tx.execute(delete(tables.credential).where(here, stored.expires_at <= now))
+    here = stored.address == bindparam("at")
+    at_once = [{"at": str(item.key)} for item in successors if not item.overlap]
+    if at_once:
+        tx.execute(delete(tables.credential).where(here), at_once)
+    outlived = [{"at": str(item.key), "later": now + item.overlap} for item in successors if item.overlap]
+    if outlived:
+        later = bindparam("later", type_=stored.expires_at.type)
+        tx.execute(delete(tables.credential).where(here, stored.expires_at <= now), outlived)
         outlasting = or_(stored.expires_at.is_(None), stored.expires_at > later)
-        tx.execute(update(tables.credential).where(here, outlasting).values(expires_at=later))
-    else:
-        drop(tx, key)
-    tx.execute(
-        insert(tables.credential).values(
-            address=str(key),
-            fingerprint=generated.fingerprint,
-            verifier=generated.verifier,
-            public=generated.public,
-            secret=keyring.encrypt(generated.secret),
-            created_at=generated.created_at,
-            expires_at=generated.expires_at,
-        )
-    )
+        tx.execute(update(tables.credential).where(here, outlasting).values(expires_at=later), outlived)
+    rows = [
+        {
+            "address": str(item.key),
+            "fingerprint": item.generated.fingerprint,
+            "verifier": item.generated.verifier,
+            "public": item.generated.public,
+            "secret": keyring.encrypt(item.generated.secret),
+            "created_at": item.generated.created_at,
+            "expires_at": item.generated.expires_at,
+        }
+        for item in successors
+    ]
+    tx.execute(insert(tables.credential), rows)
 
 
 def drop(tx: Connection, key: Key) -> None:
