@@ -25,6 +25,8 @@ _BEHIND_A_WORD = re.compile(r"[\s;(]")
 _EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
 _FORBIDDEN_IN_NAMES = re.compile(r'[\\/:?*<>|"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
 _ENCODED = frozenset({"base64", "quoted-printable"})
+_IN_QUOTES = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_NEVER_QUOTED = frozenset({"content-type", "content-transfer-encoding", "message-id"})
 _LONGEST_NAME = 200
 _LARGEST_HEADERS = 64 * 1024
 _MOST_PARTS = 100
@@ -74,7 +76,8 @@ class Entity:
         """Make an entity of what HTTP delivered; its `raw` is the body, for headers change on the way."""
         message = Message()
         for name, value in headers:
-            message[name] = _text(value.encode("latin-1", "replace"))
+            text = _text(value.encode("latin-1", "replace"))
+            message[name] = _unquoted(text) if name.lower() in _NEVER_QUOTED else text
         return cls(message, body, body)
 
     @property
@@ -170,6 +173,12 @@ def safe_name(name: str) -> str:
     """Return a name fit for a file: no path, no control characters, no leading dots; possibly empty."""
     base = name.replace("\\", "/").rsplit("/", 1)[-1]
     return _FORBIDDEN_IN_NAMES.sub("", base).strip().lstrip(". ")[:_LONGEST_NAME]
+
+
+def _unquoted(value: str) -> str:
+    """Return a header's value without the quotes that some products put around the whole of it."""
+    found = _IN_QUOTES.fullmatch(value.strip())
+    return re.sub(r"\\(.)", r"\1", found[1]) if found else value
 
 
 def _plain_text(value: str) -> str:

@@ -67,24 +67,28 @@ def structure(entity: Entity) -> Bytes:
 class _Readings:
     """The forms in which content may have been signed, to be walked over for each signer.
 
-    Only binary content has bare line feeds (RFC 2045 section 2.7 to 2.9). Any other was signed with the line ends of
-    RFC 8551 section 3.1.1, even where it was sent with others.
+    Only binary content has bare line feeds (RFC 2045 section 2.7 to 2.9). Any other, and the header lines of all, were
+    signed with the line ends of RFC 8551 section 3.1.1, even where they were sent with others.
     """
 
     def __init__(self, content: Entity, *, canonical: bool, missing_line_end: bool) -> None:
         self._content, self._missing_line_end = content.raw, missing_line_end
+        self._head, self._body = bytes(content.raw[: len(content.raw) - len(content.body)]), content.body
         self._is_text = content.transfer_encoding != "binary" and len(content.raw) <= _LARGEST_TEXT
         self._is_signed_as_text = canonical
 
     def __iter__(self) -> Iterator[Bytes]:
         yield self._content
         forms = [self._content]
+        if len(self._head) > 0 and b"\r" not in self._head:
+            forms.append(b"".join((self._head.replace(b"\n", b"\r\n"), self._body)))
+            yield forms[-1]
         if self._is_text or self._is_signed_as_text:
             lines = bytes(self._content).replace(b"\r\n", b"\n")
             if self._is_signed_as_text:
                 lines = lines.replace(b"\r", b"\n")
             forms.append(lines.replace(b"\n", b"\r\n"))
-            yield forms[1]
+            yield forms[-1]
         if self._missing_line_end:
             for form in forms:
                 yield b"".join((form, b"\r\n"))

@@ -16,6 +16,7 @@ from reconciler.protocols.as2.algorithms import DATA
 from reconciler.protocols.as2.cms import Identity
 from reconciler.protocols.as2.der import element, tlv
 from reconciler.protocols.as2.mdn import check_mdn
+from reconciler.protocols.as2.message import mic
 from reconciler.protocols.as2.mime import Entity, multipart
 from reconciler.protocols.as2.ports import Answer, Expectation, MdnOutcome, MdnVerdict
 from tests.contract.as2.as2_exchange import BINARY, Exchange, with_header
@@ -116,6 +117,26 @@ class TestReceiving:
             exchange, lambda content: cms_writing.signed_data(content.replace(b"\n", b"\r\n"), globex, "sha256"), sent
         )
         assert [received.payload for received in exchange.intake.received] == [b"ISA*00~\nIEA*0~"]
+
+    def test_header_lines_that_lost_their_carriage_returns(self, exchange: Exchange, globex: Identity) -> None:
+        exchange.configure(encryption="none")
+        sent = b"Content-Type: application/EDI-X12\nContent-Transfer-Encoding: binary\n\nISA*00~\nIEA*0~\r\n"
+        head, _, body = sent.partition(b"\n\n")
+        as_signed = head.replace(b"\n", b"\r\n") + b"\r\n\r\n" + body
+        signed(exchange, lambda _: cms_writing.signed_data(as_signed, globex, "sha256"), sent)
+        assert [received.payload for received in exchange.intake.received] == [body], exchange.intake.refusals()
+        assert exchange.intake.received[0].mic == mic(as_signed, "sha256")
+
+    def test_header_values_in_quotes(self, exchange: Exchange) -> None:
+        exchange.configure(encryption="none")
+        message = exchange.message({"encryption": "none"})
+        headers = []
+        for name, value in message.headers.items():
+            escaped = value.replace('"', '\\"')
+            headers.append((name, f'"{escaped}"' if name in {"Content-Type", "Message-ID"} else value))
+        answer = exchange.reception.take(None, headers, message.body)
+        assert [received.message_id for received in exchange.intake.received] == ["7@globex"], answer.body
+        assert b"Original-Message-ID: <7@globex>\r\n" in answer.body
 
     def test_binary_content_has_no_lines(self, exchange: Exchange, globex: Identity) -> None:
         exchange.configure(encryption="none")
