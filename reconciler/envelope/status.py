@@ -15,6 +15,7 @@ was written for the mailbox whose turn it was, moves on just as SENT does.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from uuid import UUID
@@ -53,6 +54,16 @@ def advance(status: Status, event: Event) -> Status:
     if after is None:
         raise StatusError(f"an envelope that is {status} cannot {event}")
     return after
+
+
+def expires_at(envelope: Envelope, sent: datetime) -> datetime | None:
+    """Return when an envelope's time is up that was sent at a moment, or None when it never is."""
+    if not isinstance(envelope.expire, int):
+        return envelope.expire
+    try:
+        return sent + timedelta(days=envelope.expire)
+    except OverflowError:
+        return None
 
 
 def turn(envelope: Envelope) -> tuple[Role, ...]:

@@ -21,7 +21,7 @@ def retry(tx: Connection, number: int) -> JobRow:
         case "mail":
             mails.change(tx, row.subject, "waiting")
             jobs.revive(tx, row.kind, row.subject)
-        case "receipt" | "arrival" | "mdn" | "digest":
+        case "receipt" | "arrival" | "mdn" | "digest" | "expiry":
             jobs.revive(tx, row.kind, row.subject)
         case _:
             assert_never(row.kind)

@@ -11,7 +11,7 @@ LEASE = timedelta(seconds=10)
 FIRST_DELAY = timedelta(seconds=5)
 LONGEST_DELAY = timedelta(minutes=30)
 
-ATTEMPTS: dict[JobKind, int] = {"receipt": 3, "arrival": 3, "post": 12, "mdn": 12, "mail": 12, "digest": 3}
+ATTEMPTS: dict[JobKind, int] = {"receipt": 3, "arrival": 3, "post": 12, "mdn": 12, "mail": 12, "digest": 3, "expiry": 3}
 """Tries until a job is dead. What a partner or a mail server must answer is tried for some hours."""
 
 DEADLY_CLAIMS = 3

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import assert_never
 from uuid import UUID, uuid4
 
@@ -15,7 +15,7 @@ from reconciler.envelope import xml
 from reconciler.envelope.check import check_envelope
 from reconciler.envelope.match import PartnerFile
 from reconciler.envelope.pipeline import Convert, NoRule, SendAsIs, on_file
-from reconciler.envelope.status import Event, advance
+from reconciler.envelope.status import Event, advance, expires_at
 from reconciler.envelope.xml import Envelope, Status
 from reconciler.errors import BlobError, ConversionError
 from reconciler.jobs import error_folder, measures, notices
@@ -165,7 +165,8 @@ class Sending:
         for uuid, envelope in outcome.envelopes:
             content = xml.to_xml(envelope)
             row = _stored(uuid, envelope, receipt, batch.add(content), now)
-            sent.append((row, envelope.recipients, _attachments(row, content, receipt, outcome.converted)))
+            attachments = _attachments(row, content, receipt, outcome.converted)
+            sent.append((row, envelope.recipients, attachments, expires_at(envelope, now)))
         with self._store.write() as tx:
             jobs.finish(tx, job)
             if not receipts.end(tx, receipt.uuid, "failed" if outcome.error else "done"):
@@ -174,15 +175,17 @@ class Sending:
             folder = NATIVE_FOLDER if receipt.native else PARTNER_FOLDER
             files.remove_of_receipt(tx, receipt.mailbox, folder, receipt.name, receipt.uuid)
             conversions.put(tx, record)
-            for row, recipients, attachments in sent:
+            for row, recipients, attachments, end in sent:
                 _send(tx, snapshot, row, recipients, attachments)
+                if end is not None:
+                    jobs.add(tx, "expiry", row.uuid, delay=max(end - now, timedelta()))
             if outcome.error is not None:
                 self._fail(tx, receipt, snapshot, record, now)
         measures.count_conversion(record.rule, record.direction, record.status)
         measures.ENVELOPES.inc(len(sent))
         if outcome.error is not None:
             _log.warning("mailbox %s: %s failed: %s", receipt.mailbox, receipt.name, outcome.error)
-        for row, recipients, _ in sent:
+        for row, recipients, _, _ in sent:
             to = ", ".join(map(str, recipients))
             _log.info(
                 "mailbox %s: %s is sent to %s", receipt.mailbox, receipt.name, to, extra={"envelope": str(row.uuid)}

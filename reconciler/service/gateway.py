@@ -16,6 +16,7 @@ from reconciler.jobs.bans import StoreBans
 from reconciler.jobs.bell import Bell
 from reconciler.jobs.digesting import Digesting
 from reconciler.jobs.directory import Directory, Snapshot
+from reconciler.jobs.envelope_expiry import EnvelopeExpiry
 from reconciler.jobs.folders import StoreFolders
 from reconciler.jobs.keeping import Keeping, Memory
 from reconciler.jobs.lane import Lane
@@ -138,6 +139,7 @@ class Gateway:
                 ),
                 "mdn": MdnPosting(self._store, directory, sender.post_mdn),
                 "mail": Mailing(self._store, mailer),
+                "expiry": EnvelopeExpiry(self._store),
                 "digest": Digesting(
                     self._store,
                     directory,
@@ -147,7 +149,7 @@ class Gateway:
             },
             [
                 # What has begun its way is brought to its end before anything new begins.
-                Lane(("arrival", "receipt"), CONVERSION_THREADS, ahead=CONVERSION_THREADS),
+                Lane(("expiry", "arrival", "receipt"), CONVERSION_THREADS, ahead=CONVERSION_THREADS),
                 Lane(("post", "mdn"), DELIVERY_THREADS, pause=LOOK),
                 Lane(("mail", "digest"), 1, pause=LOOK),
             ],

@@ -29,7 +29,7 @@ from reconciler.store.moment import NOW, microseconds
 from reconciler.store.upsert import Insert, insert_into
 from reconciler.store.wake import CHANNEL
 
-JobKind = Literal["receipt", "arrival", "post", "mdn", "mail", "digest"]
+JobKind = Literal["receipt", "arrival", "post", "mdn", "mail", "digest", "expiry"]
 
 IN_A_HURRY = -1
 """The priority of what a person waits for; 0 is usual, and lower goes first."""

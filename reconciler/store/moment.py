@@ -48,6 +48,11 @@ def steady_now() -> int:
     return _STARTED + _boot_time()
 
 
+def steady_moment() -> datetime:
+    """Return `steady_now` as a datetime."""
+    return _EPOCH + steady_now() * _MICROSECOND
+
+
 class _Now(FunctionElement[int]):
     """The moment by the clock that decides when jobs are due and when leases end.
 

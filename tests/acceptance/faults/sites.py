@@ -4,6 +4,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -21,6 +22,24 @@ from tests.acceptance.running_gateway import RunningGateway, await_that
 
 ACME = "accounts.acme.mailboxes.orders"
 SALES = "accounts.globex.mailboxes.sales"
+ARCHIVE = "accounts.globex.mailboxes.archive"
+
+_NATIVE = """<envelope templateUuid="8cb0f552-54ab-4b26-b0d6-a4b09bc68c18"
+    templateVersion="66a2b510-738c-47ce-825b-864908dba8ec">
+  <info><subject>{subject}</subject><expire after="{expires}"/></info>
+  <documents><document id="d1">
+    <field name="number">1</field>
+    <field name="date">2026-11-21</field>
+    <field name="delivery date">2026-11-28</field>
+    <field name="buyer">4829900003227</field>
+    <field name="supplier" recordUuid="38b9c688-d49b-4584-bfe1-67041bb9a687">4000002000035</field>
+    <fieldgroup name="positions"><fieldset index="0">
+      <field name="line">1</field><field name="product">4006381333931</field><field name="quantity">12</field>
+    </fieldset></fieldgroup>
+  </document></documents>
+  <flow><roles><role id="buyer" mailboxUuid="{acme}"/><role id="supplier" mailboxUuid="{archive}"/></roles></flow>
+</envelope>
+"""
 
 
 class Site(RunningGateway):
@@ -89,6 +108,15 @@ class Site(RunningGateway):
                     mailbox=acme, channel="sftp", native=False, name=name, sha256=each.sha256, size=each.size
                 )
                 accept(tx, receipt, queue=f"receipt/{acme}" if self._keeps_order else "")
+
+    def send_expiring(self, ends: Mapping[str, timedelta]) -> None:
+        """Send Globex's archive envelopes of these subjects, each of which expires so long from now."""
+        for subject, after in ends.items():
+            expires = (datetime.now(UTC) + after).isoformat()
+            content = _NATIVE.format(
+                subject=subject, expires=expires, acme=self.mailbox(ACME), archive=self.mailbox(ARCHIVE)
+            )
+            self.workspace.send(ACME, f"{subject}.xml", content.encode())
 
     def keep_order(self) -> None:
         """Have what Acme sends and Globex receives processed in its order."""

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from reconciler.store import jobs, tables
 from reconciler.store.job_states import JobState
-from tests.acceptance.faults.sites import Site
+from tests.acceptance.faults.sites import ARCHIVE, SALES, Site
 from tests.acceptance.running_gateway import await_that
 from tests.conftest import require_program
 
@@ -49,6 +49,7 @@ def test_a_clock_that_jumps_loses_hastens_and_reorders_nothing(
     with site.store.write() as tx:
         # What is to be done in half an hour is not done because somebody put the clock forward.
         jobs.add(tx, "mail", "later", delay=timedelta(minutes=30))
+    site.send_expiring({"in 45 minutes": timedelta(minutes=45), "long ago": timedelta(minutes=-1)})
     site.accept_orders(range(5000, 5030))
     site.start()
     for number in range(5030, 5040):
@@ -57,12 +58,18 @@ def test_a_clock_that_jumps_loses_hastens_and_reorders_nothing(
             clock.move(jump)
         if number == 5037:
             clock.move(timedelta())
-    await_that(lambda: site.done() == 2 * 40, "all work is done", 90)
+    await_that(lambda: site.done() == 2 * 40 + 2 * 2 + 1, "all work is done", 90)
     with site.store.read() as connection:
-        (later,) = jobs.listed(connection, [JobState.RETRYING], limit=10)
-    assert (later.subject, later.failures) == ("later", 0)
-    site.require_each_once(range(5000, 5040))
+        later = jobs.listed(connection, [JobState.RETRYING], limit=10)
+    assert sorted((row.kind, row.failures) for row in later) == [("expiry", 0), ("mail", 0)]
+    assert sorted(site.names(SALES, "cinbox")) == sorted(f"ORDER_{number}.xml" for number in range(5000, 5040))
     with site.store.read() as connection:
-        in_order = select(tables.file.c.name).where(tables.file.c.folder == "cinbox").order_by(tables.file.c.number)
+        in_order = (
+            select(tables.file.c.name)
+            .where(tables.file.c.mailbox == site.mailbox(SALES))
+            .order_by(tables.file.c.number)
+        )
         names = list(connection.execute(in_order).scalars())
+    status = {row.subject: row.status for row in site.workspace.envelopes(mailbox=ARCHIVE)}
+    assert status == {"in 45 minutes": "SENT", "long ago": "EXPIRED"}
     assert names == [f"ORDER_{number}.xml" for number in range(5000, 5040)]
