@@ -28,7 +28,12 @@ def signed_in(workspace: Workspace) -> Iterator[httpx.Client]:
     """Yield a client with a session; the pages answer it as they answer a browser."""
     with workspace.store.write() as tx:
         made = tokens.create(
-            tx, "b", Role.OPERATOR, account=None, expires_at=datetime.now(UTC) + timedelta(days=1), actor="b"
+            tx,
+            f"b-{time.time()}",
+            Role.OPERATOR,
+            account=None,
+            expires_at=datetime.now(UTC) + timedelta(days=1),
+            actor="b",
         )
     with serving(workspace) as url, httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
         answer = client.post("/sign-in", data={"token": made.reveal()})
@@ -67,10 +72,11 @@ def main() -> None:
     parser.add_argument("--mailboxes", type=int, default=10_000)
     parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--world", type=Path, help="Where the store is kept for another run.")
     options = parser.parse_args()
     with TemporaryDirectory() as folder:
         began = time.perf_counter()
-        workspace = build(Path(folder) / "world", options.mailboxes, options.records)
+        workspace = build(options.world or Path(folder) / "world", options.mailboxes, options.records)
         print(f"built in {time.perf_counter() - began:.0f} s")
         random = Random(1)
         taken: dict[str, list[float]] = {}

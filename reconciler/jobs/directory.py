@@ -1,7 +1,7 @@
 """The live configuration as the workers and the protocols look things up in it, one revision at a time."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from threading import Lock
@@ -93,6 +93,10 @@ class Snapshot:
             default_rule=integration.default_rule,
             rules=rules,
         )
+
+    def rules_of(self, owner: Key) -> Sequence[tuple[Key, Rule]]:
+        """Return the rules of a mailbox or of an account, in the order in which they are tried."""
+        return sorted(self._rules.get(owner, ()), key=lambda pair: pair[1].position)
 
     @cached_property
     def _rules(self) -> Mapping[Key, list[tuple[Key, Rule]]]:

@@ -1,6 +1,7 @@
 """Everything that is done to a gateway through its store, in the words of the domain."""
 
 from functools import cached_property
+from threading import Thread
 from uuid import UUID
 
 from reconciler.apply.run import Origin, rotate, run
@@ -27,12 +28,17 @@ from reconciler.store.forgetting import FORGOTTEN
 from reconciler.store.receipts import Receipt
 from reconciler.store.search import LogFilter
 
+DRIFT_PATIENCE = 0.1
+"""Seconds that a page waits for the drift of a revision that is new."""
+
 
 class Operating:
     """What commands, the admin API and the pages do to a gateway whose store is at hand."""
 
     project: Project
     _drift: tuple[int, list[Drift]] = (-1, [])
+    _finding: Thread | None = None
+    _kinds: tuple[int, dict[Kind, list[Key]]] = (-1, {})
 
     @cached_property
     def store(self) -> Store:
@@ -50,6 +56,28 @@ class Operating:
         if address is not None and not found:
             raise NotFoundError(f"Nothing is live at {address}. See: reconciler show")
         return found
+
+    def of_kind(self, kind: Kind, *, account: str | None, offset: int, limit: int) -> list[LiveResource]:
+        """Return some of the live resources of a kind, of one account or of all."""
+        snapshot = self._snapshot()
+        if self._kinds[0] != snapshot.revision:
+            by_kind: dict[Kind, list[Key]] = {}
+            for key in snapshot.state.resources:
+                by_kind.setdefault(key.kind, []).append(key)
+            self._kinds = (snapshot.revision, by_kind)
+        keys = self._kinds[1].get(kind, [])
+        if account is not None:
+            keys = [key for key in keys if key.account == account]
+        state = snapshot.state.resources
+        return [LiveResource(key, state[key], snapshot.uuid(key)) for key in keys[offset : offset + limit]]
+
+    def one(self, kind: Kind, address: str) -> LiveResource:
+        """Return the live resource at an address. Raises NotFoundError."""
+        snapshot, key = self._snapshot(), _key(address)
+        found = snapshot.state.get(key)
+        if found is None or key.kind is not kind:
+            raise NotFoundError(f"There is no {kind} {address}.")
+        return LiveResource(key, found, snapshot.uuid(key))
 
     # --- credentials ---------------------------------------------------------------------------------------------
 
@@ -228,6 +256,18 @@ class Operating:
         if self._drift[0] != revision:
             with self.store.read() as connection:
                 self._drift = (revision, history.drift(connection))
+        return self._drift[1]
+
+    def drift_at_hand(self) -> list[Drift]:
+        """Return the drift as it was found last, if finding it out anew takes longer than a page may wait.
+
+        It takes seconds once a revision where there are ten thousand mailboxes, and milliseconds where there are few.
+        """
+        if self._drift[0] != self._snapshot().revision:
+            if self._finding is None or not self._finding.is_alive():
+                self._finding = Thread(target=self.drift, name="drift", daemon=True)
+                self._finding.start()
+            self._finding.join(DRIFT_PATIENCE)
         return self._drift[1]
 
     # --- names ---------------------------------------------------------------------------------------------------

@@ -212,6 +212,10 @@ class RemoteWorkspace(Workspace):
         """Return an envelope's XML as it is now. Raises NotFoundError."""
         return self._client.content(f"/envelopes/{uuid}/xml")
 
+    def envelope_archive(self, uuid: UUID) -> bytes:
+        """Return an envelope's archive. Raises NotFoundError."""
+        return self._client.content(f"/envelopes/{uuid}/archive")
+
     def send(self, mailbox: str, name: str, content: bytes) -> UUID:
         """Send an envelope's XML as if it were uploaded to the mailbox's `outbox/`; return the receipt's UUID."""
         return UUID(self._client.post_content("/envelopes", content, mailbox=mailbox, name=name)["receipt"])

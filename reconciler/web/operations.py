@@ -7,7 +7,7 @@ from uuid import UUID
 from reconciler.live.history import Drift
 from reconciler.live.status import Status
 from reconciler.live.views import ConnectionDetails, EnvelopeView, LiveResource, LogPart, LogRecord
-from reconciler.model.key import Key
+from reconciler.model.key import Key, Kind
 
 
 class Operations(Protocol):
@@ -15,6 +15,14 @@ class Operations(Protocol):
 
     def show(self, address: str | None) -> Sequence[LiveResource]:
         """Return what is live at and below an address, or everything."""
+        ...
+
+    def of_kind(self, kind: Kind, *, account: str | None, offset: int, limit: int) -> Sequence[LiveResource]:
+        """Return some of the live resources of a kind, of one account or of all."""
+        ...
+
+    def one(self, kind: Kind, address: str) -> LiveResource:
+        """Return the live resource at an address."""
         ...
 
     def credentials(self, address: str) -> ConnectionDetails:
@@ -95,6 +103,10 @@ class Operations(Protocol):
 
     def status(self) -> Status:
         """Return how the gateway is."""
+        ...
+
+    def drift_at_hand(self) -> Sequence[Drift]:
+        """Return the drift, as it was found last if finding it out anew takes longer than a page may wait."""
         ...
 
     def drift(self) -> Sequence[Drift]:

@@ -95,6 +95,16 @@ def router(operations: Operations) -> APIRouter:
         envelope_of(identity, uuid)
         return Response(operations.envelope_xml(uuid), media_type="application/xml")
 
+    @routes.get(
+        "/{uuid}/archive",
+        response_class=Response,
+        responses=missing | {200: {"content": {"application/zip": {}}, "description": "The zip."}},
+    )
+    def archive(uuid: UUID, identity: Viewer) -> Response:
+        """Return an envelope's archive: its XML, its attachments, its history."""
+        envelope_of(identity, uuid)
+        return Response(operations.envelope_archive(uuid), media_type="application/zip")
+
     @routes.post("/{uuid}/complete", status_code=204, responses=ending)
     def complete(uuid: UUID, by: Ending, identity: Operator) -> None:
         """Complete an envelope as one of its recipients."""

@@ -8,7 +8,6 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
-from reconciler.errors import NotFoundError
 from reconciler.live.views import LiveResource
 from reconciler.model.credential import Secret
 from reconciler.model.key import Kind
@@ -108,16 +107,12 @@ def _add(routes: APIRouter, operations: Operations, kind: Kind, plural: str) -> 
         limit: Limit = 100,
     ) -> Page[LiveItem]:
         within = scoped(identity, account)
-        found = [
-            item
-            for item in operations.show(None)
-            if item.key.kind is kind and (within is None or item.key.account == within)
-        ]
-        return page([live_item(item) for item in found[offset : offset + limit + 1]], offset, limit)
+        found = operations.of_kind(kind, account=within, offset=offset, limit=limit + 1)
+        return page([live_item(item) for item in found], offset, limit)
 
     def one(address: Address, identity: Viewer) -> LiveItem:
         require_within(identity, address)
-        return live_item(_exactly(operations, kind, address))
+        return live_item(operations.one(kind, address))
 
     routes.add_api_route(
         f"/{plural}",
@@ -135,10 +130,3 @@ def _add(routes: APIRouter, operations: Operations, kind: Kind, plural: str) -> 
         summary=f"Show one of the {plural}",
         responses=documented(HTTPStatus.NOT_FOUND),
     )
-
-
-def _exactly(operations: Operations, kind: Kind, address: str) -> LiveResource:
-    for item in operations.show(address):
-        if str(item.key) == address and item.key.kind is kind:
-            return item
-    raise NotFoundError(f"There is no {kind} {address}.")

@@ -80,7 +80,7 @@ class ConversionLog:
         mailbox = next((uuid for uuid, key in snapshot.keys.items() if str(key) == filters["mailbox"]), None)
         return LogFilter(
             account=account,
-            mailboxes=None if mailbox is None else [mailbox],
+            mailboxes=None if mailbox is None else (mailbox,),
             rule=filters["rule"] or None,
             no_rule=bool(filters["no_rule"]),
         )

@@ -59,21 +59,16 @@ class Integrations:
             uuid=uuid,
             mailbox=mailbox,
             integration=integration,
-            neighbours=self._neighbours(key),
+            neighbours=self._reading.neighbours(key, limit=200),
             values=self._values(visit, key) if integration else [],
             rules=self._reading.rules(key, account_rules=account_rules),
             account_rules=account_rules,
             counts=self._reading.counts([uuid]).get(uuid, Counts()),
-            drift={change.key: change for change in self._operations.drift()},
+            drift={change.key: change for change in self._operations.drift_at_hand()},
             patch=yaml_patch,
             origin=self._sources.of,
             said=visit.query.get("said", ""),
         )
-
-    def _neighbours(self, key: Key) -> list[Key]:
-        """Return the other mailboxes of the account, for the choice of one."""
-        rows, _ = self._reading.mailboxes(account=key.account, text="", offset=0, limit=200)
-        return [row.key for row in rows]
 
     def _values(self, visit: Visit, key: Key) -> list[tuple[str, str, bool]]:
         """Return the connection details as name, value and whether it is hidden: a secret is, until it is asked for."""

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
+from time import monotonic
 from uuid import UUID
 
 from reconciler.jobs.directory import Directory, Snapshot
@@ -18,6 +20,11 @@ from reconciler.store.search import LogFilter
 
 RECENT = timedelta(days=30)
 """The time of which succeeded and failed conversions are counted."""
+
+CHART_AGE = 20.0
+"""Seconds for which a chart is shown again: what it counts is much, and changes little."""
+
+MOST_CHARTS = 200
 
 DAYS = 14
 """Days that the chart shows."""
@@ -59,6 +66,7 @@ class Reading:
     def __init__(self, store: Store, directory: Directory) -> None:
         self.store = store
         self._directory = directory
+        self._charts: dict[LogFilter, tuple[float, list[Bar]]] = {}
         self._listed: tuple[int, Sequence[tuple[str, Key]]] = (-1, ())
 
     @property
@@ -122,17 +130,24 @@ class Reading:
     def rules(self, mailbox: Key, *, account_rules: bool) -> list[tuple[Key, Rule]]:
         """Return the rules of a mailbox in the order in which they are tried, with those of its account or without."""
         owners = [mailbox, mailbox.owner] if account_rules else [mailbox]
-        state = self.snapshot.state
-        return [
-            pair
-            for owner in owners
-            for pair in sorted(
-                ((key, rule) for key, rule in state.of(Rule) if key.owner == owner), key=lambda item: item[1].position
-            )
-        ]
+        snapshot = self.snapshot
+        return [pair for owner in owners if owner is not None for pair in snapshot.rules_of(owner)]
+
+    def neighbours(self, mailbox: Key, *, limit: int) -> list[Key]:
+        """Return the mailboxes of the same account."""
+        found = (key for _, key in self._searchable(self.snapshot) if key.account == mailbox.account)
+        return list(islice(found, limit))
 
     def chart(self, wanted: LogFilter) -> list[Bar]:
-        """Return the conversions of each of the last days."""
+        """Return the conversions of each of the last days, as they were some seconds ago at the most."""
+        known = self._charts.get(wanted)
+        if known is None or monotonic() - known[0] > CHART_AGE:
+            if len(self._charts) > MOST_CHARTS:
+                self._charts.clear()
+            known = self._charts[wanted] = (monotonic(), self._chart(wanted))
+        return known[1]
+
+    def _chart(self, wanted: LogFilter) -> list[Bar]:
         day = 86400
         today = int(datetime.now(UTC).timestamp()) // day
         first = datetime.fromtimestamp((today - DAYS + 1) * day, UTC)

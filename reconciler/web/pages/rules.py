@@ -60,7 +60,7 @@ class Rules:
             files=self._files(rule),
             mailboxes=[mailbox] if mailbox else [row.key for row in rows],
             latest=self._operations.log(rule=str(key), limit=_LATEST),
-            drift={change.key: change for change in self._operations.drift()},
+            drift={change.key: change for change in self._operations.drift_at_hand()},
             patch=yaml_patch,
             source=self._sources.of(key),
             trial=trial,
