@@ -30,7 +30,8 @@ def is_for_signatures(certificate: x509.Certificate) -> bool:
 def is_for_encryption(certificate: x509.Certificate) -> bool:
     """Say whether keys may be encrypted for the certificate, which takes an RSA key."""
     usage = _key_usage(certificate)
-    return isinstance(certificate.public_key(), rsa.RSAPublicKey) and (usage is None or usage.key_encipherment)
+    allowed = usage is None or usage.key_encipherment or usage.data_encipherment
+    return isinstance(certificate.public_key(), rsa.RSAPublicKey) and allowed
 
 
 def _key_usage(certificate: x509.Certificate) -> x509.KeyUsage | None:
