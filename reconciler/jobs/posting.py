@@ -71,7 +71,7 @@ class Posting:
         sent = self._post(poster, partner, job, stored, payload)
         if sent.mdn is None and partner.settings.get("mdn") == "async":
             self._keep(stored, sent.wire, "sent, awaits its MDN", "")
-            self._await_mdn(stored, sent)
+            self._await_mdn(job, stored, sent)
         else:
             self._settle(job, stored, sent)
 
@@ -95,11 +95,20 @@ class Posting:
                 raise LaterError(str(error), delay=max(usual, asked)) from error
             raise
 
-    def _await_mdn(self, stored: StoredPost, sent: Sent) -> None:
-        """Remember that the message is with the partner; unless its MDN comes, it is posted again."""
+    def _await_mdn(self, job: Job, stored: StoredPost, sent: Sent) -> None:
+        """Remember that the message is with the partner; unless its MDN comes, it is posted again.
+
+        The MDN may have been faster than the answer to our post.
+        """
         with self._store.write() as tx:
-            if posts.get(tx, stored.message_id).state == "waiting":  # the MDN may have been faster
+            now = posts.get(tx, stored.message_id)
+            if now.state == "delivered":
+                jobs.finish(tx, job)
+                return
+            if now.state == "waiting":
                 posts.change(tx, stored.message_id, "sent", mic=sent.mic, mic_algorithm=sent.mic_algorithm)
+        if now.state == "rejected":
+            raise FinalError(now.error)
         raise LaterError("no MDN came within the hour", delay=MDN_DEADLINE, answered=True)
 
     def _settle(self, job: Job, stored: StoredPost, sent: Sent) -> None:
