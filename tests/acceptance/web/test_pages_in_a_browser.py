@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -9,7 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from reconciler.service.workspace import Workspace
+from reconciler.store import conversions, receipts
 from reconciler.store.conversions import ConversionStatus
+from reconciler.store.receipts import Receipt
 from reconciler.store.tokens import Role
 from tests.acceptance.web.seeding import ORDERS, RULE, seed
 from tests.conftest import require_program
@@ -80,6 +83,7 @@ def violations(page: Page) -> list[str]:
 def test_signing_in_takes_a_token(page: Page, make_token: Callable[..., str]) -> None:
     page.goto("/log")
     assert page.url.endswith("/sign-in")
+    assert violations(page) == []
     page.get_by_label("Token").fill("rcl_guess")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_contain_text("not valid")
@@ -148,6 +152,35 @@ def test_the_log_is_filtered_and_failures_run_again(signed_in: SignIn, workspace
     (record,) = workspace.log(keyword="4792")
     assert record.status == ConversionStatus.FAILED
     assert page.get_by_role("button", name="Reprocess").is_enabled()
+
+
+def test_all_that_the_filters_show_run_again_and_the_page_says_how_far_that_is(
+    signed_in: SignIn, workspace: Workspace
+) -> None:
+    receipts_of_failures(workspace)
+    page = signed_in()
+    page.goto("/log?status=FAILED&keyword=orders")
+    page.get_by_role("button", name="Reprocess every failed one of these").click()
+    told = page.get_by_role("status").first
+    expect(told).to_contain_text("0 of 10 were run again")
+    with workspace.store.write() as tx:
+        tx.exec_driver_sql("UPDATE job SET state = 'done' WHERE number IN (SELECT number FROM job LIMIT 7)")
+    expect(told).to_contain_text("7 of 10 were run again")  # by itself
+    expect(page.get_by_role("progressbar")).to_have_attribute("value", "7")
+    assert "keyword=orders" in page.url
+
+
+def receipts_of_failures(workspace: Workspace) -> None:
+    """Give every failed record the receipt that it stems from, as a gateway's worker does."""
+    with workspace.store.write() as tx:
+        for record in workspace.log(status="FAILED", limit=100):
+            stored = conversions.get(tx, record.uuid)
+            receipt = Receipt(
+                mailbox=stored.mailbox, channel="sftp", native=False, name=stored.file_name, sha256=stored.input, size=1
+            )
+            receipts.add(tx, receipt)
+            receipts.end(tx, receipt.uuid, "failed")
+            conversions.put(tx, replace(stored, receipt=receipt.uuid))
 
 
 def test_pausing_past_the_configuration_is_drift_with_its_patch(signed_in: SignIn, workspace: Workspace) -> None:
