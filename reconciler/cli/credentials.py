@@ -104,13 +104,16 @@ def deliver(
 
 def letter(address: str, values: Mapping[str, str | Secret]) -> str:
     """Return what a partner is written: every value that is no secret, and what to do with them."""
-    shown = [(name.replace("_", " "), value) for name, value in values.items() if isinstance(value, str)]
-    secrets = [name for name, value in values.items() if isinstance(value, Secret)]
+    shown = [(name.replace("_", " "), value.strip()) for name, value in values.items() if isinstance(value, str)]
+    secrets = [name.replace("_", " ") for name, value in values.items() if isinstance(value, Secret)]
     apart = f"\n\nYou get apart from this text: {', '.join(secrets)}." if secrets else ""
+    # At the beginning of the line, so that what is copied out of a mail is a file as programs read it.
+    blocks = "".join(f"\n\n{name.capitalize()}:\n\n{value}" for name, value in shown if "\n" in value)
+    lines = terminal.listing((name, value) for name, value in shown if "\n" not in value)
     return (
         f"These are our connection details for {address}. Please set them up on your side, and check the fingerprints"
-        f" over another channel, such as the telephone, before you trust a certificate or key.\n\n"
-        f"{terminal.listing(shown)}{apart}\n"
+        f" over another channel, such as the telephone, before you trust a certificate or key.\n\n{lines.rstrip()}"
+        f"{blocks}{apart}\n"
     )
 
 
