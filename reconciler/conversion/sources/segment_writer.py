@@ -17,7 +17,8 @@ class SegmentWriter:
         self._elements = elements
         self._component = characters.component
         self._repetition = characters.repetition
-        self._fields: list[_Field] = []
+        # Beside each field what is asked of it for every segment, which is quicker to unpack than to look up.
+        self._fields: list[tuple[_Field, bool, str, str, dict[int, str]]] = []
 
     def write(self, elements: list[str]) -> str:
         """Return a segment, its tag the first of `elements`, as XML. Raises ValueError when it has too many parts."""
@@ -27,15 +28,20 @@ class SegmentWriter:
         xml = f"<{self._tag}>"
         values = iter(elements)
         next(values)
-        for field, element in zip(self._fields, values, strict=False):
+        for (field, composite, begin, end, templates), element in zip(self._fields, values, strict=False):
             if not element:
                 continue
             if repetition and repetition in element:
                 xml += "".join([self._written(field, value) for value in element.split(repetition)])
-            elif field.composite or component in element:
-                xml += self._written(field, element)
+            elif composite or component in element:
+                parts = element.split(component)
+                template = templates.get(len(parts))
+                if template is None or "" in parts:
+                    xml += self._written(field, element)
+                else:
+                    xml += template % tuple(parts)
             else:
-                xml += f"{field.begin}{element}{field.end}"
+                xml += f"{begin}{element}{end}"
         return f"{xml}</{self._tag}>"
 
     def _written(self, field: "_Field", value: str) -> str:
@@ -58,7 +64,8 @@ class SegmentWriter:
             raise ValueError(f"at most {MOST} elements were expected, not {count}")
         for position in range(len(self._fields) + 1, count + 1):
             name = f"{self._tag}{position:02}"
-            self._fields.append(_Field(name, composite=self._elements[position - 1 : position] == "c"))
+            field = _Field(name, composite=self._elements[position - 1 : position] == "c")
+            self._fields.append((field, field.composite, field.begin, field.end, field.templates))
 
     def _prepare_template(self, field: "_Field", count: int) -> str:
         if count > MOST:

@@ -89,7 +89,7 @@ def split(source: str, start: int, end: int, characters: ServiceCharacters, *, c
     honoured. Raises ConversionError with `code`.
     """
     used = characters.all
-    if len(set(used)) < len(used) or any(char.isalnum() or char == " " for char in used):
+    if len(set(used)) < len(used) or any(char.isalnum() or char in " \0" for char in used):
         raise ConversionError(code, f"the service characters {used!r} must be different marks")
     body = source[start:end]
     for line_break in {"\r", "\n"} - {characters.terminator}:

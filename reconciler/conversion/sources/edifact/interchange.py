@@ -23,7 +23,7 @@ written once for each repetition.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from reconciler.conversion.sources.directory import Directory
@@ -126,41 +126,48 @@ class _Writer:
         self.root = self.root or ("EANCOM" if association.startswith("EAN") else "EDIFACT")
         self._out.append(f'<{kind} directory="{message.directory}">' if message.directory else f"<{kind}>")
         self._write(message.directory, start, elements)
-        at, last = 0, len(message.places) - 1
-        steps: dict[tuple[int, str], tuple[int, str]] = {}
+        at, last, out = 0, len(message.places) - 1, self._out
+        steps: dict[tuple[int, str], tuple[int, str, Callable[[list[str]], str]]] = {}
         for index, text in stream:
             elements = text.split(self._element)
             step = steps.get((at, elements[0]))
             if step is None:
                 step = steps[at, elements[0]] = self._step(index, message, at, elements[0])
-            at, between = step
-            if between:
-                self._out.append(between)
+            at, between, write = step
             if at == last:
                 self._check(index, elements, index - start + 1, header)
-            self._write(message.directory, index, elements)
+            try:
+                out.append(between + write(elements))
+            except ValueError as error:
+                raise self._error("edifact_syntax", index, str(error)) from None
             if at == last:
-                self._out.append(f"</{kind}>")
+                out.append(f"</{kind}>")
                 return
         raise self._error("edifact_structure", len(self._segments.texts), "UNT was expected before the end")
 
-    def _step(self, index: int, message: Message, at: int, tag: str) -> tuple[int, str]:
-        """Return the next place, and the end and start tags of groups before it. A tag may number its repetitions."""
+    def _step(self, index: int, message: Message, at: int, tag: str) -> tuple[int, str, Callable[[list[str]], str]]:
+        """Return the next place, the end and start tags of groups before it, and what writes the segment.
+
+        A tag may number its repetitions.
+        """
         step = message.step(at, tag.partition(self._component)[0])
         if step is None:
             raise self._error("edifact_structure", index, f"expected one of {message.expected(at)}")
-        ended = "".join(f"</GROUP_{number}>" for number in step.ended)
-        return step.place, ended + "".join(f"<GROUP_{number}>" for number in step.begun)
+        between = "".join(f"</GROUP_{number}>" for number in step.ended)
+        between += "".join(f"<GROUP_{number}>" for number in step.begun)
+        return step.place, between, self._writer(message.directory, tag).write
+
+    def _writer(self, directory: str, tag: str) -> SegmentWriter:
+        key = directory, tag
+        if key not in self._writers:
+            name = tag.partition(self._component)[0]
+            composite = self._directories.elements(directory, name)
+            self._writers[key] = SegmentWriter(name, composite, self._segments.characters)
+        return self._writers[key]
 
     def _write(self, directory: str, index: int, elements: list[str]) -> None:
-        key = directory, elements[0]
-        writer = self._writers.get(key)
-        if writer is None:
-            tag = elements[0].partition(self._component)[0]
-            composite = self._directories.elements(directory, tag)
-            writer = self._writers[key] = SegmentWriter(tag, composite, self._segments.characters)
         try:
-            self._out.append(writer.write(elements))
+            self._out.append(self._writer(directory, elements[0]).write(elements))
         except ValueError as error:
             raise self._error("edifact_syntax", index, str(error)) from None
 

@@ -56,6 +56,9 @@ def interchanges(payload: bytes) -> Iterator[Segments]:
             begin = start + _UNA_LENGTH
             blanks = source[begin : begin + _MOST_BLANKS]
             begin += len(blanks) - len(blanks.lstrip())
+            if not source.startswith("UNB", begin):
+                line = source.count("\n", 0, start) + 1
+                raise ConversionError("edifact_syntax", f"line {line}: UNB was expected after UNA")
         characters = _service_characters(source, start, begin)
         end = end_of_interchange(source, begin, characters, trailer="UNZ", header="UN[AB]")
         yield split(source, begin, end, characters, code="edifact_syntax")

@@ -35,6 +35,7 @@ from reconciler.conversion.sources.segments import (
     split,
     without_end_of_file,
 )
+from reconciler.conversion.sources.xml_text import ENTITIES, ILLEGAL
 from reconciler.errors import ConversionError
 
 _ISA_ELEMENTS = 16
@@ -115,7 +116,7 @@ class _Writer:
             index, elements = self._next(stream, "TA1", "GS", "IEA")
             self._write(index, elements)
             if elements[0] == "IEA":
-                self._check(index, elements, groups, header[13])
+                self._check(index, elements, groups, _value(header, 13))
                 break
             if elements[0] == "GS":
                 self._functional_group(elements, stream)
@@ -190,7 +191,10 @@ class _Writer:
 
     def _header(self, elements: list[str]) -> str:
         raw = ServiceCharacters(component=_NO_COMPONENTS)
-        return SegmentWriter("ISA", "", raw).write([element.rstrip(" ") for element in elements])
+        # A separator may be a character that XML escapes or cannot hold; as a separator it was not put out of the way.
+        unwritable = {char: "\ufffd" for char in self._segments.characters.all if ILLEGAL.match(char)}
+        table = str.maketrans({**ENTITIES, **unwritable})
+        return SegmentWriter("ISA", "", raw).write([element.rstrip(" ").translate(table) for element in elements])
 
     def _write(self, index: int, elements: list[str]) -> None:
         tag = elements[0]
