@@ -1,5 +1,6 @@
 """AS2 through the running gateway: what a partner sends and is sent, whatever the partner or the machine does."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -260,3 +261,31 @@ def test_an_asynchronous_mdn_that_does_not_come_has_the_message_sent_again(
     await_that(both_came, "the message is sent again, and its MDN comes twice")
     assert outcomes() == [awaiting, awaiting, "MDN confirmed", "stray MDN"]
     assert simulator.behaviours == [Behaviour.NO_MDN, Behaviour.DOUBLE]
+
+
+def test_the_gateway_speaks_tls_with_what_its_files_hold_now(tmp_path: Path) -> None:
+    site = Site(tmp_path / "quickstart")
+    folder = site.gateway.folder
+    tls = "http: {tls: [{certificate: server.pem, key: server.key}], listen:"
+    site.gateway.edit("reconciler.yaml", "http: {listen:", tls)
+
+    def replace_certificate() -> list[str]:
+        key, certificate = new_key("localhost")
+        (folder / "server.key").write_bytes(key)
+        (folder / "server.pem").write_bytes(certificate)
+        return certificate.decode().split()
+
+    def shown() -> list[str]:
+        return ssl.get_server_certificate(("127.0.0.1", site.gateway.http_port), timeout=20).split()
+
+    try:
+        first = replace_certificate()
+        site.gateway.apply()
+        site.gateway.start()
+        assert shown() == first
+        told = site.gateway.command("credentials", "show", SELLER, "--field", "self_url").stdout
+        assert told == f"https://127.0.0.1:{site.gateway.http_port}/as2"
+        second = replace_certificate()
+        await_that(lambda: shown() == second, "the new certificate is shown")
+    finally:
+        site.gateway.close()
