@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-from benchmarks import config_tree
+from benchmarks.configuration import tree
 from reconciler.service.workspace import Workspace
 from reconciler.store import search
 
@@ -21,7 +21,7 @@ def build(folder: Path, mailboxes: int, records: int) -> Workspace:
     """Apply a configuration of so many mailboxes, and give it the log of three months; or open what is there."""
     if folder.exists():
         return Workspace.open(folder)
-    config_tree.write(folder, mailboxes)
+    tree.write(folder, mailboxes)
     workspace = Workspace.open(folder)
     desired = workspace.load()
     workspace.apply(workspace.plan(desired), desired, actor="benchmark")

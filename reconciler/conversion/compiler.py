@@ -17,7 +17,7 @@ from reconciler.conversion.workers import Limits, Workers
 from reconciler.desired.codes import Code
 from reconciler.desired.compiler import Fault
 from reconciler.envelope.element import XmlError
-from reconciler.envelope.template import parse_template
+from reconciler.envelope.template import TemplateDefinition, parse_template
 from reconciler.errors import ConversionError
 from reconciler.model.certificate_chain import broken_links, end_of_chain
 from reconciler.model.source_file import ContentReader, SourceFile
@@ -44,6 +44,7 @@ class ContentCompiler:
     def __init__(self, *, limits: Limits = Limits(), now: Callable[[], datetime] = _utc_now) -> None:  # noqa: B008 - frozen
         self._workers = Workers(1, limits)
         self._now = now
+        self._definitions: dict[str, TemplateDefinition] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -126,11 +127,17 @@ class ContentCompiler:
     def name_fields(self, pattern: str, template: SourceFile, content: ContentReader, /) -> Sequence[Fault]:
         """Check that a template has the fields of which such a pattern makes names."""
         try:
-            definition = parse_template(content(template.sha256))
+            definition = self._definition(template, content)
             parsed = naming.parse(pattern)
         except (XmlError, naming.NamePatternError):
             return []  # said already, of the template or of the pattern
         return [Fault(reason, 1, character) for character, reason in naming.misfits(parsed, definition.field_type)]
+
+    def _definition(self, template: SourceFile, content: ContentReader) -> TemplateDefinition:
+        known = self._definitions.get(template.sha256)
+        if known is None:
+            known = self._definitions[template.sha256] = parse_template(content(template.sha256))
+        return known
 
     def _checked(self, kind: str, file: SourceFile, content: ContentReader) -> Sequence[Fault]:
         contents = [content(sha256) for sha256 in file.hashes]

@@ -1,6 +1,7 @@
 """What is inside the files that a configuration names: each is compiled once, by what knows its language."""
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import PurePath
 
@@ -18,7 +19,10 @@ from reconciler.model.template import TemplateRef
 
 
 class Inspection:
-    """Compiles files and patterns; `problems` are the mistakes inside them, `warnings` what works for now."""
+    """Compiles files and patterns; `problems` are the mistakes inside them, `warnings` what works for now.
+
+    Both are complete after `finish`.
+    """
 
     def __init__(self, sources: SourceFiles, compiler: Compiler) -> None:
         self.problems: list[Problem] = []
@@ -28,6 +32,9 @@ class Inspection:
         self._files: set[tuple[Code, SourceFile, TemplateRef | None]] = set()
         self._patterns: dict[str, Sequence[Fault]] = {}
         self._templates: dict[TemplateRef, SourceFile] = {}
+        # What compiles works in a process of its own; meanwhile the next YAML is read.
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compile")
+        self._compiling: list[tuple[Future[Sequence[Fault]], Code, SourceFile, Place]] = []
 
     def rule(self, rule: RuleDocument, place: Place) -> None:
         """Compile what a rule names."""
@@ -49,7 +56,14 @@ class Inspection:
     def file(self, code: Code, file: SourceFile, place: Place) -> None:
         """Compile a file that is no template, unless that was done before. `code` says as what."""
         if self._is_new(code, file):
-            self._note(self._faults(code, file), code, file, place)
+            self._compiling.append((self._pool.submit(self._faults, code, file), code, file, place))
+
+    def finish(self) -> None:
+        """Wait for the files that are still compiled; then `problems` and `warnings` are complete."""
+        with self._pool:
+            for faults, code, file, place in self._compiling:
+                self._note(faults.result(), code, file, place)
+        self._compiling.clear()
 
     def directories(self) -> tuple[SourceFile, ...]:
         """Return the tables of the folder `edifact/`; what is wrong inside of them is noted."""

@@ -170,6 +170,7 @@ def load_traced(
     if chosen.patches is not None:
         problems += chosen.patches.problems()
     resources = assembly.finish()
+    inspection.finish()
     problems += assembly.problems + inspection.problems
     if problems or project is None:
         # Two files can include the same wrong one.
