@@ -1,5 +1,6 @@
 """`reconciler convert`: a partner's file as a map sees it, and what a map makes of it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -36,6 +37,7 @@ def convert(
     dictionaries and aliases of the configuration; nothing is sent. The result goes to stdout, all else to stderr.
     """
     # The service brings every adapter with it; `--help` shall not wait for them.
+    from reconciler.conversion.converter import UnfinishedError  # noqa: PLC0415
     from reconciler.conversion.results import together  # noqa: PLC0415
     from reconciler.errors import ConversionError  # noqa: PLC0415
     from reconciler.service.offline import source_xml  # noqa: PLC0415
@@ -54,11 +56,14 @@ def convert(
         click.echo(source_xml(payload, file_name=file.name, source=rule.source, root=offline.root), nl=False)
         return
     with offline.converter() as converter:
-        outcome = offline.convert(key, file.name, payload, converter, mailbox=mailbox)
+        try:
+            outcome = offline.convert(key, file.name, payload, converter, mailbox=mailbox)
+        except UnfinishedError as error:
+            _say_messages(error.made.messages)
+            raise
     made = outcome.converted
     click.echo(together(made.results), nl=False)
-    for message in made.messages:
-        terminal.say(f"message: {terminal.printable(message)}")
+    _say_messages(made.messages)
     for name, value in made.attributes.items():
         terminal.say(f"attribute {name}: {terminal.printable(value)}")
     if made.attachments:
@@ -68,6 +73,11 @@ def convert(
     if outcome.faults:
         faults = "\n".join(f"  {fault} ({fault.code})" for fault in outcome.faults)
         raise ConversionError(outcome.faults[0].code, f"the gateway would not send this:\n{faults}")
+
+
+def _say_messages(messages: Sequence[str]) -> None:
+    for message in messages:
+        terminal.say(f"message: {terminal.printable(message)}")
 
 
 def _root(ctx: click.Context) -> Path | None:

@@ -30,6 +30,7 @@ _ERROR = re.compile(
 )
 _MAX_ROUNDS = 20
 _DECLARED_UTF8 = re.compile(r'\A(\ufeff?<\?xml version="[\d.]+" encoding=)"utf-8"')
+_META_UTF8 = re.compile(r"(<meta\b[^>]{0,200}charset=)utf-8", re.IGNORECASE)
 _NOT_MARKUP = frozenset({"text", "json", "adaptive"})
 
 
@@ -205,11 +206,13 @@ class Stylesheet:
 
 
 def encoded(text: str, output: Output) -> bytes:
-    """Return a result in the encoding that the map's `xsl:output` says, its XML declaration agreeing.
+    """Return a result in the encoding that the map's `xsl:output` says; its XML declaration or HTML meta agrees.
 
     Characters that the encoding lacks become character references in markup; in text they are an error.
     """
     text = _DECLARED_UTF8.sub(rf'\1"{output.encoding}"', text)
+    if "html" in output.method:
+        text = _META_UTF8.sub(rf"\g<1>{output.encoding}", text, count=1)
     errors = "strict" if output.method in _NOT_MARKUP else "xmlcharrefreplace"
     try:
         if output.encoding.lower() == "utf-16":

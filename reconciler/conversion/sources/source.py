@@ -109,4 +109,6 @@ def _sniffed(payload: bytes) -> SourceFormat:
         return "json"
     if start.startswith(b"<"):
         return "xml"
-    raise ConversionError("source_unknown", "the format is told by neither content type, extension nor content")
+    raise ConversionError(
+        "source_unknown", "the format is told by neither content type, extension nor content; say it as `source`"
+    )

@@ -152,3 +152,14 @@ def test_a_hostile_map_reaches_nothing(saxon: Saxon, case: Path, tmp_path: Path)
         text = str(error)
     assert "stolen" not in text
     assert "<envelope>" not in text
+
+
+def test_html_says_the_encoding_that_it_is_in(saxon: Saxon) -> None:
+    html = stylesheet(
+        "<html><head><title>é</title></head><body>€</body></html>", "<xsl:output method='html' encoding='iso-8859-1'/>"
+    )
+    compiled = saxon.compile(html)
+    made = encoded(compiled.run(saxon.node("<a/>"), {}, nothing_asked).text, compiled.output)
+    assert b"charset=iso-8859-1" in made
+    assert b"<title>\xe9</title>" in made
+    assert b"&#8364;" in made
