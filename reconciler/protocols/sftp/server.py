@@ -27,7 +27,7 @@ _SWEEP = 0.5
 """Seconds between two looks at which connections have ended, or must."""
 
 _REFRESH = 2.0
-"""Seconds between two looks at which bans an operator lifted."""
+"""Seconds between two looks at which bans an operator lifted, and which logins expired."""
 
 _LAST_WAIT = 2.0
 """Seconds that a cut connection gets to end its threads."""
@@ -185,8 +185,8 @@ class SftpServer:
         for connection in self._living():
             if not connection.authenticated and self._swept - connection.began > self._settings.limits.login_grace:
                 connection.cut()
-        self._cut_uninvited()
         if self._swept - self._refreshed >= _REFRESH:
+            self._cut_uninvited()
             self._defence.refresh()
             self._refreshed = monotonic()
 

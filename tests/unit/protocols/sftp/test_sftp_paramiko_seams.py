@@ -15,6 +15,8 @@ def test_the_transport_hands_messages_to_tables() -> None:
     source = inspect.getsource(paramiko.Transport.run)
     assert "self._channel_handler_table[ptype](chan, m)" in source
     assert "self.packetizer.need_rekey() and not self.in_kex" in source
+    assert "except NeedRekeyException:\n                        continue" in source
+    assert "if ptype not in self._expected_packet" in source
     assert set(vars(paramiko.Transport)["_channel_handler_table"]) >= {93, 94, 96, 97}
 
 
@@ -39,3 +41,11 @@ def test_new_keys_make_the_login_possible() -> None:
     source = inspect.getsource(vars(paramiko.Transport)["_parse_newkeys"])
     assert "self.auth_handler is None" in source
     assert "self.clear_to_send.set()" in source
+
+
+def test_the_clients_algorithms_are_read_where_this_server_reads_them_too() -> None:
+    reading = inspect.getsource(vars(paramiko.Transport)["_really_parse_kex_init"])
+    assert 'parsed["client_encrypt_algo_list"]' in reading
+    assert 'parsed["server_encrypt_algo_list"]' in reading
+    offering = inspect.getsource(vars(paramiko.Transport)["_send_kex_init"])
+    assert offering.count("m.add_list(self.preferred_ciphers)") == 2
