@@ -8,6 +8,7 @@ from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryFile
+from time import monotonic
 from typing import BinaryIO
 from weakref import finalize
 
@@ -27,6 +28,14 @@ YOUNG = timedelta(hours=12)
 
 
 _CONTENT = select(blob.c.content).where(blob.c.sha256 == bindparam("named"))
+
+
+_TRUSTED = 3600.0
+"""Seconds for which a file that was hashed, and did not change since by what its system says, is not hashed again."""
+
+_REMEMBERED = 4096
+
+_State = tuple[int, ...]
 
 
 class Sealed:
@@ -118,6 +127,7 @@ class Spool:
             self._hash.update(chunk)
         name = self._hash.hexdigest()
         self._blobs.shelf.keep(file, name)
+        self._blobs.remember(name, file)
         self._file = None
         return Sealed(name, self._size, None, file)
 
@@ -151,6 +161,7 @@ class Blobs:
         self.spool_folder = folder / "spool"
         self.spool_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.shelf = shelf or FolderShelf(folder / "blobs")
+        self._checked: dict[str, tuple[_State, float]] = {}
 
     def seal(self, content: bytes | memoryview) -> Sealed:
         """Return bytes that are in memory already as a finished payload."""
@@ -183,10 +194,10 @@ class Blobs:
         with self.open(connection, name) as file:
             return file.read()
 
-    def open(self, connection: Connection, name: str) -> BinaryIO:
+    def open(self, connection: Connection, name: str, *, afresh: bool = False) -> BinaryIO:
         """Return a payload as a seekable file, checked against its name; its content may be read once it is opened.
 
-        Raises BlobError when it is missing or damaged.
+        With `afresh` it is hashed even when it just was. Raises BlobError when it is missing or damaged.
         """
         row = connection.execute(_CONTENT, {"named": name}).first()
         if row is None:
@@ -195,11 +206,25 @@ class Blobs:
             file = self.shelf.open(name) if row.content is None else BytesIO(row.content)
         except FileNotFoundError:
             raise BlobError(f"payload {name} is missing: it is not where large payloads lie") from None
+        if row.content is None and not afresh and self._is_checked(name, file):
+            return file
         if _digest_of(file) != name:
             file.close()
             raise BlobError(f"payload {name} is damaged: its bytes are not those that were stored")
         file.seek(0)
+        if row.content is None:
+            self.remember(name, file)
         return file
+
+    def remember(self, name: str, file: BinaryIO) -> None:
+        """Take note that the bytes of a file were hashed just now; while it stays as it is, they need not be again."""
+        if len(self._checked) >= _REMEMBERED:
+            self._checked.clear()
+        self._checked[name] = (_state(file), monotonic())
+
+    def _is_checked(self, name: str, file: BinaryIO) -> bool:
+        state, moment = self._checked.get(name, (None, 0.0))
+        return state == _state(file) and monotonic() - moment < _TRUSTED
 
     @contextmanager
     def spool(self) -> Iterator[Spool]:
@@ -236,6 +261,11 @@ def _unnamed_file(folder: Path) -> BinaryIO:
         return os.fdopen(os.open(folder, os.O_RDWR | os.O_TMPFILE, 0o600), "w+b", buffering=0)
     except OSError:
         return TemporaryFile(dir=folder, buffering=0)
+
+
+def _state(file: BinaryIO) -> _State:
+    found = os.fstat(file.fileno())
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _digest_of(file: BinaryIO) -> str:

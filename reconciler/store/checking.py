@@ -79,7 +79,7 @@ def _fault(store: Store, name: str, content: bytes | None) -> Fault | None:
     if content is not None:
         return None if digest(content) == name else Fault.DAMAGED
     try:
-        with store.read() as connection, store.blobs.open(connection, name):
+        with store.read() as connection, store.blobs.open(connection, name, afresh=True):
             return None
     except BlobError:
         return Fault.DAMAGED if store.blobs.shelf.holds(name) else Fault.MISSING
