@@ -4,8 +4,9 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from types import MappingProxyType
 from typing import assert_never
 
 from sqlalchemy import Connection
@@ -25,10 +26,10 @@ from reconciler.apply.steps import (
     RotateCredential,
     steps,
 )
-from reconciler.errors import BlobError, NotFoundError, PlanRefusedError
+from reconciler.errors import BlobError, NotFoundError, PlanRefusedError, Position
 from reconciler.model.credential import Credential
 from reconciler.model.key import Key, Kind
-from reconciler.plan.change import Delete
+from reconciler.plan.change import Create, Delete, Update
 from reconciler.plan.plan import Applied, Plan
 from reconciler.plan.safety import not_drained
 from reconciler.store import configuration, credentials, leases, undelivered
@@ -46,11 +47,21 @@ def no_progress(_done: int, _of: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a plan comes from: the configuration's hash and commit, or why somebody changes something by hand."""
+    """Where a plan comes from: the configuration's hash and commit, or why somebody changes something by hand.
+
+    `places` says where what the plan changes is written, as file:line by address.
+    """
 
     config_hash: str = ""
     commit: str = ""
     by_hand: str = ""
+    places: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def places(plan: Plan, positions: Mapping[Key, Position]) -> Mapping[str, str]:
+    """Return where what a plan makes or updates is written, as file:line by address."""
+    found = ((change.key, positions.get(change.key)) for change in plan.changes if isinstance(change, Create | Update))
+    return {str(key): f"{place.file}:{place.line}" for key, place in found if place is not None}
 
 
 UNKNOWN = Origin()
@@ -108,6 +119,7 @@ def run(
             puts.clear()
             _perform(tx, store, step, sealed, generated)
         _put(tx, store, puts, generated, revision, by)
+        configuration.place(tx, origin.places, origin.commit)
     return Applied(revision, tuple(generated))
 
 

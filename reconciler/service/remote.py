@@ -132,6 +132,7 @@ class RemoteWorkspace(Workspace):
             "files": {sha256: b64encode(content).decode() for sha256, content in files.items() if sha256 in named},
             "config_hash": origin.config_hash,
             "commit": origin.commit,
+            "places": dict(origin.places),
             "lease": lease.token if lease else None,
         }
         done = self._client.json("POST", "/apply", body=body)

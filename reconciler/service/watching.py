@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 
 from reconciler.apply.lease import WATCH, HeldError, holding
-from reconciler.apply.run import Origin
+from reconciler.apply.run import Origin, places
 from reconciler.desired.gateway import is_gateway
 from reconciler.errors import ConfigurationError, LeaseLostError, ReconcilerError
 from reconciler.model.account import Account
@@ -95,7 +95,7 @@ class Watched:
             raise
         self._workspace.project = replace(self._workspace.project, caps=desired.project.caps)
         wish = wish_of(desired)
-        good = Good(wish, desired.files, config_hash(wish), self._commit)
+        good = Good(wish, desired.files, config_hash(wish), self._commit, desired.positions)
         self._loaded = (self._commit, good)
         return good
 
@@ -125,7 +125,7 @@ class Watched:
         """Apply the plan, unless another watches now."""
         if self._lost():
             raise LeaseLostError("Another watcher has taken over.")
-        origin = Origin(good.config_hash, good.commit)
+        origin = Origin(good.config_hash, good.commit, places=places(plan, good.positions))
         return self._workspace.apply_plan(plan, good.files, actor=ACTOR, origin=origin).revision
 
     def accounts(self) -> frozenset[str]:

@@ -11,7 +11,7 @@ from typing import Self
 from uuid import NAMESPACE_URL, uuid5
 
 from reconciler.apply.lease import APPLY, Held, holding
-from reconciler.apply.run import UNKNOWN, Origin, Progress, no_progress, run
+from reconciler.apply.run import UNKNOWN, Origin, Progress, no_progress, places, run
 from reconciler.conversion.compiler import ContentCompiler
 from reconciler.desired.load import Desired, Loaded, Project, find_root, load_project, load_traced
 from reconciler.desired.load_cache import LoadCache
@@ -235,7 +235,8 @@ class Workspace(Operating):
         progress: Progress = no_progress,
     ) -> Applied:
         """Make a plan true. Raises PlanRefusedError when the live side moved since it was made."""
-        origin = Origin(config_hash(wish_of(desired)), self._commit())
+        written = places(plan, desired.positions)
+        origin = Origin(config_hash(wish_of(desired)), self._commit(), places=written)
         return self.apply_plan(plan, desired.files, actor=actor, origin=origin, lease=lease, progress=progress)
 
     def apply_plan(

@@ -156,12 +156,19 @@ def _revision(row: Any) -> Revision:  # noqa: ANN401 - a row with these columns
 
 
 def origin(connection: Connection, key: Key) -> tuple[str, str]:
-    """Return where a resource is written, as file:line, and the commit that was applied last; empty when unknown."""
-    row, revision = tables.resource.c, tables.revision.c
-    place = connection.execute(select(row.origin).where(row.address == str(key))).scalar()
-    newest = select(revision.commit).where(revision.by_hand == "", revision.commit != "")
-    commit = connection.execute(newest.order_by(revision.number.desc()).limit(1)).scalar()
-    return place or "", commit or ""
+    """Return where a resource is written, as file:line, and the commit at which that is so; empty when unknown."""
+    row = tables.resource.c
+    found: str | None = connection.execute(select(row.origin).where(row.address == str(key))).scalar()
+    place, _, commit = (found or "").rpartition("@")
+    return place, commit
+
+
+def place(tx: Connection, places: Mapping[str, str], commit: str) -> None:
+    """Remember where resources are written, as file:line by address, and at which commit (or empty) that is so."""
+    if places:
+        row = tables.resource.c
+        moved = update(tables.resource).where(row.address == bindparam("at")).values(origin=bindparam("place"))
+        tx.execute(moved, [{"at": address, "place": f"{place}@{commit}"} for address, place in places.items()])
 
 
 def made_by_hand(connection: Connection) -> frozenset[Key]:

@@ -61,7 +61,7 @@ resource = Table(
     # JSON, kept as the text that it is: two configurations are compared by their texts first.
     Column("body", Text, nullable=False),
     Column("revision", _NUMBER, nullable=False),
-    # Where the configuration declares it, as file:line; empty for what stands in no file.
+    # Where the configuration declares it, as file:line@commit; empty for what stands in no file.
     Column("origin", Text, nullable=False, server_default=""),
     # Whose it is: of a configuration, or of the API, by which it was made by hand.
     Column("managed_by", Text, nullable=False, server_default="configuration"),

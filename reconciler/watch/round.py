@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from reconciler.desired.render import render_problems
-from reconciler.errors import ConfigurationError, LeaseLostError, ReconcilerError
+from reconciler.errors import ConfigurationError, LeaseLostError, Position, ReconcilerError
+from reconciler.model.key import Key
 from reconciler.plan.making import Terms, Wish
 from reconciler.plan.plan import Plan
 from reconciler.plan.render import text
@@ -23,12 +24,13 @@ GATEWAY = "gateway"
 
 @dataclass(frozen=True, slots=True)
 class Good:
-    """A configuration that is right: what it asks for, its files by SHA-256, its hash and commit."""
+    """A configuration that is right: what it asks for, its files by SHA-256, hash, commit, and where it is written."""
 
     wish: Wish
     files: Mapping[str, bytes]
     config_hash: str
     commit: str
+    positions: Mapping[Key, Position] = field(default_factory=dict)
 
 
 class Reconciled(Protocol):

@@ -51,6 +51,7 @@ class Application(BaseModel, extra="forbid"):
     files: dict[str, Base64Bytes] = {}
     config_hash: str = Field(default="", max_length=64)
     commit: str = Field(default="", max_length=64)
+    places: dict[str, str] = Field(default={}, description="Where what is changed is written: file:line by address.")
     lease: str | None = Field(default=None, max_length=32)
 
 
@@ -110,7 +111,7 @@ def router(store: Store, directory: Directory, operations: Operations) -> APIRou
             if digest(content) != sha256:
                 raise PlanRefusedError(f"The file {sha256} is not the one that the plan names.")
         lease = Held(APPLY, wanted.lease) if wanted.lease else None
-        origin = Origin(wanted.config_hash, wanted.commit)
+        origin = Origin(wanted.config_hash, wanted.commit, places=wanted.places)
         done = run(store, made, wanted.files, actor=identity.actor, origin=origin, lease=lease)
         return Done(revision=done.revision, generated=[str(key) for key in done.generated])
 

@@ -100,6 +100,7 @@ def test_signing_in_takes_a_token(page: Page, make_token: Callable[..., str]) ->
 def test_values_are_copied_and_a_password_is_hidden_until_shown(signed_in: SignIn, workspace: Workspace) -> None:
     page = signed_in()
     page.get_by_role("link", name="Acme orders", exact=True).click()
+    expect(page.get_by_label("Configured in git")).to_contain_text("accounts/acme.yaml:")
     password = str(workspace.credentials(str(ORDERS)).values["password"].reveal())  # type: ignore[union-attr]
     assert password not in page.content()
     page.get_by_role("button", name="Copy password").click()
