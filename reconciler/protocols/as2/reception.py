@@ -87,7 +87,7 @@ class Reception:
         self._limit = limit
         self._clock = clock
         self._relations: dict[tuple[str, str], Relation] = {}
-        self._own: dict[str, Relation] = {}
+        self._own: dict[str, list[Relation]] = {}
         self._off: frozenset[tuple[str, str]] = frozenset()
 
     def configure(self, partners: Sequence[Partner], off: Collection[tuple[str, str]] = ()) -> None:
@@ -95,7 +95,10 @@ class Reception:
         relations = [Relation(partner, self._content) for partner in partners]
         self._off = frozenset(off)
         self._relations = {(relation.self_id, relation.recipient.id): relation for relation in relations}
-        self._own = {relation.self_id: relation for relation in reversed(relations)}
+        own: dict[str, list[Relation]] = {}
+        for relation in relations:
+            own.setdefault(relation.self_id, []).append(relation)
+        self._own = own
 
     def refuses(self, mailbox: str | None, headers: Iterable[tuple[str, str]]) -> Answer | None:
         """Return the answer to a post that is nobody's, from its headers alone; None when its body is to be read."""
@@ -105,8 +108,8 @@ class Reception:
             return self._stranger(entity, None, "AS2-From or AS2-To is missing or is no AS2 name.")
         if self._relation(mailbox, as2_from, as2_to) is not None:
             return None
-        own = self._own.get(as2_to)
-        if own is None or mailbox is not None or (as2_from, as2_to) in self._off:
+        own = next((each for each in self._own.get(as2_to, ()) if _is_of(each, mailbox)), None)
+        if own is None or (as2_from, as2_to) in self._off:
             return FORBIDDEN
         return self._stranger(entity, own, "The sender is unknown.")
 
@@ -146,9 +149,7 @@ class Reception:
 
     def _relation(self, mailbox: str | None, as2_from: str, as2_to: str) -> Relation | None:
         relation = self._relations.get((as2_to, as2_from))
-        if relation is not None and mailbox not in {None, str(relation.mailbox), relation.partner.key.name}:
-            return None
-        return relation
+        return relation if relation is not None and _is_of(relation, mailbox) else None
 
     def _stranger(self, entity: Entity, own: Relation | None, text: str) -> Answer:
         """Return an MDN for whoever is no partner, in the answer only: nothing is posted to where strangers say."""
@@ -209,6 +210,11 @@ class Reception:
             message_id, verdict, _incoming(relation, entity, message_id, Outcome.ACCEPTED, accepted, now)
         )
         return accepted
+
+
+def _is_of(relation: Relation, mailbox: str | None) -> bool:
+    """Say whether a URL is for a relation: that of its mailbox, by UUID or key, or one for everyone."""
+    return mailbox in {None, str(relation.mailbox), relation.partner.key.name}
 
 
 def _received(message: _Message, opened: Opened) -> Received:

@@ -145,6 +145,11 @@ class TestTurnedAway:
         assert verdict.disposition.endswith("unknown-trading-partner")
         assert answer.headers["AS2-To"] == "INITECH"
 
+    @pytest.mark.parametrize(("mailbox", "status"), [("invoices", 200), ("orders", 403)])
+    def test_a_stranger_may_post_to_a_mailbox(self, exchange: Exchange, mailbox: str, status: int) -> None:
+        answer = exchange.post(with_header(exchange.message(), "AS2-From", "INITECH"), mailbox)
+        assert (answer.status, b"unknown-trading-partner" in answer.body) == (status, status == 200)
+
     def test_nothing_is_posted_to_where_a_stranger_says(self, exchange: Exchange) -> None:
         message = with_header(exchange.message({"mdn": "async"}), "AS2-From", "INITECH")
         assert exchange.post(message) == Answer(403, {}, b"")
