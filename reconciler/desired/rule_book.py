@@ -11,7 +11,8 @@ from reconciler.desired.references import Place, Templates
 from reconciler.desired.rules import UNRESOLVED, rule_of
 from reconciler.errors import Problem
 from reconciler.model.key import Key
-from reconciler.model.rule import Direction, Match
+from reconciler.model.packed import packed
+from reconciler.model.rule import Direction, MatchBy
 from reconciler.model.source_file import SourceFile
 from reconciler.model.template import TemplateRef
 
@@ -21,16 +22,15 @@ _ANYTHING = frozenset({".*", ".+", "(?s).*"})
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A rule as JSON; a template that another document declares is filled in when all are known."""
+    """What of a rule is asked for when all rules are known."""
 
     key: Key
     place: Place
     template: TemplateRef | str
     active: bool
     direction: Direction
-    match: Match | None
+    match: tuple[MatchBy, str] | None
     name_pattern: str | None
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,14 @@ class RuleBook:
     """Collects rules by owner, in the order in which they are tried."""
 
     _rules: "defaultdict[Key, list[_Written]]"
+    _texts: "defaultdict[Key, list[str]]"
+    """The same rules as JSON; a template that another document declares is filled in when all are known."""
     _directories: tuple[SourceFile, ...]
 
     @classmethod
     def empty(cls, directories: tuple[SourceFile, ...]) -> "RuleBook":
         """Return one without rules. `directories` are the EDIFACT tables that rules have."""
-        return cls(defaultdict(list), directories)
+        return cls(defaultdict(list), defaultdict(list), directories)
 
     def add(self, owner: Key, name: str, document: RuleDocument, place: Place) -> None:
         """Take over a rule that is right in itself."""
@@ -58,19 +60,19 @@ class RuleBook:
             template,
             rule.active,
             rule.direction,
-            rule.match,
+            (rule.match.by, rule.match.pattern) if rule.match else None,
             rule.name_pattern,
-            rule.model_dump_json(),
         )
         rules.append(written)
+        self._texts[owner].append(packed(rule))
 
     def resolved(self, templates: Templates) -> Iterator[tuple[Key, str, Place]]:
-        """Yield the rules as JSON with their templates; those whose template is wrong are left out."""
-        for rules in self._rules.values():
-            for rule in rules:
+        """Yield the rules as JSON with their templates, once; those whose template is wrong are left out."""
+        for owner, rules in self._rules.items():
+            for rule, text in zip(rules, self._texts.pop(owner), strict=True):
                 ref = _template(rule, templates)
                 if ref is not None:
-                    yield rule.key, rule.text.replace(_UNRESOLVED, ref.model_dump_json(), 1), rule.place
+                    yield rule.key, text.replace(_UNRESOLVED, ref.model_dump_json(), 1), rule.place
 
     def name_patterns(self, templates: Templates) -> Iterator[tuple[str, TemplateRef, Place]]:
         """Yield each name pattern with the template whose fields it names."""
@@ -116,7 +118,7 @@ class _Reached:
     def winner_over(self, rule: _Written) -> _Written | None:
         """Return the rule above that takes everything that this active one would, and note this one."""
         anything = self._of_anything if rule.direction is Direction.OUT else None
-        if rule.match is not None and rule.match.by != "attribute" and rule.match.pattern in _ANYTHING:
+        if rule.match is not None and rule.match[0] != "attribute" and rule.match[1] in _ANYTHING:
             self._of_anything = self._of_anything or rule
         first = self._first.setdefault(self._taken(rule), rule)
         return anything or (first if first is not rule else None)
@@ -129,7 +131,7 @@ class _Reached:
     def _taken(self, rule: _Written) -> object:
         if rule.direction is Direction.IN:
             return _template(rule, self._templates) or rule.key
-        return (rule.match.by, rule.match.pattern) if rule.match else rule.key
+        return rule.match or rule.key
 
 
 def _template(rule: _Written, templates: Templates) -> TemplateRef | None:
