@@ -1,6 +1,6 @@
 """The whole path of an envelope, beside its limits: python -m benchmarks.pipeline [PART …] [--count N] [--rounds N].
 
-Parts: throughput, latency, backlog, nodes; all of them without one. PostgreSQL is a server of the benchmark's
+Parts: throughput, latency, backlog, nodes, partners; all of them without one. PostgreSQL is a server of the benchmark's
 own. What is compared is measured in turn, so that whatever else runs on the machine meets both; medians are printed.
 """
 
@@ -8,12 +8,12 @@ import argparse
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.pipeline import backlog, latency, nodes
+from benchmarks.pipeline import backlog, latency, nodes, partners
 from benchmarks.pipeline.throughput import measure
 from benchmarks.pipeline.world import World
 from tests.postgresql import PostgresqlServer, running_postgresql
 
-PARTS = ("throughput", "latency", "backlog", "nodes")
+PARTS = ("throughput", "latency", "backlog", "nodes", "partners")
 
 
 def throughput(folder: Path, server: PostgresqlServer, mailboxes: list[int], count: int, rounds: int) -> None:
@@ -51,6 +51,8 @@ def main() -> None:
             backlog.report(folder, server)
         if "nodes" in parts:
             nodes.report(folder, server, given.count, given.rounds)
+        if "partners" in parts:
+            partners.report(folder, given.rounds)
 
 
 if __name__ == "__main__":
