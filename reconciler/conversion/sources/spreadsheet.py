@@ -20,7 +20,8 @@ from typing import Any
 
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
-from reconciler.conversion.sources.spreadsheet_package import check
+from reconciler.conversion.sources import xls_extent
+from reconciler.conversion.sources.spreadsheet_package import MOST_AREA, check
 from reconciler.conversion.sources.xml_text import attribute, content
 from reconciler.errors import ConversionError
 
@@ -36,7 +37,12 @@ def to_xml(payload: bytes) -> bytes:
     """Return the sheets as XML, in UTF-8. Raises ConversionError `spreadsheet_syntax` or `spreadsheet_too_large`."""
     if payload.startswith(_ZIP):
         check(payload)
-    elif not payload.startswith(_COMPOUND_FILE):
+    elif payload.startswith(_COMPOUND_FILE):
+        rows, columns = xls_extent.largest_area(payload)
+        if rows * columns > MOST_AREA:
+            reason = f"the cells span {rows} rows and {columns} columns, more than {MOST_AREA} cells"
+            raise ConversionError("spreadsheet_too_large", f"{reason}; remove what stands far out")
+    else:
         raise ConversionError("spreadsheet_syntax", "the file is neither .xlsx, .xlsm nor .xls")
     try:
         with CalamineWorkbook.from_filelike(BytesIO(payload)) as workbook:

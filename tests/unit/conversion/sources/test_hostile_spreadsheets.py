@@ -1,11 +1,16 @@
 """Workbooks that would take more memory than a machine has are refused before they are opened."""
 
+import struct
 import zipfile
 from io import BytesIO
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from reconciler.conversion.sources import spreadsheet_package, to_xml
+from reconciler.conversion.sources.xls_extent import largest_area
 from reconciler.errors import ConversionError
 
 SHEET = (
@@ -61,3 +66,32 @@ def test_a_damaged_part() -> None:
 
 def test_a_zip_that_is_no_workbook() -> None:
     assert _code(_package(SHEET.format(""))) == "spreadsheet_syntax"
+
+
+XLS = (Path(__file__).parents[3] / "cases" / "conversion" / "spreadsheet" / "orders.xls").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("record", "length", "content"),
+    [
+        (0x0200, 14, struct.pack("<IIHH", 0, 1048576, 0, 16384)),
+        (0x0200, 14, struct.pack("<IIHH", 0, 0xFFFFFFFF, 0, 0xFFFF)),
+        (0x00FD, 10, struct.pack("<HH", 65535, 255)),
+    ],
+)
+def test_an_xls_from_corner_to_corner(record: int, length: int, content: bytes) -> None:
+    at = XLS.index(struct.pack("<HH", record, length)) + 4
+    assert _code(XLS[:at] + content + XLS[at + len(content) :]) == "spreadsheet_too_large"
+
+
+def test_an_xls_is_measured() -> None:
+    assert largest_area(XLS) == (3, 4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, len(XLS)), st.binary(max_size=8))
+def test_a_damaged_xls_is_measured_or_not(at: int, content: bytes) -> None:
+    rows, columns = largest_area(XLS[:at] + content + XLS[at + len(content) :])
+    assert rows >= 0
+    assert columns >= 0
+    assert largest_area(XLS[:at])[0] >= 0
