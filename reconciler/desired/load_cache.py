@@ -19,7 +19,7 @@ from typing import Any
 import reconciler
 from reconciler import __version__
 from reconciler.desired.load import Desired, Loaded, load_project
-from reconciler.desired.reading import read_file
+from reconciler.desired.reading import read_file, read_regular
 from reconciler.desired.source_files import find_directories
 from reconciler.desired.yaml_files import find_files
 from reconciler.errors import BlobError, Position, Problem
@@ -136,7 +136,9 @@ class LoadCache:
             return False
         if sorted(find_files(self.root)) != header["yaml"] or sorted(find_directories(self.root)) != header["tables"]:
             return False
-        return all(digest(read_file(self.root, path)) == sha256 for path, sha256 in header["files"].items())
+        # Where a link leads was looked at when the file was loaded; the same content is the same answer.
+        root = str(self.root)
+        return all(digest(read_regular(f"{root}/{path}")) == sha256 for path, sha256 in header["files"].items())
 
 
 class _Files(Mapping[str, bytes]):

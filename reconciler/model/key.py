@@ -48,6 +48,9 @@ class Key:
 
     path: tuple[str, ...]
 
+    def __hash__(self) -> int:
+        return hash(self.path)
+
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read an address as it is printed. Raises ValueError when it is no resource's address."""
