@@ -1,5 +1,6 @@
 """`reconciler serve` and `up`: the gateway, in the foreground."""
 
+import logging
 from typing import TYPE_CHECKING
 
 import click
@@ -56,10 +57,19 @@ def _run(
     run(
         opened(ctx),
         follow=follow,
-        ready=lambda listening: terminal.say(f"Listening: {listening}. Stop with Ctrl-C."),
+        ready=_said if log_format == "console" else _logged,
         role=role,
         node=node,
     )
+
+
+def _said(listening: str) -> None:
+    terminal.say(f"Listening: {listening}. Stop with Ctrl-C.")
+
+
+def _logged(listening: str) -> None:
+    """Have a program that reads the log find nothing but JSON in it."""
+    logging.getLogger(__name__).info("listening: %s", listening)
 
 
 COMMANDS = {"serve": serve, "up": up}
