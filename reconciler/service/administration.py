@@ -19,12 +19,14 @@ from reconciler.web.app import application
 from reconciler.web.health import Health, database_writable, payloads_writable
 from reconciler.web.listener import HttpListener
 from reconciler.web.metrics import GatewayCollector, guarded_route, open_route
+from reconciler.web.server_certificate import ServerCertificates
 
 
 class AdminSide:
     """What operators and programs see of a gateway.
 
-    `checks` try out what this process needs besides the store; `connections` counts those of the SFTP server.
+    `checks` try out what this process needs besides the store; `connections` counts those of the SFTP server;
+    `certificates` are those of the HTTP listener.
     """
 
     def __init__(
@@ -35,11 +37,13 @@ class AdminSide:
         *,
         checks: Mapping[str, Callable[[], None]],
         connections: Callable[[], int],
+        certificates: ServerCertificates | None,
         is_stopping: Callable[[], bool],
     ) -> None:
         store = workspace.store
         self._stack = ExitStack()
         self._directory = directory
+        self._certificates = certificates
         self._is_stopping = is_stopping
         self._settings = settings = workspace.project.gateway
         self.health = Health({"database": database_writable(store), "payloads": payloads_writable(store), **checks})
@@ -80,6 +84,8 @@ class AdminSide:
         snapshot = self._directory.current()
         for ending in lasting(snapshot, self._directory.content):
             yield str(snapshot.keys.get(ending.mailbox, ending.mailbox)), ending.whose, ending.ends
+        if self._certificates is not None:
+            yield "gateway.http", "TLS", self._certificates.ends
 
     def close(self) -> None:
         """Let the threads go."""

@@ -12,13 +12,14 @@ from threading import Event, Thread
 from reconciler.desired.operation import Alerts
 from reconciler.desired.secret_reading import read_secret
 from reconciler.jobs.directory import Directory
-from reconciler.jobs.expiry import endings, lasting
+from reconciler.jobs.expiry import endings, lasting, step_before
 from reconciler.notify.channels import Channels
 from reconciler.store import alerts, conditions
 from reconciler.store.alerts import Told
 from reconciler.store.database import Store
 from reconciler.store.election import Election
 from reconciler.web.access import ATTEMPTS, WINDOW
+from reconciler.web.server_certificate import ServerCertificates
 
 INTERVAL = 20.0
 """Seconds between two looks."""
@@ -51,13 +52,21 @@ def is_due(concern: Concern, told: Told | None, *, now: datetime, repeat: timede
 
 
 class Alerting:
-    """The thread that looks and tells, while it is elected."""
+    """The thread that looks and tells, while it is elected. `certificates` are those of the HTTP listener."""
 
-    def __init__(self, store: Store, directory: Directory, settings: Alerts, tell: Callable[[str, str], bool]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        settings: Alerts,
+        tell: Callable[[str, str], bool],
+        certificates: ServerCertificates | None = None,
+    ) -> None:
         self._store = store
         self._directory = directory
         self._settings = settings
         self._tell = tell
+        self._certificates = certificates
         self._election = Election(store.engine, "alerts")
         self._stopping = Event()
         self._thread = Thread(target=self._run, name="alerts", daemon=True)
@@ -125,6 +134,7 @@ class Alerting:
             text = f"Failed SFTP logins banned {subject} until {until:%Y-%m-%d %H:%M} UTC. See: reconciler ban list"
             yield Concern(f"ban {subject}", "", text)
         yield from self._endings(now)
+        yield from self._listener(now)
         yield from self._disk()
 
     def _endings(self, now: datetime) -> Iterator[Concern]:
@@ -135,6 +145,12 @@ class Alerting:
             text = f"A certificate ends on {certificate.ends:%Y-%m-%d}. {mailbox}: {certificate.whose}"
             name = f"certificate {certificate.mailbox} {certificate.fingerprint}"
             yield Concern(name, str(ending.step), text, lasts=False)
+
+    def _listener(self, now: datetime) -> Iterator[Concern]:
+        step = None if self._certificates is None else step_before(self._certificates.ends, now)
+        if self._certificates is not None and step is not None:
+            text = f"The TLS certificate of the HTTP listener ends on {self._certificates.ends:%Y-%m-%d}"
+            yield Concern("certificate gateway.http", str(step), text, lasts=False)
 
     def _disk(self) -> Iterator[Concern]:
         used = disk_usage(self._store.folder)

@@ -115,6 +115,7 @@ class Gateway:
                 **({"workers": self._workers_alive} if self._has("worker") else {}),
             },
             connections=self.sftp.connections,
+            certificates=self._certificates,
             is_stopping=self._stopping.is_set,
         )
         self._stack.callback(self.admin.close)
@@ -163,7 +164,7 @@ class Gateway:
         self._keeping = Keeping(self._store, memory=Memory(kept.log, kept.payloads, kept.audit, archive))
         told = workspace.project.alerts
         tell = channels(told, workspace.project.root).tell if told and self._has("worker") else None
-        self._alerting = Alerting(self._store, directory, told, tell) if told and tell else None
+        self._alerting = Alerting(self._store, directory, told, tell, self._certificates) if told and tell else None
         self._follower = Thread(target=self._follow_revisions, name="revisions", daemon=True)
         self._configured: Snapshot | None = None
 

@@ -99,6 +99,9 @@ def forget_log(store: Store, *, older_than: timedelta, keep: Keeper = nowhere) -
         receipt.uuid.in_(select(record.receipt).where(record.receipt.is_not(None))),
     )
     _delete(store, tables.receipt, receipt.uuid, and_(receipt.received_at < limit, receipt.state != "received", ~named))
+    message = tables.as2_message.c  # while it is known, a copy gets the stored answer; later it would be a new message
+    accepted = message.receipt.in_(select(receipt.uuid).where(receipt.state == "received"))
+    _delete(store, tables.as2_message, message.receipt, and_(message.received_at < limit, ~accepted))
     pending = exists().where(
         tables.job.c.kind == "mdn", _at_work(), tables.job.c.subject == cast(exchange.number, String)
     )

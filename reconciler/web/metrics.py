@@ -66,7 +66,7 @@ class GatewayCollector(Collector):
             condition.add_metric([item.scope, item.type], float(item.status))
         yield condition
         days = GaugeMetricFamily(
-            "reconciler_certificate_days", "Days until an AS2 certificate ends.", labels=["address", "whose"]
+            "reconciler_certificate_days", "Days until a certificate ends.", labels=["address", "whose"]
         )
         for address, whose, end in self._ends():
             days.add_metric([address, whose], (end - now).total_seconds() / 86400)

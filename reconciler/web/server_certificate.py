@@ -56,6 +56,11 @@ class ServerCertificates:
         """What a listener is given, once and for all."""
         return self._blank
 
+    @property
+    def ends(self) -> datetime:
+        """When the certificate that is shown now ends."""
+        return self._shown.ends
+
     def refresh(self, now: datetime) -> None:
         """Take up what the files hold and what is due now. Costs little; to be called every second or so."""
         for each in self._files:

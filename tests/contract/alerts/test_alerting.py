@@ -14,6 +14,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.jobs.directory import Directory
 from reconciler.model.credential import Secret
 from reconciler.notify.channels import Channels
+from reconciler.protocols.as2.peer import new_key
 from reconciler.service.alerting import Alerting, Concern, is_due
 from reconciler.store import audit, bans, conditions, jobs
 from reconciler.store.alerts import Told
@@ -21,6 +22,7 @@ from reconciler.store.audit import Call
 from reconciler.store.bans import StoredBan
 from reconciler.store.conditions import Condition
 from reconciler.store.database import Store
+from reconciler.web.server_certificate import CertificateFiles, ServerCertificates
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
@@ -72,10 +74,12 @@ def alerting(store: Store, receiver: Receiver) -> Alerting:
     return watching(store, receiver, disk_free=0.0001)
 
 
-def watching(store: Store, receiver: Receiver, *, disk_free: float) -> Alerting:
+def watching(
+    store: Store, receiver: Receiver, *, disk_free: float, certificates: ServerCertificates | None = None
+) -> Alerting:
     settings = Alerts.model_validate({"urls": [{"secret": "env:X"}], "disk_free": disk_free})
     channels = Channels([Secret(f"json://127.0.0.1:{receiver.server_port}")])
-    return Alerting(store, Directory(store), settings, channels.tell)
+    return Alerting(store, Directory(store), settings, channels.tell, certificates)
 
 
 def bury(store: Store, number: int) -> None:
@@ -141,6 +145,16 @@ def test_the_watcher_sign_ins_bans_and_the_disk_in_one_message(store: Store, rec
         "is free",
     ):
         assert said in text
+
+
+def test_the_certificate_of_the_listener(store: Store, receiver: Receiver, tmp_path: Path) -> None:
+    key, certificate = new_key("edi.example.com", 5 * DAY)
+    (tmp_path / "tls.key").write_bytes(key)
+    (tmp_path / "tls.pem").write_bytes(certificate)
+    shown = ServerCertificates([CertificateFiles(tmp_path / "tls.pem", tmp_path / "tls.key")])
+    alerting = watching(store, receiver, disk_free=0.0001, certificates=shown)
+    assert [alerting.look(NOW), alerting.look(NOW + DAY), alerting.look(NOW + 4 * DAY + DAY / 2)] == [1, 0, 1]
+    assert f"The TLS certificate of the HTTP listener ends on {shown.ends:%Y-%m-%d}" in receiver.messages[0][1]
 
 
 def test_a_certificate_is_told_at_each_step_and_no_oftener() -> None:

@@ -1,23 +1,26 @@
 """What is over is forgotten when its time has passed, over every database; what somebody still needs is not."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 from zipfile import ZipFile
 
 import pytest
+from sqlalchemy import update
 
 from reconciler.errors import ReconcilerError
 from reconciler.jobs import reprocessing
 from reconciler.model.rule import Direction
-from reconciler.store import audit, checking, conversions, envelopes, files, receipts, search
+from reconciler.store import audit, checking, conversions, envelopes, files, posts, receipts, search, tables
 from reconciler.store.archive import Archive
 from reconciler.store.audit import Call
 from reconciler.store.conversions import Conversion, ConversionStatus
 from reconciler.store.database import Store
 from reconciler.store.envelopes import StoredEnvelope
 from reconciler.store.forgetting import FORGOTTEN, forget_audit, forget_log, forget_payloads
+from reconciler.store.posts import StoredAnswer
 from reconciler.store.receipts import Receipt
 from reconciler.store.search import LogFilter
 
@@ -120,6 +123,27 @@ class TestTheLog:
             names = iter(["a.edi"])
             files.put_new(tx, MAILBOX, "error", names, sha256=failed.input, size=1, conversion=failed.uuid)
         assert forget_log(store, older_than=90 * DAY) == 0
+
+    def test_answers_to_messages_go_with_them(self, store: Store) -> None:
+        answer = StoredAnswer(200, {}, b"MDN")
+        done, accepted = recorded(store, 100 * DAY), uuid4()
+        with store.write() as tx:
+            old = Receipt(mailbox=MAILBOX, channel="as2", native=False, name="b", sha256=done.input, size=1)
+            receipts.add(tx, replace(old, uuid=accepted))
+            for message_id, receipt in (("old", done.receipt), ("at work", accepted), ("new", uuid4())):
+                posts.record_answer(
+                    tx, as2_from="A", as2_to="B", message_id=message_id, receipt=receipt or uuid4(), answer=answer
+                )
+            long_ago = datetime.now(UTC) - 100 * DAY
+            aged = tables.as2_message.c.message_id.in_(["old", "at work"])
+            tx.execute(update(tables.as2_message).where(aged).values(received_at=long_ago))
+        forget_log(store, older_than=90 * DAY)
+        with store.read() as connection:
+            known = [
+                posts.answer_to(connection, as2_from="A", as2_to="B", message_id=message_id) is not None
+                for message_id in ("old", "at work", "new")
+            ]
+        assert known == [False, True, True]
 
     def test_closed_envelopes_go_and_open_ones_stay(self, store: Store) -> None:
         closed, waiting, new = (
