@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -135,7 +136,8 @@ class PartnerSession(paramiko.SFTPClient):
 
     def close(self) -> None:
         channel = self.get_channel()
-        super().close()
+        with suppress(EOFError, OSError, paramiko.SSHException):  # the gateway may have been killed
+            super().close()
         if channel is not None:
             channel.get_transport().close()
 

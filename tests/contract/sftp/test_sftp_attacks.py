@@ -91,11 +91,12 @@ class TestBytes:
         channel = client.get_channel()
         assert channel is not None
         transport = channel.get_transport()
-        # Answers that nobody takes fill the window to the client; then nothing is performed and no room given back.
+        # Answers that nobody takes fill the window to the client, and what the server holds back beside it; then
+        # nothing is performed and no room given back.
         file = client.open("inbox/a")  # paramiko closes the handle of a file that nobody holds
         handle = cast("bytes", file.handle)  # not what the type stubs say
         read = struct.pack(">BII", 5, 1, len(handle)) + handle + struct.pack(">QI", 0, 32_768)
-        requests = (struct.pack(">I", len(read)) + read) * (2_097_152 // 32_768 + 1)
+        requests = (struct.pack(">I", len(read)) + read) * (2 * 2_097_152 // 32_768)
         filling, part = (
             self._data(channel, content) for content in (requests, struct.pack(">I", 200_000) + bytes(32_000))
         )
