@@ -16,7 +16,7 @@ from reconciler.model.rule import SourceFormat
 @click.option("--to", type=click.Choice(["xml", "result"]), help="Default: result with --rule, xml without.")
 @click.option("--rule", "address", metavar="ADDRESS", help="The rule, such as accounts.acme.rules.orders.")
 @click.option(
-    "--mailbox", metavar="NAME", help="The mailbox in which a rule of an account converts. Default: its first."
+    "--mailbox", metavar="NAME", help="The mailbox in which a rule of an account converts. Default: its first by name."
 )
 @click.option("--source", type=click.Choice(get_args(SourceFormat)), help="The file's format. Default: told from it.")
 @click.pass_context
@@ -50,10 +50,11 @@ def convert(
         return
     if source is not None:
         raise click.UsageError("The rule says the format of its files: leave --source out.")
-    offline = opened(ctx).offline()
+    workspace = opened(ctx)
+    offline = workspace.offline()
     key, rule = offline.rule(address)
     if to == "xml":
-        click.echo(source_xml(payload, file_name=file.name, source=rule.source, root=offline.root), nl=False)
+        click.echo(source_xml(payload, file_name=file.name, source=rule.source, root=workspace.project.root), nl=False)
         return
     with offline.converter() as converter:
         try:

@@ -17,7 +17,7 @@ from reconciler.desired.integrations import connected
 from reconciler.desired.references import Claimed, Place, Templates, Unique
 from reconciler.desired.renames import Renames
 from reconciler.desired.rule_book import RuleBook
-from reconciler.desired.rule_tests import RuleTest, rule_tests
+from reconciler.desired.rule_tests import WrittenTest, written_tests
 from reconciler.desired.rules import misfits
 from reconciler.desired.sftp_gateway import HostKeys
 from reconciler.desired.source_files import SourceFiles
@@ -42,7 +42,7 @@ class Assembly:
         self.renames = Renames()
         self.sections: set[tuple[str, ...]] = set()
         """The paths of the sections that are written: what is live in one of them and not in the YAML is left over."""
-        self.tests: list[RuleTest] = []
+        self.tests: list[WrittenTest] = []
         self.mailed: Place | None = None
         """The first place where somebody is named whom mail is to be sent to."""
         self._texts: dict[Key, str] = {}
@@ -177,8 +177,9 @@ class Assembly:
             wrong = list(misfits(rule, where))
             self.problems += wrong
             if not wrong:
-                self._rules.add(owner, name, rule, where)
-                self.tests += rule_tests(key, rule, where, self._sources.content)
+                tests = list(written_tests(key, rule, where, self._sources, self.problems.append))
+                self._rules.add(owner, name, rule, where, {test.name: test.test for test in tests if test.is_whole})
+                self.tests += tests
 
     def _note_sections(self, key: Key, document: AccountDocument | MailboxDocument, *names: str) -> None:
         self.sections.update((*key.path, name) for name in names if name in document.model_fields_set)

@@ -123,12 +123,16 @@ class ArchiveDocument(Noun):
 
 
 class RuleTestDocument(Noun):
-    """A test of a rule: `reconciler test` converts the input and compares what comes out. Nothing live is touched."""
+    """A test of a rule, for `reconciler test` and the rule's page: the input is converted, what comes out is compared.
+
+    Nothing is created, sent or logged.
+    """
 
     name: Title | None = Field(default=None, description="What the test is called. Default: the input's file name.")
     input: SourceFile = Field(description="The partner's file (out), or the envelope's XML (in).")
     mailbox: Name | None = Field(
-        default=None, description="Rules of an account only: the mailbox that converts. Default: the account's first."
+        default=None,
+        description="Rules of an account only: the mailbox that converts. Default: the account's first by name.",
     )
     expect: str | None = Field(
         default=None,
@@ -194,7 +198,7 @@ class RuleDocument(Noun):
     attributes: dict[str, str] = Field(
         default_factory=dict, description="Attributes of what is made: literals, or XPath over the envelope."
     )
-    tests: tuple[RuleTestDocument, ...] = Field(default=(), description="Run by `reconciler test`, offline.")
+    tests: tuple[RuleTestDocument, ...] = Field(default=(), description="Samples, and what has to become of them.")
     renamed_from: FormerName | None = Field(default=None, description=_RENAMED)
     protected: bool = Field(default=False, description=_PROTECTED)
 

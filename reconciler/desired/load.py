@@ -19,7 +19,7 @@ from reconciler.desired.json_schema import ACCOUNTS_SCHEMA, ROOT_SCHEMA, schemas
 from reconciler.desired.mistakes import problems_of
 from reconciler.desired.operation import Alerts, Retention
 from reconciler.desired.references import Place
-from reconciler.desired.rule_tests import RuleTest
+from reconciler.desired.rule_tests import WrittenTest
 from reconciler.desired.source_files import SourceFiles
 from reconciler.desired.validation import parsed, validated
 from reconciler.desired.yaml_files import ROOT_FILE, find_files, find_root, read_documents
@@ -66,19 +66,21 @@ class Desired:
     warnings: tuple[Problem, ...] = ()
     renames: Mapping[Key, Key] = field(default_factory=lambda: MappingProxyType({}))
     sections: frozenset[tuple[str, ...]] | None = None
-    tests: tuple[RuleTest, ...] = ()
+    tests: tuple[WrittenTest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """What loading found, and what that depends on.
 
-    `digests` are the SHA-256 of the files that were read, `asked` the variables of the process with their values.
+    `digests` are the SHA-256 of the files that were read, `asked` the variables of the process with their values;
+    `absent` are the paths of files that need not be there and were not.
     """
 
     desired: Desired
     digests: Mapping[str, str] = field(repr=False)
     asked: Mapping[str, str | None] = field(repr=False)
+    absent: frozenset[str] = frozenset()
 
 
 def load_project(root: Path, *, environment: str | None = None, environ: Mapping[str, str] | None = None) -> Project:
@@ -186,7 +188,7 @@ def load_traced(
         sections=frozenset(assembly.sections),
         tests=tuple(assembly.tests),
     )
-    return Loaded(desired, sources.digests, chosen.variables.asked)
+    return Loaded(desired, sources.digests, chosen.variables.asked, frozenset(sources.absent))
 
 
 class _Positions(Mapping[Key, Position]):

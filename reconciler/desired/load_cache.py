@@ -32,7 +32,7 @@ from reconciler.model.state import State
 FOLDER_VARIABLE = "RECONCILER_CACHE"
 """Names another folder for the cache; empty means that there is none."""
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,7 @@ class LoadCache:
             "yaml": sorted(find_files(self.root)),
             "tables": sorted(find_directories(self.root)),
             "files": dict(loaded.digests),
+            "absent": sorted(loaded.absent),
             "named": sorted(desired.files),
             "warnings": [asdict(problem) for problem in desired.warnings],
             "renames": {str(new): str(old) for new, old in desired.renames.items()},
@@ -135,6 +136,8 @@ class LoadCache:
         if any(_hashed(self.environ.get(name)) != value for name, value in header["asked"].items()):
             return False
         if sorted(find_files(self.root)) != header["yaml"] or sorted(find_directories(self.root)) != header["tables"]:
+            return False
+        if any((self.root / path).exists() for path in header["absent"]):
             return False
         # Where a link leads was looked at when the file was loaded; the same content is the same answer.
         root = str(self.root)

@@ -12,7 +12,7 @@ from reconciler.desired.rules import UNRESOLVED, rule_of
 from reconciler.errors import Problem
 from reconciler.model.key import Key
 from reconciler.model.packed import packed
-from reconciler.model.rule import Direction, MatchBy
+from reconciler.model.rule import Direction, MatchBy, RuleTest
 from reconciler.model.source_file import SourceFile
 from reconciler.model.template import TemplateRef
 
@@ -47,13 +47,13 @@ class RuleBook:
         """Return one without rules. `directories` are the EDIFACT tables that rules have."""
         return cls(defaultdict(list), defaultdict(list), directories)
 
-    def add(self, owner: Key, name: str, document: RuleDocument, place: Place) -> None:
+    def add(self, owner: Key, name: str, document: RuleDocument, place: Place, tests: Mapping[str, RuleTest]) -> None:
         """Take over a rule that is right in itself."""
         rules = self._rules[owner]
         named = document.template
         template = named if isinstance(named, str) else named.ref
         ref = UNRESOLVED if isinstance(template, str) else template
-        rule = rule_of(document, ref, len(rules), self._directories)
+        rule = rule_of(document, ref, len(rules), self._directories, tests)
         written = _Written(
             owner.rule(name),
             place,

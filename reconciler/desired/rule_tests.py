@@ -1,35 +1,61 @@
-"""The tests that stand beside rules: what they are run on, and what has to come out."""
+"""The tests that stand beside rules: where they are written, and where what has to come out belongs."""
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from pydantic_core import PydanticCustomError
+
+from reconciler.desired.codes import Code
 from reconciler.desired.documents import RuleDocument
 from reconciler.desired.references import Place
+from reconciler.desired.source_files import SourceFiles
+from reconciler.errors import Problem
 from reconciler.model.key import Key
-from reconciler.model.source_file import ContentReader
+from reconciler.model.rule import RuleTest
 
 
 @dataclass(frozen=True, slots=True)
-class RuleTest:
-    """One test. `expect` is a path relative to the configuration's root; `error` a code, or a part of a message."""
+class WrittenTest:
+    """A test as it is written. `path` is where what it expects belongs, relative to the configuration's root.
+
+    The test expects nothing while that file is not there; the rule has it when it is.
+    """
 
     rule: Key
     name: str
     place: Place
-    file_name: str
+    path: str | None
+    test: RuleTest
     payload: bytes = field(repr=False)
-    mailbox: str | None
-    expect: str | None
-    error: str | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is known what has to come out."""
+        return self.path is None or self.test.expect is not None
 
 
-def rule_tests(rule: Key, document: RuleDocument, place: Place, content: ContentReader) -> Iterator[RuleTest]:
-    """Yield the tests of a rule."""
+def written_tests(
+    rule: Key, document: RuleDocument, place: Place, sources: SourceFiles, found: Callable[[Problem], None]
+) -> Iterator[WrittenTest]:
+    """Yield the tests of a rule, each with a name of its own; `found` is told what is wrong with one."""
     folder = posixpath.dirname(place.document.file)
+    names: set[str] = set()
     for index, test in enumerate(document.tests):
-        expect = None if test.expect is None else posixpath.normpath(posixpath.join(folder, test.expect))
-        name = test.name or f"{test.input.name} #{index + 1}"
-        where = place.below("tests", index)
-        payload = content(test.input.sha256)
-        yield RuleTest(rule, name, where, test.input.name, payload, test.mailbox, expect, test.expect_error)
+        expect = None
+        if test.expect is not None:
+            try:
+                expect = sources.not_yet_written(folder, test.expect)
+            except PydanticCustomError as error:
+                found(place.below("tests", index, "expect").problem(Code.BAD_FILE, error.message()))
+                continue
+        wanted = name = test.name or test.input.name
+        number = 1
+        while name in names:
+            number += 1
+            name = f"{wanted} #{number}"
+        names.add(name)
+        path = None if test.expect is None else posixpath.normpath(posixpath.join(folder, test.expect))
+        noun = RuleTest(input=test.input, mailbox=test.mailbox, expect=expect, expect_error=test.expect_error)
+        payload = sources.content(test.input.sha256)
+        yield WrittenTest(rule, name, place.below("tests", index), path, noun, payload)

@@ -1,6 +1,6 @@
 """A rule as it is written to a rule as it is run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal, assert_never
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from reconciler.desired.codes import Code
 from reconciler.desired.documents import ArchiveDocument, MatchDocument, RuleDocument
 from reconciler.desired.references import Place
 from reconciler.errors import Problem
-from reconciler.model.rule import Archive, Direction, Match, Rule
+from reconciler.model.rule import Archive, Direction, Match, Rule, RuleTest
 from reconciler.model.source_file import SourceFile
 from reconciler.model.template import TemplateRef
 
@@ -41,7 +41,13 @@ def misfits(rule: RuleDocument, place: Place) -> Iterator[Problem]:
             assert_never(rule.direction)
 
 
-def rule_of(rule: RuleDocument, template: TemplateRef, position: int, directories: tuple[SourceFile, ...] = ()) -> Rule:
+def rule_of(
+    rule: RuleDocument,
+    template: TemplateRef,
+    position: int,
+    directories: tuple[SourceFile, ...],
+    tests: Mapping[str, RuleTest],
+) -> Rule:
     """Return the rule that is run. `directories` are the EDIFACT tables of the configuration."""
     reads_edifact = rule.direction is Direction.OUT and rule.source in {None, "edifact"}
     return Rule(
@@ -59,6 +65,7 @@ def rule_of(rule: RuleDocument, template: TemplateRef, position: int, directorie
         attributes=rule.attributes,
         directories=directories if reads_edifact else (),
         protected=rule.protected,
+        tests=dict(tests),
     )
 
 

@@ -51,6 +51,8 @@ class SourceFiles:
         self.root = root
         self.digests: dict[str, str] = {}
         """The SHA-256 of every file that was read, by its path."""
+        self.absent: set[str] = set()
+        """The paths of what was looked for and need not be there."""
         self._files: dict[str, SourceFile] = {}
         self._paths: dict[SourceFile, str] = {}
         self.contents: dict[str, bytes] = {}
@@ -62,6 +64,14 @@ class SourceFiles:
             return self._source_file(self._below_root(folder, path))
 
         return read
+
+    def not_yet_written(self, folder: str, path: str) -> SourceFile | None:
+        """Return a file relative to a folder; None while it is not there. Raises PydanticCustomError."""
+        place = self._below_root(folder, path)
+        if place not in self.digests and not (self.root / place).exists():
+            self.absent.add(place)
+            return None
+        return SourceFile(name=posixpath.basename(place), sha256=self._read(place))
 
     def path(self, file: SourceFile, part: str | None = None) -> str:
         """Return where a file, or one of its parts, was read."""

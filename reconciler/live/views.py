@@ -50,6 +50,17 @@ class ExchangeView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuleTestRun:
+    """What became of a test of a rule: `fault` is empty when it passed; `diff` shows what came out otherwise."""
+
+    rule: str
+    name: str
+    seconds: float
+    fault: str = ""
+    diff: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogRecord:
     """A record of the conversion log; `delivery` says how far the post of its output is, where it is posted."""
 

@@ -34,13 +34,25 @@ class Archive(Noun):
     exclude: tuple[ArchivePart, ...] = ()
 
 
+class RuleTest(Noun):
+    """What a rule is to make of an input: the file `expect`, or the error whose code or message has `expect_error`.
+
+    A rule of an account converts in its mailbox of the name `mailbox`, in its first one when None.
+    """
+
+    input: SourceFile
+    mailbox: str | None = None
+    expect: SourceFile | None = None
+    expect_error: str | None = None
+
+
 class Rule(Noun):
     """Turns partner files into envelopes of one template (OUT), or envelopes of one template into files (IN).
 
     `position` is the rule's index among the rules of its owner, from 0: rules are tried in this order. `convert` is
     an XSLT stylesheet; an IN rule has either it or `archive`. `validation` are `.xsd` and `.sch` files for the
     result, `directories` the configuration's own EDIFACT tables. `attributes` maps names to literals or XPath
-    expressions over the envelope.
+    expressions over the envelope. `tests`, by name, say what the rule is to make of samples; it works without them.
     """
 
     active: bool = False
@@ -57,6 +69,13 @@ class Rule(Noun):
     attributes: dict[str, str] = Field(default_factory=dict)
     directories: tuple[SourceFile, ...] = ()
     protected: bool = False
+    tests: dict[str, RuleTest] = Field(default_factory=dict)
+
+    @property
+    def files(self) -> tuple[SourceFile, ...]:
+        """All files that the rule names."""
+        tests = (file for test in self.tests.values() for file in (test.input, test.expect))
+        return tuple(file for file in (self.convert, *self.validation, *self.directories, *tests) if file is not None)
 
     @model_validator(mode="after")
     def _parts_fit_direction(self) -> Self:

@@ -78,8 +78,7 @@ class State:
                 case Template() | Dictionary():
                     found.update(resource.file.hashes)
                 case Rule():
-                    for file in (resource.convert, *resource.validation, *resource.directories):
-                        found.update(file.hashes if file else ())
+                    found.update(sha256 for file in resource.files for sha256 in file.hashes)
                 case Integration():
                     found.update(_hashes_in(resource.settings))
                 case Account() | Mailbox() | Credential():

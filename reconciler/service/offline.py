@@ -1,4 +1,4 @@
-"""Conversions by the rules of a configuration alone: the real converter; nothing live is read or written."""
+"""Conversions by the rules of a configuration alone: the real converter; no envelope or record is read or written."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,6 @@ from lxml import etree
 
 from reconciler.conversion.converter import Converted, Converter, InConversion, OutConversion
 from reconciler.conversion.dictionary import Dictionaries, Table
-from reconciler.desired.load import Desired
 from reconciler.desired.source_files import SourceFiles, find_directories
 from reconciler.envelope import xml
 from reconciler.envelope.check import EnvelopeFault, check_envelope
@@ -21,6 +20,8 @@ from reconciler.model.dictionary import Dictionary
 from reconciler.model.key import Key
 from reconciler.model.mailbox import Mailbox
 from reconciler.model.rule import Direction, Rule, SourceFormat
+from reconciler.model.source_file import ContentReader
+from reconciler.model.state import State
 from reconciler.model.template import Template, TemplateRef
 
 _MAILBOXES = UUID("6a0f4bd3-2f62-4f0c-8f4e-5d1c7b5f9e21")
@@ -36,15 +37,15 @@ class Outcome:
 
 
 class Offline:
-    """What maps can ask for, made of the configuration alone."""
+    """What maps can ask for, made of a configuration alone: of a state and the contents of its files."""
 
-    def __init__(self, desired: Desired) -> None:
-        self._desired = desired
-        self.root = desired.project.root.resolve()
+    def __init__(self, state: State, content: ContentReader) -> None:
+        self._state = state
+        self._content = content
 
     def rule(self, address: str) -> tuple[Key, Rule]:
         """Return a rule by its address. Raises ConversionError `rule_unknown`."""
-        rules = {str(key): (key, rule) for key, rule in self._desired.state.of(Rule)}
+        rules = {str(key): (key, rule) for key, rule in self._state.of(Rule)}
         if address not in rules:
             known = ", ".join(rules) or "none"
             raise ConversionError("rule_unknown", f"there is no rule {address}; there are: {known}")
@@ -55,9 +56,9 @@ class Offline:
     ) -> Outcome:
         """Return what the rule at `key` makes of a file (OUT) or of an envelope (IN). Raises ConversionError.
 
-        A rule of an account converts in its mailbox of the name `mailbox`, in its first one when None.
+        A rule of an account converts in its mailbox of the name `mailbox`, in its first one by name when None.
         """
-        rule = self._desired.state.get(key)
+        rule = self._state.get(key)
         if not isinstance(rule, Rule) or rule.convert is None:
             raise ConversionError("rule_incomplete", "a rule that delivers an archive converts nothing")
         converting = uuid_of(self._mailbox(key, mailbox))
@@ -95,20 +96,20 @@ class Offline:
 
     def template(self, address: str) -> bytes:
         """Return the XML of a template by its address. Raises ConversionError `template_unknown`."""
-        templates = {str(key): template for key, template in self._desired.state.of(Template)}
+        templates = {str(key): template for key, template in self._state.of(Template)}
         if address not in templates:
             known = ", ".join(templates) or "none"
             raise ConversionError("template_unknown", f"there is no template {address}; there are: {known}")
-        return self._desired.files[templates[address].file.sha256]
+        return self._content(templates[address].file.sha256)
 
     def converter(self) -> Converter:
         """Return a converter of what the configuration's files hold; to be closed."""
-        return Converter(self._desired.files.__getitem__)
+        return Converter(self._content)
 
     def definition(self, ref: TemplateRef) -> TemplateDefinition | None:
         """Return what envelopes of a template are made of, or None when the configuration does not declare it."""
         template = self._templates.get(ref)
-        return None if template is None else parse_template(self._desired.files[template.file.sha256])
+        return None if template is None else parse_template(self._content(template.file.sha256))
 
     def _faults(self, converted: Converted, rule: Rule, sender: UUID) -> Iterator[EnvelopeFault]:
         for result in converted.results:
@@ -122,25 +123,25 @@ class Offline:
 
     @cached_property
     def _templates(self) -> Mapping[TemplateRef, Template]:
-        return {template.ref: template for _, template in self._desired.state.of(Template)}
+        return {template.ref: template for _, template in self._state.of(Template)}
 
     def _mailbox(self, rule: Key, name: str | None) -> Key:
         key = rule.mailbox_key
         account = Key(rule.path[:2])
         if key is None and name is not None:
             key = account.mailbox(name)
-            if key not in self._desired.state:
+            if key not in self._state:
                 raise ConversionError("mailbox_unknown", f"there is no mailbox {key}")
         if key is None:
-            mailboxes = (mailbox for mailbox, _ in self._desired.state.of(Mailbox) if mailbox.owner == account)
-            key = next(mailboxes, account)
+            mailboxes = (mailbox for mailbox, _ in self._state.of(Mailbox) if mailbox.owner == account)
+            key = min(mailboxes, default=account)
         return key
 
     @cached_property
     def aliases(self) -> Mapping[str, list[UUID]]:
         """The mailboxes by alias, with and without its qualifier."""
         found: dict[str, list[UUID]] = {}
-        for key, mailbox in self._desired.state.of(Mailbox):
+        for key, mailbox in self._state.of(Mailbox):
             for alias in mailbox.aliases:
                 for name in {alias, alias.partition(":")[2]}:
                     found.setdefault(name, []).append(uuid_of(key))
@@ -149,8 +150,8 @@ class Offline:
     def dictionaries(self, account: str) -> Dictionaries:
         """Return the dictionaries of an account."""
         return Dictionaries(
-            (dictionary.uuid, key.name, Table.parse(self._desired.files[dictionary.file.sha256]))
-            for key, dictionary in self._desired.state.of(Dictionary)
+            (dictionary.uuid, key.name, Table.parse(self._content(dictionary.file.sha256)))
+            for key, dictionary in self._state.of(Dictionary)
             if key.account == account
         )
 

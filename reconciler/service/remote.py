@@ -22,10 +22,11 @@ from reconciler.errors import LeaseLostError, NotFoundError, ReconcilerError
 from reconciler.live.history import Drift, changes_of
 from reconciler.live.https_gateway import GatewayClient, HeldElsewhereError
 from reconciler.live.status import Status
-from reconciler.live.views import ConnectionDetails, EnvelopeView, LiveResource, LogPart, LogRecord
+from reconciler.live.views import ConnectionDetails, EnvelopeView, LiveResource, LogPart, LogRecord, RuleTestRun
 from reconciler.live.wire import DriftDocument, RevisionDocument, StateDocument, StatusDocument
 from reconciler.model.credential import Secret
 from reconciler.model.key import Key, Kind
+from reconciler.model.rule import Rule
 from reconciler.model.state import from_json
 from reconciler.plan.change import Change
 from reconciler.plan.live_side import LiveSide
@@ -46,6 +47,7 @@ SECRETS = frozenset({"password"})
 _POLL = 0.5
 _RECORD = TypeAdapter(LogRecord)
 _ENVELOPE = TypeAdapter(EnvelopeView)
+_RUNS = TypeAdapter(list[RuleTestRun])
 
 
 class RemoteWorkspace(Workspace):
@@ -162,6 +164,12 @@ class RemoteWorkspace(Workspace):
             )
             for item in self._client.json("GET", "/resources", address=address)
         ]
+
+    def test_live(self, address: str) -> Iterator[RuleTestRun]:
+        """Yield the results of the tests of the live rules at and below an address; all tests for an empty one."""
+        for item in self.show(address or None):
+            if isinstance(item.resource, Rule) and item.resource.tests:
+                yield from _RUNS.validate_python(self._client.json("POST", f"/rules/{item.key}/tests/run"))
 
     # --- credentials ---------------------------------------------------------------------------------------------
 

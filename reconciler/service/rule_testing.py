@@ -1,8 +1,9 @@
-"""Running the tests that stand beside rules: the real conversion, offline; nothing live is read or written."""
+"""Running the tests of rules: the real conversion, offline; nothing is created, sent or logged."""
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from time import perf_counter
 from uuid import UUID
 
@@ -11,68 +12,97 @@ from lxml import etree
 from reconciler.conversion.converter import Converted, Converter
 from reconciler.conversion.results import together
 from reconciler.desired.load import Desired
-from reconciler.desired.rule_tests import RuleTest
-from reconciler.errors import ConversionError
+from reconciler.errors import ConversionError, Position
+from reconciler.live.views import RuleTestRun
+from reconciler.model.key import Key
+from reconciler.model.rule import Rule, RuleTest
+from reconciler.model.source_file import ContentReader
 from reconciler.service.offline import Offline
 
 
 @dataclass(frozen=True, slots=True)
-class RuleTestResult:
-    """What became of a test: `fault` is empty when it passed; `diff` shows what came out otherwise."""
+class WrittenTestRun:
+    """What became of a test that is written at `position`; `updated` when what it expects was written."""
 
-    test: RuleTest
-    seconds: float
-    fault: str = ""
-    diff: str = ""
+    run: RuleTestRun
+    position: Position
     updated: bool = False
 
 
-def run_tests(desired: Desired, *, only: str, update: bool) -> Iterator[RuleTestResult]:
+def run_written_tests(desired: Desired, *, only: str, update: bool) -> Iterator[WrittenTestRun]:
     """Yield the results of the tests of the rules at and below an address, in order; all tests without one.
 
     With `update`, what is expected is written instead of compared.
     """
-    offline = Offline(desired)
+    root = desired.project.root.resolve()
+    offline = Offline(desired.state, desired.files.__getitem__)
     with offline.converter() as converter:
-        for test in desired.tests:
-            if only and not f"{test.rule}.".startswith(f"{only}."):
+        for written in desired.tests:
+            if only and not f"{written.rule}.".startswith(f"{only}."):
                 continue
-            began = perf_counter()
-            fault, diff, updated = _run(test, offline, converter, update=update)
-            yield RuleTestResult(test, perf_counter() - began, fault, diff, updated)
+            expected = desired.files[written.test.expect.sha256] if written.test.expect else None
+            run, made = _run(written.rule, written.name, written.test, written.payload, expected, offline, converter)
+            updated = False
+            if made is not None and written.path is not None:
+                if update:
+                    run, updated = replace(run, fault="", diff=""), _write(root / written.path, made)
+                elif expected is None:
+                    mend = "write it with: reconciler test --update"
+                    run = replace(run, fault=f"what is expected is not there: {written.path}; {mend}")
+            yield WrittenTestRun(run, written.place.position(), updated)
 
 
-def _run(test: RuleTest, offline: Offline, converter: Converter, *, update: bool) -> tuple[str, str, bool]:
-    """Return what is wrong, the difference, and whether what is expected was written."""
+def run_tests(
+    key: Key, rule: Rule, content: ContentReader, offline: Offline, converter: Converter
+) -> Iterator[RuleTestRun]:
+    """Yield the results of the tests of a rule."""
+    for name, test in rule.tests.items():
+        expected = content(test.expect.sha256) if test.expect else None
+        yield _run(key, name, test, content(test.input.sha256), expected, offline, converter)[0]
+
+
+def _run(
+    key: Key,
+    name: str,
+    test: RuleTest,
+    payload: bytes,
+    expected: bytes | None,
+    offline: Offline,
+    converter: Converter,
+) -> tuple[RuleTestRun, bytes | None]:
+    """Run a test; return what became of it, and what came out if anything did."""
+    began = perf_counter()
+    made, fault, diff = None, "", ""
     try:
-        made = _comparable(_converted(test, offline, converter))
+        made = _comparable(_converted(key, test, payload, offline, converter))
     except ConversionError as error:
-        expected = test.error is not None and (test.error == error.code or test.error in str(error))
-        return ("" if expected else f"failed: {error} ({error.code})"), "", False
-    if test.expect is None:
-        return f"converted, but expected to fail: {test.error}", "", False
-    path = offline.root / test.expect
-    if update:
-        changed = not path.exists() or path.read_bytes() != made
-        if changed:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(made)
-        return "", "", changed
-    try:
-        expected_bytes = path.read_bytes()
-    except OSError as error:
-        mend = "write it with: reconciler test --update"
-        return f"what is expected cannot be read: {test.expect}: {error.strerror}; {mend}", "", False
-    diff = _diff(expected_bytes, made, test.expect)
-    return ("what came out differs" if diff else ""), diff, False
+        wanted = test.expect_error
+        if wanted is None or (wanted != error.code and wanted not in str(error)):
+            fault = f"failed: {error} ({error.code})"
+    else:
+        if test.expect_error is not None:
+            fault = f"converted, but expected to fail: {test.expect_error}"
+        elif test.expect is not None and expected is not None:
+            diff = _diff(expected, made, test.expect.name)
+            fault = "what came out differs" if diff else ""
+    return RuleTestRun(rule=str(key), name=name, seconds=perf_counter() - began, fault=fault, diff=diff), made
 
 
-def _converted(test: RuleTest, offline: Offline, converter: Converter) -> Converted:
+def _converted(key: Key, test: RuleTest, payload: bytes, offline: Offline, converter: Converter) -> Converted:
     """Return what the rule makes of the input. Raises ConversionError, also for an envelope that would not be sent."""
-    outcome = offline.convert(test.rule, test.file_name, test.payload, converter, mailbox=test.mailbox)
+    outcome = offline.convert(key, test.input.name, payload, converter, mailbox=test.mailbox)
     if outcome.faults:
         raise ConversionError(outcome.faults[0].code, "; ".join(map(str, outcome.faults)))
     return outcome.converted
+
+
+def _write(path: Path, content: bytes) -> bool:
+    """Write what is expected; say whether it was otherwise."""
+    if path.exists() and path.read_bytes() == content:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return True
 
 
 def _comparable(converted: Converted) -> bytes:

@@ -6,8 +6,11 @@ from reconciler.envelope.check import check_envelope
 from reconciler.errors import ConversionError, NotFoundError
 from reconciler.jobs.directory import Directory
 from reconciler.jobs.lookups import MailboxLookups
+from reconciler.live.views import RuleTestRun
 from reconciler.model.key import Key
 from reconciler.model.rule import Direction, Rule
+from reconciler.service.offline import Offline
+from reconciler.service.rule_testing import run_tests
 from reconciler.store.database import Store
 from reconciler.web.trial import Trial
 
@@ -19,6 +22,14 @@ class RuleTrial:
         self._store = store
         self._directory = directory
         self._converter = converter
+
+    def tests(self, rule: Key) -> list[RuleTestRun]:
+        """Run the rule's tests, offline: with the configuration alone, and each mailbox's UUID made of its address."""
+        state, content = self._directory.current().state, self._directory.content
+        found = state.get(rule)
+        if not isinstance(found, Rule):
+            raise NotFoundError(f"There is no rule {rule}.")
+        return list(run_tests(rule, found, content, Offline(state, content), self._converter))
 
     def __call__(self, rule: Key, mailbox: Key, file_name: str, content: bytes) -> Trial:
         """Return what the rule makes of the file when the mailbox is its sender (OUT) or its recipient (IN)."""
@@ -87,7 +98,7 @@ class RuleTrial:
             source=source,
             results=[_text(result) for result in made.results],
             messages=made.messages,
-            error="; ".join(str(fault) for fault in faults),
+            error="; ".join(f"{fault} ({fault.code})" for fault in faults),
         )
 
 

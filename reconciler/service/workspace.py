@@ -20,10 +20,12 @@ from reconciler.errors import NotFoundError, PlanRefusedError
 from reconciler.jobs.directory import Snapshot
 from reconciler.live.status import Listening, Status
 from reconciler.live.store_live import StoreLive
+from reconciler.live.views import RuleTestRun
 from reconciler.model.cycles import without_cycles
 from reconciler.model.duration import parse_duration
 from reconciler.model.key import Key, Kind
 from reconciler.model.mailbox import Mailbox
+from reconciler.model.rule import Rule
 from reconciler.plan.diff import applied
 from reconciler.plan.impact import Impact, impact
 from reconciler.plan.live_side import LiveSide
@@ -38,7 +40,7 @@ from reconciler.service.offline import Offline
 from reconciler.service.operating import Operating
 from reconciler.service.oversight import Oversight
 from reconciler.service.replay_inputs import samples, stored
-from reconciler.service.rule_testing import RuleTestResult, run_tests
+from reconciler.service.rule_testing import WrittenTestRun, run_tests, run_written_tests
 from reconciler.service.upkeep import Upkeep
 from reconciler.service.wiring import PROTOCOLS
 from reconciler.store import undelivered
@@ -110,13 +112,24 @@ class Workspace(Operating):
         dumping = Dumping(self.read().state, self._directory.content, self._loaded)
         return dumping.into(folder, loaded, selection.has, prune=prune)
 
-    def test(self, address: str, *, update: bool) -> Iterator[RuleTestResult]:
+    def test(self, address: str, *, update: bool) -> Iterator[WrittenTestRun]:
         """Yield the results of the tests beside the rules at and below an address; all tests for an empty one."""
-        return run_tests(self._loaded().desired, only=address, update=update)
+        return run_written_tests(self._loaded().desired, only=address, update=update)
+
+    def test_live(self, address: str) -> Iterator[RuleTestRun]:
+        """Yield the results of the tests of the live rules at and below an address; all tests for an empty one."""
+        found = self.show(address or None)
+        content = self._directory.content
+        offline = Offline(self._snapshot().state, content)
+        with offline.converter() as converter:
+            for item in found:
+                if isinstance(item.resource, Rule):
+                    yield from run_tests(item.key, item.resource, content, offline, converter)
 
     def offline(self) -> Offline:
         """Return the rules of the configuration to be tried out. Raises ConfigurationError with every mistake."""
-        return Offline(self._loaded().desired)
+        desired = self._loaded().desired
+        return Offline(desired.state, desired.files.__getitem__)
 
     def plan(self, desired: Desired, terms: Terms = CAREFUL) -> Plan:
         """Return the plan that makes the live side what is desired, on these terms."""

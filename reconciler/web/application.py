@@ -31,7 +31,16 @@ def admin(parts: Administration) -> Starlette:
     return Starlette(
         routes=[
             Mount(
-                "/api/v1", admin_api(parts.operations, parts.keeper, access, parts.health, parts.store, parts.directory)
+                "/api/v1",
+                admin_api(
+                    parts.operations,
+                    parts.keeper,
+                    access,
+                    parts.health,
+                    parts.store,
+                    parts.directory,
+                    parts.try_out,
+                ),
             ),
             Mount("/static", _Cached(StaticFiles(directory=STATIC))),
             Route("/", lambda _request: RedirectResponse("/integrations")),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from reconciler.live.views import RuleTestRun
 from reconciler.model.key import Key
 
 
@@ -19,7 +20,11 @@ class Trial:
 
 
 class TryOut(Protocol):
-    """Tries a rule out on a file."""
+    """Tries rules out."""
+
+    def tests(self, rule: Key) -> Sequence[RuleTestRun]:
+        """Run the rule's tests, offline: with the configuration alone, and each mailbox's UUID made of its address."""
+        ...
 
     def __call__(self, rule: Key, mailbox: Key, file_name: str, content: bytes) -> Trial:
         """Return what the rule makes of the file when the mailbox is its sender (OUT) or its recipient (IN)."""

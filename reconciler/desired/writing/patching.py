@@ -18,7 +18,13 @@ from reconciler.model.rule import Rule
 from reconciler.model.source_file import ContentReader, SourceFile
 from reconciler.model.state import State
 
-_FOLDERS = {"templates": "templates", "dictionaries": "dictionaries", "convert": "maps", "validate": "schemas"}
+_FOLDERS = {
+    "templates": "templates",
+    "dictionaries": "dictionaries",
+    "convert": "maps",
+    "validate": "schemas",
+    "tests": "tests",
+}
 _OTHER_FOLDER = "certificates"
 _HEAD = "version: 1\n"
 _NEW = {ROOT_FILE: _HEAD.encode()}

@@ -13,7 +13,7 @@ from reconciler.model.key import Key
 from reconciler.model.mailbox import Mailbox
 from reconciler.model.noun import Json
 from reconciler.model.protocol import ProtocolRegistry
-from reconciler.model.rule import Rule
+from reconciler.model.rule import Rule, RuleTest
 from reconciler.model.source_file import SourceFile
 from reconciler.model.state import Resource, State
 from reconciler.model.template import Template, TemplateRef
@@ -115,6 +115,7 @@ class Trees:
                 "multiple_envelopes": rule.multiple_envelopes,
                 "attributes": dict(rule.attributes),
                 "protected": rule.protected,
+                "tests": [_test(name, test) for name, test in rule.tests.items()],
             }
         )
 
@@ -123,6 +124,18 @@ class Trees:
         if named is None:
             return {"uuid": str(ref.uuid), "version": str(ref.version)}
         return named.name if named.account == key.account else f"{named.account}.{named.name}"
+
+
+def _test(name: str, test: RuleTest) -> Tree:
+    return _said(
+        {
+            "name": name if name != test.input.name else None,
+            "input": test.input,
+            "mailbox": test.mailbox,
+            "expect": test.expect,
+            "expect_error": test.expect_error,
+        }
+    )
 
 
 def _place(item: tuple[Key, Resource]) -> tuple[int, int, int]:

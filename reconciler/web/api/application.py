@@ -14,12 +14,13 @@ from reconciler.jobs.directory import Directory
 from reconciler.store.audit import Call
 from reconciler.store.database import Store
 from reconciler.web.access import Access
-from reconciler.web.api import envelopes, log, problems, resources, state, upkeep
+from reconciler.web.api import envelopes, log, problems, resources, rule_tests, state, upkeep
 from reconciler.web.api.caller import Viewer
 from reconciler.web.api.problems import Problem, documented
 from reconciler.web.health import Health
 from reconciler.web.keeper import Keeper
 from reconciler.web.operations import Operations
+from reconciler.web.trial import TryOut
 
 LARGEST_BODY = 256 * 2**20
 """Bytes of a request; a plan with all its files is the largest."""
@@ -41,7 +42,13 @@ class HealthReport(BaseModel):
 
 
 def admin_api(
-    operations: Operations, keeper: Keeper, access: Access, health: Health, store: Store, directory: Directory
+    operations: Operations,
+    keeper: Keeper,
+    access: Access,
+    health: Health,
+    store: Store,
+    directory: Directory,
+    try_out: TryOut,
 ) -> FastAPI:
     """Return the admin API."""
     app = FastAPI(
@@ -58,6 +65,7 @@ def admin_api(
     problems.install(app)
     for routes in (
         resources.router(operations),
+        rule_tests.router(operations, directory, try_out),
         log.router(operations),
         envelopes.router(operations),
         state.router(store, directory, operations),

@@ -1,16 +1,21 @@
 """One rule: what it matches, its map, its tests; and trying it out."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from reconciler.errors import BlobError, NotFoundError
 from reconciler.jobs.directory import Directory
+from reconciler.live.views import RuleTestRun
 from reconciler.model.key import Key, Kind
-from reconciler.model.rule import Rule
+from reconciler.model.rule import Rule, RuleTest
 from reconciler.store.tokens import Role
 from reconciler.web.access import Access, require_within
+from reconciler.web.api.rule_tests import TestFile, file_of, test_of
 from reconciler.web.operations import Operations
-from reconciler.web.pages.conversions import readable
+from reconciler.web.pages.conversions import attachment, readable
 from reconciler.web.pages.integrations import parsed
 from reconciler.web.pages.patch import yaml_patch
 from reconciler.web.pages.reading import Reading
@@ -20,6 +25,8 @@ from reconciler.web.trial import Trial, TryOut
 
 _LATEST = 10
 """Records of the rule that its page lists."""
+
+NONE_RUN: Mapping[str, RuleTestRun] = MappingProxyType({})
 
 
 class Rules:
@@ -42,15 +49,55 @@ class Rules:
     def tried(self, visit: Visit) -> Response:
         """Show a rule with what it makes of an uploaded file; nothing is created."""
         key, rule = self._rule(visit)
-        name, content = visit.files.get("file", ("", b""))
-        mailbox = parsed(visit.form.get("mailbox", ""))
+        sample = visit.form.get("test")
+        if sample is None:
+            name, content = visit.files.get("file", ("", b""))
+            mailbox = parsed(visit.form.get("mailbox", ""))
+        else:
+            test = test_of(rule, sample)
+            name, content = test.input.name, file_of(test, "input", self._directory)
+            mailbox = self._mailbox_of(key, test)
         require_within(visit.identity, str(mailbox))
         trial = (
             self._try_out(key, mailbox, name, content) if name else Trial(file_name="", error="Choose a file first.")
         )
         return self._page(visit, key, rule, trial)
 
-    def _page(self, visit: Visit, key: Key, rule: Rule, trial: Trial | None) -> Response:
+    def tested(self, visit: Visit) -> Response:
+        """Show a rule with the results of its tests; nothing is created."""
+        key, rule = self._rule(visit)
+        return self._page(visit, key, rule, None, {run.name: run for run in self._try_out.tests(key)})
+
+    def sample(self, visit: Visit) -> Response:
+        """Show the input of a test beside what has to come out."""
+        key, rule = self._rule(visit)
+        name = visit.query.get("name", "")
+        test = test_of(rule, name)
+        shown: dict[TestFile, str] = {"input": readable(file_of(test, "input", self._directory))}
+        if test.expect is not None:
+            shown["expect"] = readable(file_of(test, "expect", self._directory))
+        return visit.page("sample.html", key=key, rule=rule, name=name, test=test, shown=shown)
+
+    def download(self, visit: Visit) -> Response:
+        """Return a file of a test, byte for byte, never to be opened in the page's name."""
+        _, rule = self._rule(visit)
+        test = test_of(rule, visit.query.get("name", ""))
+        file = test.expect if visit.params["part"] == "expect" and test.expect else test.input
+        return attachment(self._directory.content(file.sha256), file.name)
+
+    def _mailbox_of(self, key: Key, test: RuleTest) -> Key:
+        """Return the mailbox in which a test converts."""
+        if key.mailbox_key is not None:
+            return key.mailbox_key
+        account = Key(key.path[:2])
+        if test.mailbox is not None:
+            return account.mailbox(test.mailbox)
+        rows, _ = self._reading.mailboxes(account=key.account, text="", offset=0, limit=1)
+        return rows[0].key if rows else account
+
+    def _page(
+        self, visit: Visit, key: Key, rule: Rule, trial: Trial | None, runs: Mapping[str, RuleTestRun] = NONE_RUN
+    ) -> Response:
         mailbox = key.mailbox_key
         rows, _ = self._reading.mailboxes(account=key.account, text="", offset=0, limit=200)
         return visit.page(
@@ -64,6 +111,8 @@ class Rules:
             patch=yaml_patch,
             source=self._sources.of(key),
             trial=trial,
+            runs=runs,
+            failed=sum(bool(run.fault) for run in runs.values()),
             said=visit.query.get("said", ""),
         )
 
@@ -92,4 +141,7 @@ def routes(access: Access, pages: Rules) -> list[BaseRoute]:
     return [
         guarded(access, "/rules/{address}", pages.shown),
         guarded(access, "/rules/{address}/try", pages.tried, role=Role.VIEWER, methods=("POST",)),
+        guarded(access, "/rules/{address}/tests", pages.sample),
+        guarded(access, "/rules/{address}/tests/run", pages.tested, role=Role.VIEWER, methods=("POST",)),
+        guarded(access, "/rules/{address}/tests/{part}", pages.download),
     ]

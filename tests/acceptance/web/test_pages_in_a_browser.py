@@ -208,10 +208,44 @@ def test_a_rule_is_tried_out_and_nothing_is_created(signed_in: SignIn, workspace
     before = len(workspace.log(limit=1000)), len(workspace.envelopes(limit=1000))
     page.goto(f"/rules/{RULE}")
     page.get_by_label("A file of the partner").set_input_files(SAMPLES / "ORDERS_4711.edi")
-    page.get_by_role("button", name="Try it").click()
+    page.get_by_role("button", name="Try it", exact=True).click()
     expect(page.get_by_text("It converts; all validation passed.")).to_be_visible()
     expect(page.get_by_label("Source XML")).to_contain_text("UNB")
     assert (len(workspace.log(limit=1000)), len(workspace.envelopes(limit=1000))) == before
+
+
+def test_a_rules_samples_are_seen_tried_and_tested(signed_in: SignIn, workspace: Workspace) -> None:
+    page = signed_in(Role.VIEWER)
+    before = len(workspace.log(limit=1000)), len(workspace.envelopes(limit=1000))
+    page.goto(f"/rules/{RULE}")
+    page.get_by_role("button", name="Run tests").click()
+    expect(page.locator("#tests").get_by_role("status")).to_have_text("All 2 tests passed.")
+    page.get_by_role("button", name="Try it with the sample of no delivery date").click()
+    expect(page.get_by_role("alert")).to_have_text(
+        "d1/delivery date: the field is required and not filled (field_missing)"
+    )
+    page.get_by_role("link", name="ORDERS_4711.edi", exact=True).click()
+    expect(page.get_by_label("ORDERS_4711.edi", exact=True)).to_contain_text("UNH+1+ORDERS")
+    expect(page.get_by_label("order-4711.xml", exact=True)).to_contain_text("245.75")
+    with page.expect_download() as downloading:
+        page.get_by_role("link", name="Download order-4711.xml").click()
+    assert downloading.value.path().read_bytes() == (SAMPLES.parent / "tests" / "order-4711.xml").read_bytes()
+    assert (len(workspace.log(limit=1000)), len(workspace.envelopes(limit=1000))) == before
+
+
+def test_a_test_that_fails_shows_what_came_out_otherwise(signed_in: SignIn, workspace: Workspace) -> None:
+    expected = workspace.project.root / "tests" / "order-4711.xml"
+    expected.write_text(expected.read_text().replace(">245.75<", ">245.70<"))
+    desired = workspace.load()
+    workspace.apply(workspace.plan(desired), desired, actor="ada")
+    page = signed_in()
+    page.goto(f"/rules/{RULE}")
+    page.get_by_role("button", name="Run tests").click()
+    expect(page.locator("#tests").get_by_role("alert")).to_have_text("1 of 2 failed.")
+    diff = page.get_by_label("What came out otherwise in ORDERS_4711.edi")
+    expect(diff).to_contain_text('-        <field name="total">245.70</field>')
+    expect(diff).to_contain_text('+        <field name="total">245.75</field>')
+    assert violations(page) == []
 
 
 def test_an_envelope_is_rejected_for_a_reason(signed_in: SignIn, envelopes: list[UUID]) -> None:
@@ -246,6 +280,7 @@ def paths(envelopes: list[UUID], failed: UUID) -> dict[str, str]:
         "integrations": "/integrations",
         "integration": f"/integrations/{ORDERS}",
         "rule": f"/rules/{RULE}",
+        "sample": f"/rules/{RULE}/tests?name=ORDERS_4711.edi",
         "log": "/log",
         "record": f"/log/{failed}",
         "envelopes": "/envelopes",

@@ -37,6 +37,8 @@ def same(both: Both, *arguments: str) -> Answer:
         "show -o json",
         "plan",
         "plan -o json",
+        "test --live",
+        f"test --live {ORDERS}",
         "drift",
         "drift -o json",
         "history",
@@ -74,6 +76,7 @@ def test_what_is_asked(unchanged: Both, command: str) -> None:
     "command",
     [
         "show accounts.nobody",
+        "test --live accounts.nobody",
         f"log show {NOWHERE}",
         f"log download {FAILED} --part output",
         f"log reprocess {RECORD}",
