@@ -8,7 +8,7 @@ import click
 
 from reconciler.cli import terminal
 from reconciler.cli.terms import ended_by_signal, lock_timeout_given, progress_shown, terms_given, terms_of
-from reconciler.cli.workspace import actor, opened
+from reconciler.cli.workspace import actor, opened, opened_for_planning
 from reconciler.errors import PlanRefusedError
 from reconciler.plan.impact import Impact
 from reconciler.plan.plan import Applied, Plan
@@ -56,13 +56,13 @@ def plan(
     """
     if replay_convert and replay is None:
         raise click.UsageError("--replay-convert needs --replay.", ctx)
-    workspace = opened(ctx)
-    desired = workspace.load()
-    made = workspace.plan(desired, terms_of(**terms))
-    impact = None if replay is None else workspace.impact(made, desired, replay, convert=replay_convert)
+    planning = opened_for_planning(ctx)
+    desired = planning.load()
+    made = planning.plan(desired, terms_of(**terms))
+    impact = None if replay is None else opened(ctx).impact(made, desired, replay, convert=replay_convert)
     show_plan(made, form, impact)
     if out is not None:
-        out.write_text(workspace.save(made, desired, actor=actor()).written(), encoding="utf-8")
+        out.write_text(planning.save(made, desired, actor=actor()).written(), encoding="utf-8")
         terminal.say(f"Saved the plan. Apply it with: reconciler apply {out}")
     elif made.refusals:
         raise PlanRefusedError("This plan must not be applied as it is.")

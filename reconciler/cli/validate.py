@@ -8,7 +8,7 @@ from typing import Literal, assert_never
 import click
 
 from reconciler.cli import terminal
-from reconciler.cli.workspace import opened
+from reconciler.cli.workspace import opened_for_planning
 from reconciler.errors import ConfigurationError, Problem
 from reconciler.model.key import Kind
 from reconciler.model.noun import Json
@@ -37,7 +37,7 @@ def validate(ctx: click.Context, form: Form, *, strict: bool) -> None:
     """
     root = Path()
     try:
-        workspace = opened(ctx)
+        workspace = opened_for_planning(ctx)
         root = workspace.project.root
         desired = workspace.load()
     except ConfigurationError as error:

@@ -10,6 +10,7 @@ import click
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from reconciler.service.planning import Planning
     from reconciler.service.workspace import Workspace
 
 
@@ -37,6 +38,16 @@ def opened(ctx: click.Context) -> "Workspace":
     workspace = open_workspace(chosen.config, chosen.environment, chosen.state)
     ctx.call_on_close(workspace.close)
     return workspace
+
+
+def opened_for_planning(ctx: click.Context) -> "Planning":
+    """Return as much of it as validating and planning need, which is there much sooner. Raises what `opened` does."""
+    from reconciler.service.opening import open_planning  # noqa: PLC0415
+
+    chosen: Chosen = ctx.find_root().obj
+    planning = open_planning(chosen.config, chosen.environment, chosen.state)
+    ctx.call_on_close(planning.close)
+    return planning
 
 
 def actor() -> str:

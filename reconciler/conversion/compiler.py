@@ -1,12 +1,9 @@
 """Checks the contents of the files that a configuration names, as `reconciler.desired.compiler` asks for it."""
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
-
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from reconciler.conversion import naming
 from reconciler.conversion.converter import described
@@ -19,15 +16,8 @@ from reconciler.desired.compiler import Fault
 from reconciler.envelope.element import XmlError
 from reconciler.envelope.template import TemplateDefinition, parse_template
 from reconciler.errors import ConversionError
-from reconciler.model.certificate_chain import broken_links, end_of_chain
 from reconciler.model.source_file import ContentReader, SourceFile
 from reconciler.model.template import TemplateRef
-
-SHORTEST_RSA_KEY, SHORTEST_EC_KEY = 2048, 224
-"""Bits: 112 bits of strength, NIST SP 800-57 part 1, table 2."""
-
-ENDS_SOON = timedelta(days=30)
-"""How long before its end a certificate is warned of."""
 
 
 def _utc_now() -> datetime:
@@ -102,19 +92,10 @@ class ContentCompiler:
 
     def certificate(self, file: SourceFile, content: ContentReader, /) -> Sequence[Fault]:
         """Check certificates, PEM or DER: they can be read, are strong and valid, and come without private keys."""
-        pem = content(file.sha256)
-        if b"PRIVATE KEY-----" in pem:
-            return [
-                Fault("there is a private key in the file; only its owner may have it", suggestion="remove the key")
-            ]
-        try:
-            certificates = (
-                x509.load_pem_x509_certificates(pem) if b"-----BEGIN" in pem else [x509.load_der_x509_certificate(pem)]
-            )
-        except ValueError as error:
-            return [Fault(f"this is no certificate in PEM or DER: {error}")]
-        doubts = [fault for certificate in certificates for fault in _doubts(certificate, self._now())]
-        return [*doubts, *_broken_chain(certificates)]
+        # Many configurations have none, and what reads them is large.
+        from reconciler.conversion.certificates import faults  # noqa: PLC0415
+
+        return faults(content(file.sha256), self._now())
 
     def name_pattern(self, pattern: str, /) -> Sequence[Fault]:
         """Check the pattern by which an IN rule names its files."""
@@ -149,31 +130,3 @@ class ContentCompiler:
         except ConversionError as error:
             return [Fault(f"it cannot be compiled: {error}")]
         return [Fault(text, line, file=part, suggestion=suggestion) for text, line, part, suggestion in reply["faults"]]
-
-
-def _broken_chain(certificates: Sequence[x509.Certificate]) -> Iterator[Fault]:
-    """Yield the breaks of a chain; a file of several certificates that do not belong together is a list of roots."""
-    if end_of_chain(certificates) is None:
-        return
-    for certificate, issuer in broken_links(certificates):
-        signed, name = certificate.subject.rfc4514_string(), issuer.subject.rfc4514_string()
-        yield Fault(f"the certificate of {signed} names {name} as its issuer, which did not sign it")
-
-
-def _doubts(certificate: x509.Certificate, now: datetime) -> Iterator[Fault]:
-    subject, ends = certificate.subject.rfc4514_string(), certificate.not_valid_after_utc
-    if ends <= now:
-        message = f"the certificate of {subject} expired on {ends:%Y-%m-%d}"
-        yield Fault(message, code=Code.CERTIFICATE_EXPIRED, is_warning=True)
-    elif ends - now <= ENDS_SOON:
-        message = f"the certificate of {subject} expires on {ends:%Y-%m-%d}"
-        yield Fault(message, code=Code.CERTIFICATE_EXPIRES, is_warning=True)
-    match certificate.public_key():
-        case rsa.RSAPublicKey(key_size=bits) if bits < SHORTEST_RSA_KEY:
-            shortest = SHORTEST_RSA_KEY
-        case ec.EllipticCurvePublicKey(key_size=bits) if bits < SHORTEST_EC_KEY:
-            shortest = SHORTEST_EC_KEY
-        case _:
-            return
-    message = f"the key of {subject} has {bits} bits; {shortest} are the least that is safe"
-    yield Fault(message, code=Code.WEAK_KEY, suggestion="ask the partner for a certificate of a longer key")

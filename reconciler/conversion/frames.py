@@ -7,9 +7,10 @@ import json
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from reconciler.model.noun import Json
+if TYPE_CHECKING:  # a worker process starts without pydantic, in a third of the time
+    from reconciler.model.noun import Json
 
 _LENGTH = struct.Struct(">Q")
 _MAX_LENGTH = 1 << 31
@@ -24,7 +25,7 @@ class BrokenConversationError(EOFError):
 class Message:
     """A header and the byte strings that belong to it."""
 
-    header: dict[str, Json]
+    header: "dict[str, Json]"
     frames: Sequence[bytes] = field(default_factory=tuple)
 
 

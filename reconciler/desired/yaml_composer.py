@@ -7,10 +7,8 @@ scalar is read as if its value stood there; in a quoted one it is text.
 
 import re
 from array import array
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from sys import intern
-from types import MappingProxyType
 from typing import NoReturn
 
 from _ruamel_yaml import CParser
@@ -30,44 +28,15 @@ from reconciler.desired.excerpt import excerpt
 from reconciler.desired.nearest import nearest
 from reconciler.desired.variables import VariableError, Variables, as_text
 from reconciler.desired.yaml_document import COLUMN_BITS, Content, Scalar, Yaml
+from reconciler.desired.yaml_scalar import scalar
 from reconciler.errors import Position, Problem
 
 MAX_DEPTH = 64
 MAX_ALIASED = 1_000_000
 """Values that aliases may stand for, all together, in one file: what a bomb of nested aliases runs into."""
 
-_MAY_BE_TYPED = frozenset("-+.0123456789~ntfNTF")
-_LONGEST_NUMBER = 40
-"""Characters: a longer scalar is text, so that no number takes long to read."""
-_WORDS: Mapping[str, bool | None] = MappingProxyType(
-    dict.fromkeys(("", "~", "null", "Null", "NULL"))
-    | dict.fromkeys(("true", "True", "TRUE"), True)
-    | dict.fromkeys(("false", "False", "FALSE"), False)
-)
-_INTEGER = re.compile(r"[-+]?[0-9]+")
-_OTHER_BASE = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_SPECIAL_FLOAT = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _STRING_TAGS = ("!", "tag:yaml.org,2002:str")
-
-
-def scalar(text: str) -> Scalar:
-    """Return what a plain scalar means by YAML 1.2's core schema."""
-    value: Scalar = text
-    if (text and text[0] not in _MAY_BE_TYPED) or len(text) > _LONGEST_NUMBER:
-        return value
-    if text in _WORDS:
-        value = _WORDS[text]
-    elif _INTEGER.fullmatch(text):
-        value = int(text)
-    elif _OTHER_BASE.fullmatch(text):
-        value = int(text, 0)
-    elif _FLOAT.fullmatch(text):
-        value = float(text)
-    elif _SPECIAL_FLOAT.fullmatch(text):
-        value = float(text.replace(".", ""))
-    return value
 
 
 @dataclass(slots=True)

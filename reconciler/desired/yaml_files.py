@@ -8,7 +8,6 @@ from reconciler.desired.codes import Code
 from reconciler.desired.patches import Patches
 from reconciler.desired.reading import read_file
 from reconciler.desired.variables import Variables
-from reconciler.desired.yaml_composer import Composer
 from reconciler.desired.yaml_document import Content, YamlDocument
 from reconciler.desired.yaml_lines import read_plain
 from reconciler.errors import NotFoundError, Position, Problem
@@ -76,6 +75,9 @@ def read_documents(
         return [], [Problem(Position(file, line, column), Code.NOT_UTF8.value, message)]
 
     def composed() -> tuple[list[Content], list[Problem]]:
+        # Most files are plain, and nothing is wrong with them.
+        from reconciler.desired.yaml_composer import Composer  # noqa: PLC0415
+
         composer = Composer(file, text, variables)
         composer.compose()
         documents = composer.documents

@@ -8,8 +8,8 @@ mistake asks where something stands.
 import re
 from collections.abc import Callable
 
-from reconciler.desired.yaml_composer import scalar
 from reconciler.desired.yaml_document import Scalar, Yaml
+from reconciler.desired.yaml_scalar import scalar
 
 _LINE = re.compile(r"^( *)((?:- )*)(?:([A-Za-z0-9_][A-Za-z0-9_.-]*):(?: +|$))?([^\n]*)$", re.MULTILINE)
 """The blanks, the dashes, the key and the rest of a line; empty where there is none."""

@@ -8,4 +8,4 @@ Json = JsonValue
 class Noun(BaseModel):
     """A frozen value. Two nouns that mean the same are equal; unknown fields are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)

@@ -77,7 +77,8 @@ class RemoteWorkspace(Workspace):
         """Return everything that is live, as of one moment."""
         return StateDocument.model_validate(self._client.json("GET", "/state")).value()
 
-    def _undelivered(self, mailbox: Key) -> int:
+    def undelivered(self, mailbox: Key) -> int:
+        """Return how many envelopes of a mailbox are on their way."""
         return int(self._client.json("GET", f"/undelivered/{mailbox}")["count"])
 
     @contextmanager

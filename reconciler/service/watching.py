@@ -17,7 +17,8 @@ from reconciler.plan.making import Terms
 from reconciler.plan.plan import Plan
 from reconciler.plan.saved import config_hash
 from reconciler.service.opening import with_state
-from reconciler.service.workspace import Workspace, wish_of
+from reconciler.service.planning import wish_of
+from reconciler.service.workspace import Workspace
 from reconciler.store import conditions, configuration
 from reconciler.store.conditions import Condition
 from reconciler.watch.commit_status import CommitStatus

@@ -1,27 +1,22 @@
 """A configuration with its live side: everything that a command does, in the words of the domain."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Self
 from uuid import NAMESPACE_URL, uuid5
 
 from reconciler.apply.lease import APPLY, Held, holding
 from reconciler.apply.run import UNKNOWN, Origin, Progress, no_progress, places, run
-from reconciler.conversion.compiler import ContentCompiler
-from reconciler.desired.load import Desired, Loaded, Project, find_root, load_project, load_traced
-from reconciler.desired.load_cache import LoadCache
+from reconciler.desired.load import Desired
 from reconciler.desired.yaml_files import ROOT_FILE
-from reconciler.errors import NotFoundError, PlanRefusedError
+from reconciler.errors import NotFoundError
 from reconciler.jobs.directory import Snapshot
 from reconciler.live.status import Listening, Status
 from reconciler.live.store_live import StoreLive
 from reconciler.live.views import RuleTestRun
-from reconciler.model.cycles import without_cycles
 from reconciler.model.duration import parse_duration
 from reconciler.model.key import Key, Kind
 from reconciler.model.mailbox import Mailbox
@@ -29,23 +24,20 @@ from reconciler.model.rule import Rule
 from reconciler.plan.diff import applied
 from reconciler.plan.impact import Impact, impact
 from reconciler.plan.live_side import LiveSide
-from reconciler.plan.making import CAREFUL, Terms, Wish, make
 from reconciler.plan.plan import Applied, Plan
-from reconciler.plan.safety import Limits
-from reconciler.plan.saved import SavedPlan, config_hash
+from reconciler.plan.saved import config_hash
 from reconciler.plan.selection import Selection
 from reconciler.service.dumping import Dumping
 from reconciler.service.listening import accepts
 from reconciler.service.offline import Offline
 from reconciler.service.operating import Operating
 from reconciler.service.oversight import Oversight
+from reconciler.service.planning import Planning, wish_of
 from reconciler.service.replay_inputs import samples, stored
 from reconciler.service.rule_testing import WrittenTestRun, run_tests, run_written_tests
 from reconciler.service.upkeep import Upkeep
-from reconciler.service.wiring import PROTOCOLS
 from reconciler.store import undelivered
 from reconciler.store.database import Store
-from reconciler.watch.repository import commit_of
 
 FAILURES = 5
 """How many of the newest failures a status shows."""
@@ -54,25 +46,8 @@ LOCK_TIMEOUT = 10.0
 """Seconds that applying waits for another to end, unless told otherwise."""
 
 
-def wish_of(desired: Desired) -> Wish:
-    """Return what a configuration asks for, as planning takes it."""
-    return Wish(state=desired.state, renames=desired.renames, sections=desired.sections)
-
-
-class Workspace(Operating):
+class Workspace(Planning, Operating):
     """One configuration. The store is opened when something first needs it."""
-
-    def __init__(self, project: Project) -> None:
-        self.project = project
-
-    @classmethod
-    def open(cls, config: Path | None, environment: str | None = None) -> Self:
-        """Return the workspace at `config`, or at the nearest `reconciler.yaml` upward from the working directory.
-
-        `environment` is the name of the one that the configuration is read for. Raises NotFoundError when there is
-        none and ConfigurationError when it is wrong.
-        """
-        return cls(load_project(find_root(config or Path.cwd()), environment=environment, environ=os.environ))
 
     @cached_property
     def store(self) -> Store:
@@ -88,20 +63,6 @@ class Workspace(Operating):
             self.store.close()
 
     # --- configuration -------------------------------------------------------------------------------------------
-
-    def load(self) -> Desired:
-        """Return what the files ask for. Raises ConfigurationError with every mistake."""
-        return LoadCache.of(self.project.root, self.project.environment, os.environ).desired(self._loaded)
-
-    def _loaded(self, root: Path | None = None) -> Loaded:
-        with ContentCompiler() as compiler:
-            return load_traced(
-                root or self.project.root,
-                PROTOCOLS,
-                compiler,
-                environment=self.project.environment,
-                environ=os.environ,
-            )
 
     def dump(self, folder: Path, selection: Selection, *, prune: bool) -> list[str]:
         """Write what is live into the files of a folder, and return those that were written.
@@ -131,16 +92,6 @@ class Workspace(Operating):
         desired = self._loaded().desired
         return Offline(desired.state, desired.files.__getitem__)
 
-    def plan(self, desired: Desired, terms: Terms = CAREFUL) -> Plan:
-        """Return the plan that makes the live side what is desired, on these terms."""
-        return self.plan_wish(wish_of(desired), terms)
-
-    def plan_wish(self, wish: Wish, terms: Terms = CAREFUL) -> Plan:
-        """Return the plan that makes the live side what a wish asks for, on these terms."""
-        terms = replace(terms, limits=Limits(self.project.caps))
-        with without_cycles():
-            return make(self.read(), wish, terms, now=datetime.now(UTC), undelivered=self._undelivered)
-
     def connected(self, addresses: Sequence[str], since: timedelta | None) -> list[Key]:
         """Return the mailboxes with an integration at and below addresses; raises NotFoundError for an empty one.
 
@@ -159,38 +110,15 @@ class Workspace(Operating):
             found = [key for key in found if key in fresh]
         return list(dict.fromkeys(found))
 
-    def _undelivered(self, mailbox: Key) -> int:
+    def undelivered(self, mailbox: Key) -> int:
+        """Return how many envelopes of a mailbox are on their way."""
         uuid = self._snapshot().uuid(mailbox)
         with self.store.read() as connection:
             return undelivered.count(connection, uuid) if uuid else 0
 
-    def save(self, plan: Plan, desired: Desired, *, actor: str) -> SavedPlan:
-        """Return a plan as it is kept in a file. Raises PlanRefusedError when it must not be applied anyway."""
-        if plan.refusals:
-            raise PlanRefusedError("\n".join(plan.refusals))
-        return SavedPlan(plan, config_hash(wish_of(desired)), self._commit(), actor, datetime.now(UTC))
-
-    def check_saved(self, saved: SavedPlan, desired: Desired) -> None:
-        """Raise PlanRefusedError when the configuration is not the one that a saved plan was made of."""
-        if config_hash(wish_of(desired)) == saved.config_hash:
-            return
-        made = f"by {saved.made_by} at {saved.made_at:%Y-%m-%d %H:%M:%S} UTC"
-        now = commit_of(self.project.root)
-        here = f"; it is now at commit {now.sha[:12]} by {now.author} of {now.at}" if now else ""
-        there = f" at commit {saved.commit[:12]}" if saved.commit else ""
-        raise PlanRefusedError(f"The configuration changed since the plan was made {made}{there}{here}. Plan again.")
-
-    def _commit(self) -> str:
-        found = commit_of(self.project.root)
-        return found.sha if found else ""
-
     def read(self) -> LiveSide:
         """Return everything that is live, as of one moment."""
         return LiveSide() if self._is_untouched() else StoreLive(self.store).read()
-
-    def _is_untouched(self) -> bool:
-        """Say whether there is no live side yet; planning then writes nothing, not even an empty database."""
-        return "://" not in self.project.state and not (self.project.root / self.project.state / "state.db").exists()
 
     def impact(self, plan: Plan, desired: Desired, replay: str, *, convert: bool) -> Impact:
         """Return what a plan would do to inputs: those of a time such as `7d`, or the samples of a folder.

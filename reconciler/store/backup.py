@@ -21,8 +21,8 @@ from sqlalchemy import Column, Connection, LargeBinary, Table, Uuid, func, inser
 from reconciler.errors import BlobError, ReconcilerError
 from reconciler.store import access_tables, configuration, notice_tables, tables
 from reconciler.store.database import Store
-from reconciler.store.migrations import HEAD
 from reconciler.store.moment import Moment
+from reconciler.store.schema_version import HEAD
 
 FORMAT = 1
 BATCH = 1000

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from types import MappingProxyType
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from lxml import etree
 
@@ -13,12 +13,14 @@ from reconciler.conversion.sources.directory import parse_directory
 from reconciler.conversion.sources.edifact import interchange as edifact
 from reconciler.conversion.sources.x12 import interchange as x12
 from reconciler.errors import ConversionError
-from reconciler.model.rule import SourceFormat
+
+if TYPE_CHECKING:  # a worker process starts without pydantic, in a third of the time
+    from reconciler.model.rule import SourceFormat
 
 MOST_BYTES = 64 * 1024 * 1024
 """The largest file that is converted."""
 
-CONTENT_TYPES: Mapping[str, SourceFormat] = MappingProxyType(
+CONTENT_TYPES: "Mapping[str, SourceFormat]" = MappingProxyType(
     {
         "application/edifact": "edifact",
         "application/edi-x12": "x12",
@@ -33,7 +35,7 @@ CONTENT_TYPES: Mapping[str, SourceFormat] = MappingProxyType(
     }
 )
 
-EXTENSIONS: Mapping[str, SourceFormat] = MappingProxyType(
+EXTENSIONS: "Mapping[str, SourceFormat]" = MappingProxyType(
     {
         ".csv": "csv",
         ".edifact": "edifact",
@@ -52,7 +54,7 @@ def to_xml(
     *,
     file_name: str,
     content_type: str = "",
-    declared: SourceFormat | None = None,
+    declared: "SourceFormat | None" = None,
     directories: Sequence[str] = (),
 ) -> bytes:
     """Return a partner's file as XML in UTF-8.
@@ -85,7 +87,7 @@ def to_xml(
             assert_never(source)
 
 
-def source_format(payload: bytes, *, file_name: str, content_type: str = "") -> SourceFormat:
+def source_format(payload: bytes, *, file_name: str, content_type: str = "") -> "SourceFormat":
     """Return the format of a file: told by its content type, else by its extension, else by how it begins.
 
     Raises ConversionError `source_unknown`.
@@ -97,7 +99,7 @@ def source_format(payload: bytes, *, file_name: str, content_type: str = "") -> 
     )
 
 
-def _sniffed(payload: bytes) -> SourceFormat:
+def _sniffed(payload: bytes) -> "SourceFormat":
     start = payload[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
     if start.startswith((b"UNA", b"UNB")):
         return "edifact"

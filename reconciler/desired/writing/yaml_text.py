@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from reconciler.desired.yaml_composer import scalar
 from reconciler.desired.yaml_document import Scalar
+from reconciler.desired.yaml_scalar import scalar
 
 INDENT = 2
 WIDTH = 100

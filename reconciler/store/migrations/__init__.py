@@ -1,12 +1,9 @@
 """Schema migrations (Alembic). `HEAD` is the newest one, so that an up-to-date database costs one query, no import."""
 
-from typing import Final
-
 from sqlalchemy import Engine, inspect, text
 
 from reconciler.errors import ReconcilerError
-
-HEAD: Final = "0001"
+from reconciler.store.schema_version import HEAD
 
 
 def upgrade(engine: Engine) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from sqlalchemy import text
 
-from reconciler.store.migrations import HEAD
+from reconciler.store.schema_version import HEAD
 from tests.acceptance.faults.sites import Site
 from tests.acceptance.running_gateway import await_that
 from tests.postgresql import PostgresqlServer

@@ -152,6 +152,7 @@ def workspace(monkeypatch: pytest.MonkeyPatch) -> FakeWorkspace:
     fake = FakeWorkspace()
     for module in (plan, show, credentials, log, envelope):
         monkeypatch.setattr(module, "opened", lambda _: fake)
+    monkeypatch.setattr(plan, "opened_for_planning", lambda _: fake)
     monkeypatch.setattr(plan, "actor", lambda: "ada")
     monkeypatch.setattr(credentials, "actor", lambda: "ada")
     monkeypatch.setenv("NO_COLOR", "1")

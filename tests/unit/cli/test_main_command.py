@@ -52,6 +52,21 @@ class TestCommandLine:
         assert version == "reconciler 0.1.0"
         assert {"pydantic", "sqlalchemy", "paramiko", "lxml", "rich"}.isdisjoint(modules.split())
 
+    def test_planning_waits_for_no_library_that_it_does_not_need(self) -> None:
+        program = (
+            "import sys\n"
+            "import reconciler.cli.plan, reconciler.service.opening\n"
+            "print(*sorted({name.partition('.')[0] for name in sys.modules}))\n"
+        )
+        result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        unneeded = {"sqlalchemy", "cryptography", "ruamel", "paramiko", "starlette", "httpx", "saxonche", "rich"}
+        assert unneeded.isdisjoint(result.stdout.split())
+
+    def test_a_worker_of_conversions_starts_without_what_checks_configurations(self) -> None:
+        program = "import sys\nimport reconciler.conversion.worker_process\nprint(*sys.modules)\n"
+        result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        assert {"pydantic", "sqlalchemy", "cryptography"}.isdisjoint(result.stdout.split())
+
 
 class TestInit:
     def test_writes_the_starter_into_a_new_folder(self, tmp_path: Path) -> None:

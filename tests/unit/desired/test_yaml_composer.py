@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.desired.yaml_composer import Composer, scalar
+from reconciler.desired.yaml_composer import Composer
 from reconciler.desired.yaml_document import Yaml, YamlDocument
+from reconciler.desired.yaml_scalar import scalar
 
 
 def composed(text: str) -> YamlDocument:
