@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # a worker process starts without pydantic, in a third of the
 _LENGTH = struct.Struct(">Q")
 _MAX_LENGTH = 1 << 31
 _MAX_FRAMES = 100_000
+_SMALL = 1 << 20
 
 
 class BrokenConversationError(EOFError):
@@ -52,9 +53,10 @@ class Writing(Protocol):
 def write(stream: Writing, message: Message) -> None:
     """Write a message and flush. Raises OSError when the other side is gone."""
     header = json.dumps([message.header, len(message.frames)]).encode()
-    for part in (header, *message.frames):
-        stream.write(_LENGTH.pack(len(part)))
-        stream.write(part)
+    parts = [piece for part in (header, *message.frames) for piece in (_LENGTH.pack(len(part)), part)]
+    # In one piece, so that the reader is woken once; unless that would take the memory for it twice.
+    for piece in [b"".join(parts)] if sum(map(len, parts)) <= _SMALL else parts:
+        stream.write(piece)
     stream.flush()
 
 

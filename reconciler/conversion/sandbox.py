@@ -10,6 +10,8 @@ _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_NO_NEW_PRIVS = 38
 _OPEN_FILES = 64
 _FILE_BYTES = 16 << 20
+_PIPE = 1 << 16
+"""Bytes that a pipe holds, and that are read and written at once."""
 
 
 def take_pipes() -> tuple[BinaryIO, BinaryIO]:
@@ -17,7 +19,7 @@ def take_pipes() -> tuple[BinaryIO, BinaryIO]:
 
     What libraries write to standard error goes to a file in memory; `diagnostics` reads it.
     """
-    stdin, stdout = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    stdin, stdout = os.fdopen(os.dup(0), "rb", _PIPE), os.fdopen(os.dup(1), "wb", _PIPE)
     nothing, diagnostics = os.open(os.devnull, os.O_RDWR), os.memfd_create("diagnostics")
     for source, target in ((nothing, 0), (nothing, 1), (diagnostics, 2)):
         os.dup2(source, target)

@@ -3,6 +3,7 @@
 Started by `workers` as `python -m reconciler.conversion.worker_process`; it ends when its standard input does.
 """
 
+import gc
 import os
 import sys
 from collections import OrderedDict
@@ -261,6 +262,8 @@ def main() -> None:
 
     saxon = Saxon(sandbox.diagnostics)
     worker = Worker(ask, saxon, largest_payload=limits["payload"], largest_result=limits["result"])
+    # What is there stays there: no collection of garbage needs to look at it.
+    gc.freeze()
     while True:
         message = read(stdin)
         sandbox.allow_cpu(limits["cpu_seconds"])

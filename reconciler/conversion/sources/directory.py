@@ -24,7 +24,7 @@ _NAME = re.compile(r"[A-Z][A-Z0-9]{0,13}")
 _YEAR = re.compile(r"[A-Z0-9]([0-9]{2})([A-Z])")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Directory:
     """The messages and the segments of one directory."""
 

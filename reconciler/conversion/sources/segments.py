@@ -6,9 +6,9 @@ character and the characters that XML would escape become control characters, wh
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 
 from reconciler.conversion.sources.xml_text import ENTITIES, ILLEGAL, MOST_TEXT
 from reconciler.errors import ConversionError
@@ -35,9 +35,14 @@ class ServiceCharacters:
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """The segments of an interchange, each still in one piece. `source` has their characters from `start` on."""
+    """The segments of an interchange, each still in one piece. `source` has their characters from `start` on.
+
+    `shapes` says of each how it is structured: `x` is a text, and `+`, `:` and `*` separate elements, components and
+    repetitions, whatever characters do it in the interchange: `x+x++x:x`.
+    """
 
     texts: list[str]
+    shapes: list[str]
     characters: ServiceCharacters
     hidden: Mapping[str, str]
     source: str
@@ -48,6 +53,24 @@ class Segments:
         for placeholder, text in self.hidden.items():
             xml = xml.replace(placeholder, text)
         return xml
+
+    def pieces(self) -> Iterator[list[str]]:
+        """Yield the texts of each segment that its separators separate, as many as its shape has places."""
+        if not self.texts:
+            return iter(())
+        # Made one kind of separator, in all segments at once, the others need not be looked for in each.
+        joined = self._with_one_separator(self.characters.terminator.join(self.texts))
+        return (text.split(self.characters.element) for text in joined.split(self.characters.terminator))
+
+    def pieces_of(self, index: int) -> tuple[list[str], str]:
+        """Return the pieces of one segment, and its shape."""
+        return self._with_one_separator(self.texts[index]).split(self.characters.element), self.shapes[index]
+
+    def _with_one_separator(self, text: str) -> str:
+        for separator in (self.characters.component, self.characters.repetition):
+            if separator:
+                text = text.replace(separator, self.characters.element)
+        return text
 
     def where(self, index: int) -> str:
         """Return where the segment with this index stands, for a message: its number from 1, line and column."""
@@ -107,7 +130,25 @@ def split(source: str, start: int, end: int, characters: ServiceCharacters, *, c
     longest = max(map(len, texts), default=0)
     if longest > MOST_TEXT:
         raise ConversionError(code, f"a segment of {longest} characters is longer than {MOST_TEXT}")
-    return Segments(texts, characters, hidden, source, start)
+    return Segments(texts, _shapes(texts, characters), characters, hidden, source, start)
+
+
+def _shapes(texts: list[str], characters: ServiceCharacters) -> list[str]:
+    marks = {characters.component: ":", characters.element: "+", characters.repetition: "*", characters.terminator: "'"}
+    marks.pop("", None)
+    joined = characters.terminator.join(texts)
+    if characters.all.isascii():
+        table = bytearray(b"x" * 256)
+        for char, mark in marks.items():
+            table[ord(char)] = ord(mark)
+        shapes = joined.encode().translate(table)
+    else:
+        shapes = "".join(map(marks.get, joined, repeat("x"))).encode()
+    # Several lengths make short work of any: quicker than a regular expression that has to stop at each text.
+    while b"xx" in shapes:
+        for length in (9, 5, 3, 2):
+            shapes = shapes.replace(b"x" * length, b"x")
+    return shapes.decode().split("'") if texts else []
 
 
 def _refuse_control_characters(body: str, characters: ServiceCharacters, code: str) -> None:

@@ -6,11 +6,12 @@ a type that has no table at all is written flat.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import resources
 from types import MappingProxyType
 
 from reconciler.conversion.sources.directory import Directory, parse_directory, time_of
+from reconciler.conversion.sources.edifact.structure import Structure
 from reconciler.conversion.sources.message import Message, flat
 
 SERVICE_SEGMENTS: Mapping[str, str] = MappingProxyType(
@@ -27,6 +28,7 @@ SERVICE_SEGMENTS: Mapping[str, str] = MappingProxyType(
     }
 )
 """The elements of the service segments (ISO 9735), which are the same in all directories."""
+_MOST_STRUCTURES = 32
 
 
 class Directories:
@@ -34,9 +36,19 @@ class Directories:
 
     def __init__(self, given: Sequence[Directory] = ()) -> None:
         self._all = (*given, *_built_in())
+        self._structures: dict[tuple[str, str], Structure] = {}
 
-    def message(self, name: str, kind: str) -> Message:
+    def structure(self, name: str, kind: str) -> Structure:
         """Return the structure of a message type in the directory `name`, or a loose one if that has no table of it."""
+        if (name, kind) not in self._structures:
+            if len(self._structures) >= _MOST_STRUCTURES:
+                self._structures.clear()
+            message = self._message(name, kind)
+            elements = lru_cache(maxsize=256)(partial(self.elements, message.directory))
+            self._structures[name, kind] = Structure(message, elements)
+        return self._structures[name, kind]
+
+    def _message(self, name: str, kind: str) -> Message:
         nearest = next((found for found in self._by_distance(name) if kind in found.messages), None)
         if nearest is None:
             return flat("UNH", "UNT")
@@ -53,6 +65,12 @@ class Directories:
         """Sort by distance in time; of two at the same distance, the later one is nearer."""
         time = time_of(name)
         return sorted(self._all, key=lambda known: (known.name != name, abs(known.time - time), -known.time))
+
+
+@lru_cache(maxsize=8)
+def directories(given: tuple[Directory, ...] = ()) -> Directories:
+    """Return the directories that are known beside the given ones; the same for the same."""
+    return Directories(given)
 
 
 @lru_cache(maxsize=1)

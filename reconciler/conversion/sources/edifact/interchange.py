@@ -23,27 +23,29 @@ written once for each repetition.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reconciler.conversion.sources.directory import Directory
-from reconciler.conversion.sources.edifact.directories import Directories
+from reconciler.conversion.sources.edifact.directories import SERVICE_SEGMENTS, Directories, directories
+from reconciler.conversion.sources.edifact.structure import Structure
 from reconciler.conversion.sources.edifact.syntax import interchanges
-from reconciler.conversion.sources.message import Message
-from reconciler.conversion.sources.segment_writer import SegmentWriter
+from reconciler.conversion.sources.segment_template import segment_template
 from reconciler.conversion.sources.segments import Segments
 from reconciler.errors import ConversionError
 
 _KIND = re.compile(r"[A-Z][A-Z0-9]{0,13}")
+_Stream = Iterator[tuple[int, tuple[list[str], str]]]
+"""The index of each segment, its pieces and its shape."""
 
 
-def to_xml(payload: bytes, directories: Sequence[Directory] = ()) -> bytes:
-    """Return the interchanges of a file as XML, in UTF-8.
+def to_xml(payload: bytes, own: Sequence[Directory] = ()) -> bytes:
+    """Return the interchanges of a file as XML, in UTF-8; `own` directories go before the built-in ones.
 
     Raises ConversionError `edifact_syntax`, `edifact_charset`, `edifact_structure`, `edifact_count` or
     `edifact_reference`; the message says segment, line, column and what was expected.
     """
-    known = Directories(directories)
+    known = directories(tuple(own))
     writers = [_Writer(segments, known) for segments in interchanges(payload)]
     xml = "".join(writer.write() for writer in writers)
     root = next((writer.root for writer in writers if writer.root), "EDIFACT")
@@ -62,25 +64,24 @@ class _Header:
 class _Writer:
     """Walks through the segments of one interchange once. `root` is known then, unless it has no message."""
 
-    def __init__(self, segments: Segments, directories: Directories) -> None:
+    def __init__(self, segments: Segments, known: Directories) -> None:
         self._segments = segments
-        self._directories = directories
+        self._directories = known
         self._element = segments.characters.element
         self._component = segments.characters.component
-        self._writers: dict[tuple[str, str], SegmentWriter] = {}
         self._out: list[str] = []
         self.root = ""
 
     def write(self) -> str:
         """Return the content of the XML's root."""
-        stream = enumerate(self._segments.texts)
-        _, text = next(stream, (0, ""))
-        elements = self._split(0, text, ("UNB",))
+        stream = enumerate(zip(self._segments.pieces(), self._segments.shapes, strict=True))
+        next(stream, None)
+        elements = self._elements(0, ("UNB",))
         interchange = self._header(elements, 5, 0)
-        self._write("", 0, elements)
+        self._write(0)
         messages = groups = 0
-        for index, text in stream:
-            elements = self._split(index, text, ("UNH", "UNG", "UNZ"))
+        for index, _ in stream:
+            elements = self._elements(index, ("UNH", "UNG", "UNZ"))
             match elements[0]:
                 case "UNH":
                     self._message(index, elements, stream)
@@ -90,7 +91,7 @@ class _Writer:
                     groups += 1
                 case _:
                     self._check(index, elements, groups or messages, interchange)
-                    self._write("", index, elements)
+                    self._write(index)
                     return self._finished(index)
         raise self._error("edifact_structure", len(self._segments.texts), "UNZ was expected before the end")
 
@@ -99,22 +100,22 @@ class _Writer:
             raise self._error("edifact_structure", index + 1, "UNZ ends an interchange; UNA or UNB may begin another")
         return self._segments.written("".join(self._out))
 
-    def _functional_group(self, start: int, header: list[str], stream: Iterator[tuple[int, str]]) -> None:
+    def _functional_group(self, start: int, header: list[str], stream: _Stream) -> None:
         group = self._header(header, 5, start)
-        self._write("", start, header)
+        self._write(start)
         messages = 0
-        for index, text in stream:
-            elements = self._split(index, text, ("UNH", "UNE"))
+        for index, _ in stream:
+            elements = self._elements(index, ("UNH", "UNE"))
             if elements[0] == "UNH":
                 self._message(index, elements, stream)
                 messages += 1
             else:
                 self._check(index, elements, messages, group)
-                self._write("", index, elements)
+                self._write(index)
                 return
         raise self._error("edifact_structure", len(self._segments.texts), "UNE was expected before the end")
 
-    def _message(self, start: int, elements: list[str], stream: Iterator[tuple[int, str]]) -> None:
+    def _message(self, start: int, elements: list[str], stream: _Stream) -> None:
         """Write a message from its UNH to its UNT."""
         header = self._header(elements, 1, start)
         kind, version, release, _, association = (self._value(elements, 2) + 4 * self._component).split(
@@ -122,58 +123,45 @@ class _Writer:
         )[:5]
         if _KIND.fullmatch(kind) is None:
             raise self._error("edifact_structure", start, f"a message type (UNH0201) was expected, not {kind!r}")
-        message = self._directories.message(version + release, kind)
+        structure = self._directories.structure(version + release, kind)
+        message, steps, out = structure.message, structure.steps, self._out
         self.root = self.root or ("EANCOM" if association.startswith("EAN") else "EDIFACT")
-        self._out.append(f'<{kind} directory="{message.directory}">' if message.directory else f"<{kind}>")
-        self._write(message.directory, start, elements)
-        at, last, out = 0, len(message.places) - 1, self._out
-        steps: dict[tuple[int, str], tuple[int, str, Callable[[list[str]], str]]] = {}
-        for index, text in stream:
-            elements = text.split(self._element)
-            step = steps.get((at, elements[0]))
-            if step is None:
-                step = steps[at, elements[0]] = self._step(index, message, at, elements[0])
-            at, between, write = step
+        out.append(f'<{kind} directory="{message.directory}">' if message.directory else f"<{kind}>")
+        self._write(start)
+        at, last = 0, len(message.places) - 1
+        for index, (pieces, shape) in stream:
+            at, template = steps.get((at, pieces[0], shape)) or self._step(index, structure, at, pieces[0])
             if at == last:
-                self._check(index, elements, index - start + 1, header)
-            try:
-                out.append(between + write(elements))
-            except ValueError as error:
-                raise self._error("edifact_syntax", index, str(error)) from None
+                self._check(index, self._elements(index), index - start + 1, header)
+            out.append(template % tuple(pieces))
             if at == last:
                 out.append(f"</{kind}>")
                 return
         raise self._error("edifact_structure", len(self._segments.texts), "UNT was expected before the end")
 
-    def _step(self, index: int, message: Message, at: int, tag: str) -> tuple[int, str, Callable[[list[str]], str]]:
-        """Return the next place, the end and start tags of groups before it, and what writes the segment.
-
-        A tag may number its repetitions.
-        """
-        step = message.step(at, tag.partition(self._component)[0])
-        if step is None:
-            raise self._error("edifact_structure", index, f"expected one of {message.expected(at)}")
-        between = "".join(f"</GROUP_{number}>" for number in step.ended)
-        between += "".join(f"<GROUP_{number}>" for number in step.begun)
-        return step.place, between, self._writer(message.directory, tag).write
-
-    def _writer(self, directory: str, tag: str) -> SegmentWriter:
-        key = directory, tag
-        if key not in self._writers:
-            name = tag.partition(self._component)[0]
-            composite = self._directories.elements(directory, name)
-            self._writers[key] = SegmentWriter(name, composite, self._segments.characters)
-        return self._writers[key]
-
-    def _write(self, directory: str, index: int, elements: list[str]) -> None:
+    def _step(self, index: int, structure: Structure, at: int, tag: str) -> tuple[int, str]:
+        """Return the next place, and the format of a segment with the groups that begin and end before it."""
         try:
-            self._out.append(self._writer(directory, elements[0]).write(elements))
+            step = structure.step(at, tag, self._segments.shapes[index])
         except ValueError as error:
             raise self._error("edifact_syntax", index, str(error)) from None
+        if step is None:
+            raise self._error("edifact_structure", index, f"expected one of {structure.message.expected(at)}")
+        return step
 
-    def _split(self, index: int, text: str, expected: tuple[str, ...]) -> list[str]:
-        elements = text.split(self._element)
-        if elements[0] not in expected:
+    def _write(self, index: int) -> None:
+        """Write a service segment."""
+        pieces, shape = self._segments.pieces_of(index)
+        try:
+            template = segment_template(pieces[0], SERVICE_SEGMENTS[pieces[0]], shape)
+        except ValueError as error:
+            raise self._error("edifact_syntax", index, str(error)) from None
+        self._out.append(template % tuple(pieces))
+
+    def _elements(self, index: int, expected: tuple[str, ...] = ()) -> list[str]:
+        """Return a segment's tag, which has to be one of those that were expected, and its elements."""
+        elements = self._segments.texts[index].split(self._element) if self._segments.texts else [""]
+        if expected and elements[0] not in expected:
             raise self._error("edifact_structure", index, f"expected {' or '.join(expected)}")
         return elements
 

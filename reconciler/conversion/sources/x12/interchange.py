@@ -27,7 +27,7 @@ from importlib import resources
 
 from reconciler.conversion.sources.directory import Directory, parse_directory
 from reconciler.conversion.sources.message import Message, flat
-from reconciler.conversion.sources.segment_writer import SegmentWriter
+from reconciler.conversion.sources.segment_template import segment_template
 from reconciler.conversion.sources.segments import (
     Segments,
     ServiceCharacters,
@@ -39,7 +39,6 @@ from reconciler.conversion.sources.xml_text import ENTITIES, ILLEGAL
 from reconciler.errors import ConversionError
 
 _ISA_ELEMENTS = 16
-_NO_COMPONENTS = "\0"  # ISA announces the separators as values; no text contains this one.
 _REPETITION_SINCE = "00402"
 _HIERARCHY = "HL"
 _DEEPEST = 100
@@ -103,7 +102,6 @@ class _Writer:
 
     def __init__(self, segments: Segments) -> None:
         self._segments = segments
-        self._writers: dict[str, SegmentWriter] = {}
         self._out: list[str] = []
 
     def write(self) -> str:
@@ -114,7 +112,7 @@ class _Writer:
         groups = 0
         while True:
             index, elements = self._next(stream, "TA1", "GS", "IEA")
-            self._write(index, elements)
+            self._write(index, elements[0])
             if elements[0] == "IEA":
                 self._check(index, elements, groups, _value(header, 13))
                 break
@@ -130,7 +128,7 @@ class _Writer:
         while True:
             index, elements = self._next(stream, "ST", "GE")
             if elements[0] == "GE":
-                self._write(index, elements)
+                self._write(index, elements[0])
                 self._check(index, elements, sets, _value(header, 6))
                 return
             self._transaction_set(index, elements, stream, _value(header, 8))
@@ -145,13 +143,13 @@ class _Writer:
             )
         message = _structure(name, version)
         self._out.append(f"<{name}>")
-        self._write(start, header)
+        self._write(start, header[0])
         levels: list[str] = []
         at = 0
         for index, text in stream:
             elements = text.split(self._segments.characters.element)
             at = self._step(index, message, at, elements, levels)
-            self._write(index, elements)
+            self._write(index, elements[0])
             if at == len(message.places) - 1:
                 self._check(index, elements, index - start + 1, _value(header, 2))
                 self._out.append(f"</{name}>")
@@ -190,22 +188,21 @@ class _Writer:
         levels.append(_value(elements, 1))
 
     def _header(self, elements: list[str]) -> str:
-        raw = ServiceCharacters(component=_NO_COMPONENTS)
         # A separator may be a character that XML escapes or cannot hold; as a separator it was not put out of the way.
         unwritable = {char: "\ufffd" for char in self._segments.characters.all if ILLEGAL.match(char)}
         table = str.maketrans({**ENTITIES, **unwritable})
-        return SegmentWriter("ISA", "", raw).write([element.rstrip(" ").translate(table) for element in elements])
+        values = [element.rstrip(" ").translate(table) for element in elements]
+        # ISA announces the separators as values, so that none of its own elements is split.
+        shape = "+".join("x" if value else "" for value in values)
+        return segment_template("ISA", "", shape) % tuple(values)
 
-    def _write(self, index: int, elements: list[str]) -> None:
-        tag = elements[0]
-        writer = self._writers.get(tag)
-        if writer is None:
-            composite = _transactions().segments.get(tag, "")
-            writer = self._writers[tag] = SegmentWriter(tag, composite, self._segments.characters)
+    def _write(self, index: int, tag: str) -> None:
+        pieces, shape = self._segments.pieces_of(index)
         try:
-            self._out.append(writer.write(elements))
+            template = segment_template(tag, _transactions().segments.get(tag, ""), shape)
         except ValueError as error:
             raise self._error("x12_syntax", index, str(error)) from None
+        self._out.append(template % tuple(pieces))
 
     def _next(self, stream: Iterator[tuple[int, str]], *expected: str) -> tuple[int, list[str]]:
         index, text = next(stream, (len(self._segments.texts), ""))

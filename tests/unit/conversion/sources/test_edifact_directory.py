@@ -25,7 +25,7 @@ message IFTSTA  BGM DTM (CNI (STS RFF))
     ],
 )
 def test_the_line_items_are_in_the_group_that_the_directory_numbers(directory: str, kind: str, number: int) -> None:
-    message = Directories().message(directory, kind)
+    message = Directories().structure(directory, kind).message
     assert [place.group.number for place in message.places if place.tag == "LIN" and place.trigger] == [number]
 
 
@@ -42,7 +42,7 @@ LATER_KINDS = ["APERAK", "RECADV"]
 )
 def test_every_message_has_a_table_and_every_segment_in_it_is_known(directory: str, kind: str) -> None:
     directories = Directories()
-    message = directories.message(directory, kind)
+    message = directories.structure(directory, kind).message
     assert not message.loose
     assert [place.tag for place in message.places if not directories.elements(directory, place.tag)] == []
 
@@ -51,19 +51,19 @@ def test_every_message_has_a_table_and_every_segment_in_it_is_known(directory: s
     ("directory", "nearest"), [("D95B", "D96A"), ("D97A", "D96A"), ("D99B", "D01B"), ("D16A", "D01B"), ("1911", "D93A")]
 )
 def test_a_directory_without_table_is_read_as_the_nearest_in_time(directory: str, nearest: str) -> None:
-    message = Directories().message(directory, "ORDERS")
+    message = Directories().structure(directory, "ORDERS").message
     assert (message.directory, message.loose) == (nearest, True)
 
 
 @pytest.mark.parametrize("name", ["096A", "S96A", "D96A"])
 def test_the_release_alone_says_the_directory(name: str) -> None:
-    message = Directories().message(name, "ORDERS")
+    message = Directories().structure(name, "ORDERS").message
     assert (message.directory, message.loose) == ("D96A", False)
 
 
 def test_a_table_of_the_user_goes_before_the_nearest_built_in_one() -> None:
     given = parse_directory("directory D97A message ORDERS BGM (LIN (GEI))")
-    message = Directories([given]).message("D97A", "ORDERS")
+    message = Directories([given]).structure("D97A", "ORDERS").message
     assert (message.directory, message.loose) == ("D97A", False)
 
 
