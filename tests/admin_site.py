@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from reconciler.conversion.converter import Converter
 from reconciler.desired.operation import OidcGateway
 from reconciler.jobs.directory import Directory
+from reconciler.live.at_hand import AtHand
 from reconciler.model.credential import Secret
 from reconciler.service.trial import RuleTrial
 from reconciler.service.workspace import Workspace
@@ -62,6 +63,7 @@ def serving(
             health=health,
             try_out=RuleTrial(store, directory, converter),
             origins=workspace.origin,
+            ends=AtHand(lambda: 0, list),
             source_url="",
             url=f"http://127.0.0.1:{port}",
             oidc=oidc,

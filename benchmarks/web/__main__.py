@@ -62,6 +62,7 @@ def questions(random: Random, mailboxes: int, records: int) -> dict[str, str]:
         "log: a rare word": f"/log?keyword={number}",
         "log: a frequent word": f"/log?keyword={random.choice(WORDS)}",
         "log: two words, failed": f"/log?status=FAILED&keyword={random.choice(WORDS)}+{random.choice(WORDS)}",
+        "reconcile": "/reconcile",
         "API: log, a word": f"/api/v1/log?keyword={random.choice(WORDS)}",
         "API: mailboxes": f"/api/v1/mailboxes?offset={mailbox}",
     }

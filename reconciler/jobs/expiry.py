@@ -20,6 +20,9 @@ from reconciler.store.database import Store
 STEPS = (1, 7, 14, 30)
 """Days before the end at which people are told."""
 
+OURS = "our own"
+"""Whose a certificate is that was generated here."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -72,7 +75,7 @@ def _of_relation(relation: Relation) -> Iterator[Lasting]:
         if name in {as2.CERTIFICATE, as2.SIGNING_CERTIFICATE, as2.TLS_CLIENT_CERTIFICATE} and credentials
     ]
     last = max((certificate.not_valid_after_utc for certificate in theirs), default=None)
-    found = [("our own", each) for each in ours]
+    found = [(OURS, each) for each in ours]
     found += [(f"that of {relation.recipient.id}", each) for each in theirs if each.not_valid_after_utc == last]
     for whose, certificate in found:
         fingerprint = certificate.fingerprint(hashes.SHA256()).hex()

@@ -25,6 +25,15 @@ class Listening:
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateEnd:
+    """When a certificate ends (UTC): at which address it is used, and whose it is."""
+
+    address: str
+    whose: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """Jobs of a kind that are not done, by state, and since when the oldest one could be worked on."""
 

@@ -1,7 +1,7 @@
 """The admin side of one gateway: the API, the pages, health and metrics."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 
@@ -11,6 +11,8 @@ from reconciler.conversion.converter import Converter
 from reconciler.desired.secret_reading import read_secret
 from reconciler.jobs.directory import Directory
 from reconciler.jobs.expiry import lasting
+from reconciler.live.at_hand import AtHand
+from reconciler.live.status import CertificateEnd
 from reconciler.service.trial import RuleTrial
 from reconciler.service.workspace import Workspace
 from reconciler.web.access import Access
@@ -48,7 +50,8 @@ class AdminSide:
         self._settings = settings = workspace.project.gateway
         self.health = Health({"database": database_writable(store), "payloads": payloads_writable(store), **checks})
         self._stack.callback(self.health.close)
-        collector = GatewayCollector(store, self.health, connections=connections, ends=self._ends)
+        ends: AtHand[Sequence[CertificateEnd]] = AtHand(self._mark, lambda: list(self._ends()))
+        collector = GatewayCollector(store, self.health, connections=connections, ends=ends)
         access = Access(store)
         oidc = settings.oidc
         source = oidc.client_secret if oidc else None
@@ -61,6 +64,7 @@ class AdminSide:
                 health=self.health,
                 try_out=RuleTrial(store, directory, converter),
                 origins=workspace.origin,
+                ends=ends,
                 source_url=settings.http.source_url or "",
                 url=settings.http.url,
                 oidc=oidc,
@@ -80,12 +84,17 @@ class AdminSide:
         """Say whether inputs can be accepted and worked off, and nothing is being stopped."""
         return not self._is_stopping() and self.health.is_ready()
 
-    def _ends(self) -> Iterator[tuple[str, str, datetime]]:
+    def _mark(self) -> tuple[int, datetime | None]:
+        """Return what is another one when certificates may end at other times."""
+        return self._directory.current().revision, self._certificates.ends if self._certificates else None
+
+    def _ends(self) -> Iterator[CertificateEnd]:
         snapshot = self._directory.current()
         for ending in lasting(snapshot, self._directory.content):
-            yield str(snapshot.keys.get(ending.mailbox, ending.mailbox)), ending.whose, ending.ends
+            address = str(snapshot.keys.get(ending.mailbox, ending.mailbox))
+            yield CertificateEnd(address, ending.whose, ending.ends)
         if self._certificates is not None:
-            yield "gateway.http", "TLS", self._certificates.ends
+            yield CertificateEnd("gateway.http", "TLS", self._certificates.ends)
 
     def close(self) -> None:
         """Let the threads go."""

@@ -1,7 +1,6 @@
 """Everything that is done to a gateway through its store, in the words of the domain."""
 
 from functools import cached_property
-from threading import Thread
 from uuid import UUID
 
 from reconciler.apply.run import Origin, rotate, run
@@ -12,6 +11,7 @@ from reconciler.jobs.acceptance import accept
 from reconciler.jobs.directory import Directory, Snapshot
 from reconciler.jobs.partner_file import archive
 from reconciler.live import history
+from reconciler.live.at_hand import AtHand
 from reconciler.live.history import Drift
 from reconciler.live.views import ConnectionDetails, EnvelopeView, LiveResource, LogPart, LogRecord
 from reconciler.model.integration import Integration
@@ -28,7 +28,7 @@ from reconciler.store.forgetting import FORGOTTEN
 from reconciler.store.receipts import Receipt
 from reconciler.store.search import LogFilter
 
-DRIFT_PATIENCE = 0.1
+DRIFT_PATIENCE = 0.05
 """Seconds that a page waits for the drift of a revision that is new."""
 
 
@@ -36,8 +36,6 @@ class Operating:
     """What commands, the admin API and the pages do to a gateway whose store is at hand."""
 
     project: Project
-    _drift: tuple[int, list[Drift]] = (-1, [])
-    _finding: Thread | None = None
     _kinds: tuple[int, dict[Kind, list[Key]]] = (-1, {})
 
     @cached_property
@@ -252,23 +250,26 @@ class Operating:
 
     def drift(self) -> list[Drift]:
         """Return where the live side is not what was last applied."""
-        revision = self._snapshot().revision
-        if self._drift[0] != revision:
-            with self.store.read() as connection:
-                self._drift = (revision, history.drift(connection))
-        return self._drift[1]
+        return self._drift.now()
+
+    def drift_soon(self) -> list[Drift] | None:
+        """Return the drift; None while finding it out takes longer than a page may wait."""
+        return self._drift.within(DRIFT_PATIENCE)
 
     def drift_at_hand(self) -> list[Drift]:
         """Return the drift as it was found last, if finding it out anew takes longer than a page may wait.
 
         It takes seconds once a revision where there are ten thousand mailboxes, and milliseconds where there are few.
         """
-        if self._drift[0] != self._snapshot().revision:
-            if self._finding is None or not self._finding.is_alive():
-                self._finding = Thread(target=self.drift, name="drift", daemon=True)
-                self._finding.start()
-            self._finding.join(DRIFT_PATIENCE)
-        return self._drift[1]
+        return self._drift.within(DRIFT_PATIENCE) or self._drift.last() or []
+
+    @cached_property
+    def _drift(self) -> AtHand[list[Drift]]:
+        def find() -> list[Drift]:
+            with self.store.read() as connection:
+                return history.drift(connection)
+
+        return AtHand(lambda: self._snapshot().revision, find)
 
     # --- names ---------------------------------------------------------------------------------------------------
 

@@ -11,10 +11,11 @@ from sqlalchemy import ColumnElement, Table, and_, exists, func, select, update
 
 from reconciler.errors import BlobError
 from reconciler.model.source_file import digest
-from reconciler.store import configuration, jobs, notice_tables, tables
+from reconciler.store import configuration, jobs, notice_tables, receipts, tables
 from reconciler.store.database import Store
 from reconciler.store.job_states import JobState
 from reconciler.store.jobs import JobKind, is_in
+from reconciler.store.receipts import Receipt
 from reconciler.store.retention import STRAY, collect_strays, unnamed
 from reconciler.store.shelf import CHUNK
 
@@ -30,7 +31,7 @@ class Fault(StrEnum):
     MISSING = "missing payload"
     DAMAGED = "damaged payload"
     STRAY = "payload that no row names"
-    FORGOTTEN = "input without work"
+    FORGOTTEN = "accepted, and no work stands for it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,9 @@ def check(store: Store, *, repair: bool) -> Iterator[Finding]:
     yield from _payloads(store, repair=repair)
     yield from _configured(store)
     yield from _strays(store, repair=repair)
-    for kind, table, state, waiting in _WORK:
-        yield from _forgotten(store, kind, table, table.c[state].in_(waiting), repair=repair)
+    yield from _unreceived(store, repair=repair)
+    for kind, table, waits in _WORK:
+        yield from _forgotten(store, kind, table, waits, repair=repair)
 
 
 def _payloads(store: Store, *, repair: bool) -> Iterator[Finding]:
@@ -141,13 +143,40 @@ def _strays(store: Store, *, repair: bool) -> Iterator[Finding]:
     yield from (Finding(Fault.STRAY, name, mended=repair) for name in found)
 
 
-_WORK: tuple[tuple[JobKind, Table, str, tuple[str, ...]], ...] = (
-    ("receipt", tables.receipt, "state", ("received",)),
-    ("arrival", tables.arrival, "state", ("received",)),
-    ("post", tables.post, "state", ("waiting", "sent")),
-    ("mail", notice_tables.mail, "state", ("waiting",)),
+def _unreceived(store: Store, *, repair: bool) -> Iterator[Finding]:
+    """Yield the files that were accepted and whose receipt is gone; with `repair`, they are accepted once more."""
+    file = tables.file.c
+    lost = and_(file.receipt.is_not(None), ~exists().where(tables.receipt.c.uuid == file.receipt))
+    with store.read() as connection:
+        found = connection.execute(select(tables.file).where(lost).order_by(file.number)).all()
+    for row in found:
+        mended = False
+        if repair:
+            receipt = Receipt(
+                mailbox=row.mailbox,
+                channel="sftp",
+                native=row.folder == "outbox",
+                name=row.name,
+                sha256=row.sha256,
+                size=row.size,
+            )
+            with store.write() as tx:
+                anew = update(tables.file).where(file.number == row.number, lost).values(receipt=receipt.uuid)
+                mended = tx.execute(anew).rowcount == 1
+                if mended:
+                    receipts.add(tx, receipt)
+                    jobs.add(tx, "receipt", receipt.uuid)
+        yield Finding(Fault.FORGOTTEN, f"file {row.folder}/{row.name} of mailbox {row.mailbox}", mended=mended)
+
+
+_WORK: tuple[tuple[JobKind, Table, ColumnElement[bool]], ...] = (
+    ("receipt", tables.receipt, tables.receipt.c.state == "received"),
+    ("arrival", tables.arrival, tables.arrival.c.state == "received"),
+    ("post", tables.post, tables.post.c.state.in_(("waiting", "sent"))),
+    ("mail", notice_tables.mail, notice_tables.mail.c.state == "waiting"),
+    ("digest", notice_tables.digest, notice_tables.digest.c.waiting > 0),
 )
-"""Which rows have work to be done, of which kind, and in which states."""
+"""Which rows have work to be done, of which kind, and when."""
 
 
 def _forgotten(

@@ -121,6 +121,14 @@ def all_of(connection: Connection) -> Iterator[StoredCredential]:
         )
 
 
+def ending_first(connection: Connection, limit: int) -> list[tuple[Key, datetime]]:
+    """Return the addresses of credentials that end, with when, those first that end first."""
+    stored = tables.credential.c
+    query = select(stored.address, stored.expires_at).where(stored.expires_at.is_not(None))
+    rows = connection.execute(query.order_by(stored.expires_at, stored.address).limit(limit))
+    return [(Key.known(address), at) for address, at in rows]
+
+
 def generated_at(connection: Connection) -> Mapping[Key, datetime]:
     """Return when the newest secret at each address was made."""
     stored = tables.credential.c

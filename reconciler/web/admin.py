@@ -1,7 +1,7 @@
 """The admin API and the pages, put together when the first of them is asked for."""
 
 from asyncio import Lock
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
@@ -10,6 +10,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reconciler.desired.operation import OidcGateway
 from reconciler.jobs.directory import Directory
+from reconciler.live.at_hand import AtHand
+from reconciler.live.status import CertificateEnd
 from reconciler.model.credential import Secret
 from reconciler.store.database import Store
 from reconciler.web.health import Health
@@ -34,6 +36,7 @@ class Administration:
     health: Health
     try_out: TryOut
     origins: Origins
+    ends: AtHand[Sequence[CertificateEnd]]
     source_url: str
     url: str
     oidc: OidcGateway | None

@@ -50,7 +50,7 @@ def admin(parts: Administration) -> Starlette:
             *rules.routes(access, Rules(reading, parts.operations, parts.directory, sources, parts.try_out)),
             *conversions.routes(access, ConversionLog(reading, parts.operations)),
             *envelopes.routes(access, Envelopes(reading, parts.operations)),
-            *reconcile.routes(access, Reconcile(parts.store, parts.operations, parts.health)),
+            *reconcile.routes(access, Reconcile(parts.store, parts.operations, parts.health, parts.ends)),
             *events.routes(access, parts.store, parts.is_stopping),
         ],
         exception_handlers={404: _not_found, Exception: _unforeseen},

@@ -1,6 +1,6 @@
 """Metrics for Prometheus: what this process counted, and what the store says at the moment of the question."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
@@ -11,6 +11,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from reconciler.live.at_hand import AtHand
+from reconciler.live.status import CertificateEnd
 from reconciler.model.credential import Secret
 from reconciler.store import conditions, configuration, jobs
 from reconciler.store.database import Store
@@ -21,7 +23,7 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class GatewayCollector(Collector):
-    """Answers for the store and the listeners; `ends` yields addresses of certificates with their last moments."""
+    """Answers for the store and the listeners; `ends` are those of the certificates."""
 
     def __init__(
         self,
@@ -29,7 +31,7 @@ class GatewayCollector(Collector):
         health: Health,
         *,
         connections: Callable[[], int],
-        ends: Callable[[], Iterator[tuple[str, str, datetime]]],
+        ends: AtHand[Sequence[CertificateEnd]],
     ) -> None:
         self._store = store
         self._health = health
@@ -65,12 +67,14 @@ class GatewayCollector(Collector):
         for item in found:
             condition.add_metric([item.scope, item.type], float(item.status))
         yield condition
-        days = GaugeMetricFamily(
-            "reconciler_certificate_days", "Days until a certificate ends.", labels=["address", "whose"]
+        lasts = GaugeMetricFamily(
+            "reconciler_certificate_expires_in_seconds",
+            "Seconds until a certificate ends; below zero it has ended.",
+            labels=["address", "whose"],
         )
-        for address, whose, end in self._ends():
-            days.add_metric([address, whose], (end - now).total_seconds() / 86400)
-        yield days
+        for end in self._ends.now():
+            lasts.add_metric([end.address, end.whose], (end.at - now).total_seconds())
+        yield lasts
 
 
 def metrics_text(collector: Collector) -> bytes:

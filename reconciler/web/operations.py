@@ -109,6 +109,10 @@ class Operations(Protocol):
         """Return the drift, as it was found last if finding it out anew takes longer than a page may wait."""
         ...
 
+    def drift_soon(self) -> Sequence[Drift] | None:
+        """Return the drift; None while finding it out takes longer than a page may wait."""
+        ...
+
     def drift(self) -> Sequence[Drift]:
         """Return where the live side is not what was last applied."""
         ...

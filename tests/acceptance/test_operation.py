@@ -124,7 +124,7 @@ def test_metrics_count_what_happens(gateway: RunningGateway) -> None:
         assert sample in text
     for name in ("retries", "dead_letters", "queue_jobs", "queue_age_seconds", "as2_dispositions", "condition"):
         assert f"# TYPE reconciler_{name}" in text, name
-    assert re.search(r'reconciler_certificate_days\{address="[^"]+",whose="our own"\} 109\d', text)
+    assert re.search(r'reconciler_certificate_expires_in_seconds\{address="[^"]+",whose="our own"\} 9\.4\d+e\+07', text)
     # A listener of their own: not beside the pages, where a stranger could ask.
     assert httpx.get(f"http://127.0.0.1:{gateway.http_port}/metrics", trust_env=False).status_code == 404
     assert httpx.get(f"{url}/readyz", trust_env=False).text == "ready\n"

@@ -1,14 +1,14 @@
 """Reconciling: what was applied, what drifted, how the accounts are, and what expires."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from reconciler.errors import NotFoundError, PlanRefusedError
-from reconciler.model.key import Key
+from reconciler.jobs.expiry import OURS
+from reconciler.live.at_hand import AtHand
+from reconciler.live.status import CertificateEnd
 from reconciler.plan.plan import Plan
 from reconciler.plan.render import text
 from reconciler.store import conditions, configuration, credentials
@@ -24,21 +24,23 @@ SOON = 50
 """Credentials that the page lists, those that end first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """A credential that ends at some time."""
+DRIFTED = 100
+"""Resources that drifted, of which the page shows so many."""
 
-    key: Key
-    expires_at: datetime
+PATIENCE = 0.05
+"""Seconds that the page waits for the certificates of a revision that is new; it is then asked for them once more."""
 
 
 class Reconcile:
-    """Handlers of the pages about reconciling."""
+    """Handlers of the pages about reconciling. `ends` are those of the certificates."""
 
-    def __init__(self, store: Store, operations: Operations, health: Health) -> None:
+    def __init__(
+        self, store: Store, operations: Operations, health: Health, ends: AtHand[Sequence[CertificateEnd]]
+    ) -> None:
         self._store = store
         self._operations = operations
         self._health = health
+        self._ends = ends
 
     def shown(self, visit: Visit) -> Response:
         """Show what was applied last, what drifted, the conditions and what expires."""
@@ -53,12 +55,23 @@ class Reconcile:
             has_more=len(revisions) > PAGE,
             offset=offset,
             page_size=PAGE,
-            drift=self._operations.drift(),
-            patch=yaml_patch,
             conditions=found,
-            endings=self._endings(),
             checks=self._health.look(),
+            drift=self._operations.drift_soon(),
+            drift_shown=DRIFTED,
+            patch=yaml_patch,
+            endings=self._endings(self._ends.within(PATIENCE)),
         )
+
+    def drift(self, visit: Visit) -> Response:
+        """Show what drifted, once it is known: what the page does not wait for."""
+        everything(visit.identity)
+        return visit.page("drift.html", drift=self._operations.drift(), drift_shown=DRIFTED, patch=yaml_patch)
+
+    def endings(self, visit: Visit) -> Response:
+        """Show what expires, once it is known: what the page does not wait for."""
+        everything(visit.identity)
+        return visit.page("endings.html", endings=self._endings(self._ends.now()))
 
     def revision(self, visit: Visit) -> Response:
         """Show one applied plan."""
@@ -74,19 +87,21 @@ class Reconcile:
             plan = ""  # a rotation, or a plan of another format
         return visit.page("revision.html", revision=found, plan=plan)
 
-    def _endings(self) -> Sequence[Ending]:
+    def _endings(self, certificates: Sequence[CertificateEnd] | None) -> Sequence[CertificateEnd] | None:
+        """Return what ends first: credentials that were generated, and partners' certificates."""
+        if certificates is None:
+            return None
         with self._store.read() as connection:
-            found = [
-                Ending(stored.key, stored.expires_at)
-                for stored in credentials.all_of(connection)
-                if stored.expires_at is not None
-            ]
-        return sorted(found, key=lambda ending: ending.expires_at)[:SOON]
+            ours = [CertificateEnd(str(key), "ours", at) for key, at in credentials.ending_first(connection, SOON)]
+        theirs = [end for end in certificates if end.whose != OURS]
+        return sorted([*ours, *theirs], key=lambda end: (end.at, end.address))[:SOON]
 
 
 def routes(access: Access, pages: Reconcile) -> list[BaseRoute]:
     """Return the routes of the pages about reconciling."""
     return [
         guarded(access, "/reconcile", pages.shown),
+        guarded(access, "/reconcile/drift", pages.drift),
+        guarded(access, "/reconcile/endings", pages.endings),
         guarded(access, "/reconcile/{number}", pages.revision),
     ]

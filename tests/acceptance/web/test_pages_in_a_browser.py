@@ -267,6 +267,30 @@ def test_an_open_page_follows_what_happens(signed_in: SignIn, workspace: Workspa
     expect(page.get_by_text("an emergency").first).to_be_visible()
 
 
+@pytest.mark.parametrize("javascript", [True, False])
+def test_what_takes_long_comes_after_the_page(
+    browser: Browser,
+    site: str,
+    workspace: Workspace,
+    make_token: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    javascript: bool,
+) -> None:
+    workspace.switch(str(RULE), on=False, actor="ada", reason="an emergency")
+    monkeypatch.setattr(workspace, "drift_soon", lambda: None)  # as with ten thousand mailboxes
+    context = browser.new_context(base_url=site, java_script_enabled=javascript)
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_label("Token").fill(make_token(Role.VIEWER))
+    page.get_by_role("button", name="Sign in").click()
+    page.goto("/reconcile")
+    if not javascript:
+        page.get_by_role("link", name="Wait for the drift").click()
+    expect(page.get_by_label("Changed past the configuration")).to_contain_text("an emergency")
+    assert page.get_by_role("heading", name="Drift now").count() == 1
+    context.close()
+
+
 def test_a_token_for_one_account_sees_no_other(signed_in: SignIn) -> None:
     page = signed_in(Role.VIEWER, "globex")
     assert "acme" not in page.locator("#live").inner_text().lower()

@@ -4,13 +4,13 @@ import os
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from reconciler.errors import BlobError
-from reconciler.store import claims, files, jobs, receipts, tables
+from reconciler.store import claims, digests, files, jobs, receipts, tables
 from reconciler.store.blobs import INLINE
 from reconciler.store.checking import QUARANTINE, Fault, Finding, check
 from reconciler.store.database import Store
@@ -101,4 +101,36 @@ class TestChecking:
         assert found(check(store, repair=True)) == []
         with store.write() as tx:
             jobs.fail(tx, job, error="for good", retry_in=None)
+        assert found(check(store, repair=True)) == []
+
+    @pytest.mark.parametrize(("folder", "native"), [("coutbox", False), ("outbox", True)])
+    def test_an_upload_whose_receipt_is_gone_is_accepted_once_more(
+        self, store: Store, folder: str, native: bool
+    ) -> None:
+        mailbox, name = uuid4(), put(store, b"an order")
+        lost = Receipt(mailbox=mailbox, channel="sftp", native=native, name="a.edi", sha256=name, size=8)
+        with store.write() as tx:
+            receipts.add(tx, lost)
+            jobs.add(tx, "receipt", lost.uuid)
+            files.put(tx, mailbox, folder, "a.edi", sha256=name, size=8, receipt=lost.uuid)
+        assert found(check(store, repair=True)) == []
+        with store.write() as tx:
+            tx.execute(delete(tables.job))
+            tx.execute(delete(tables.receipt))
+        subject = f"file {folder}/a.edi of mailbox {mailbox}"
+        assert found(check(store, repair=False)) == [(Fault.FORGOTTEN, subject, False)]
+        assert found(check(store, repair=True)) == [(Fault.FORGOTTEN, subject, True)]
+        with store.write() as tx:
+            (job,) = claims.claim(tx, "one/1", "receipt", "", count=2, limit=Limit(1), lease=timedelta(minutes=1))
+            again = receipts.get(tx, UUID(job.subject))
+            (file,) = files.page(tx, mailbox, folder, "")
+        assert (again.mailbox, again.name, again.sha256, again.native) == (mailbox, "a.edi", name, native)
+        assert file.receipt == again.uuid
+        assert found(check(store, repair=True)) == []
+
+    def test_failures_that_nobody_is_told_of_are_told(self, store: Store) -> None:
+        mailbox = uuid4()
+        with store.write() as tx:
+            assert digests.note(tx, mailbox, uuid4())  # and the job that was to tell of it is gone
+        assert found(check(store, repair=True)) == [(Fault.FORGOTTEN, f"digest {mailbox}", True)]
         assert found(check(store, repair=True)) == []
