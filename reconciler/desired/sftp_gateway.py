@@ -56,6 +56,18 @@ class SftpLimits(Noun):
         default=128, ge=1, description="Connections that have not logged in; above, one of them is dropped at random."
     )
     unauthenticated_per_address: int = Field(default=64, ge=1, description="The same, of one address.")
+    burst_per_address: int = Field(
+        default=16, ge=1, description="Connections of one address that are served at once before any of them logs in."
+    )
+    rate_per_address: float = Field(
+        default=5.0,
+        gt=0,
+        description="Connections a second of one address that do not come to a login; more wait for their turn. "
+        "Networks of `never_ban` do not wait.",
+    )
+    key_exchanges: int = Field(
+        default=2, ge=1, description="Key exchanges that are worked out at once, so that sessions keep their share."
+    )
     tries: int = Field(default=6, ge=1, le=10, description="Failed logins of a connection, after which it is ended.")
     channels: int = Field(default=8, ge=1, description="Sessions of a connection.")
     handles: int = Field(default=128, ge=1, description="Open files of a session.")
@@ -95,6 +107,11 @@ class SftpGateway(Noun):
     host_keys: HostKeys = Field(default=HostKeys(), description="The keys by which clients know this server.")
     legacy_algorithms: tuple[LegacyAlgorithm, ...] = Field(
         default=(), description="Old algorithms that are offered after the modern ones, for partners who need them."
+    )
+    post_quantum_only: bool = Field(
+        default=False,
+        description="Offer no key exchange that a quantum computer could break; of OpenSSH, only 9.9 and later "
+        "can then connect, and few others.",
     )
     limits: SftpLimits = Field(default=SftpLimits(), description="What strangers and partners may take up.")
     defence: SftpDefence = Field(default=SftpDefence(), description="When addresses and logins are banned.")

@@ -18,7 +18,7 @@ from reconciler.store.keyring import Keyring
 from reconciler.store.migrations import upgrade
 from reconciler.store.moment import STEADY_NOW, steady_now
 from reconciler.store.shelf import Shelf
-from reconciler.store.writer import GroupingWriter
+from reconciler.store.writer import DRIVEN, GroupingWriter
 
 BUSY_TIMEOUT = 30.0
 """Seconds that a SQLite connection waits for another process's transaction."""
@@ -98,6 +98,8 @@ class Store:
 
     def close(self) -> None:
         """Close all connections."""
+        if self._writer is not None:
+            self._writer.close()
         self.engine.dispose()
 
 
@@ -140,5 +142,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
 
 def _begin_sqlite(connection: Connection) -> None:
     # A writer takes the lock at once: a reader that turns writer midway could be refused instead of waiting.
-    writes: Any = connection.get_execution_options().get("writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.get(DRIVEN):
+        writes: Any = options.get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -5,12 +5,14 @@ savepoint where others worked before it; who finds nobody waiting behind it comm
 `with` only when the commit that holds its work is durable, and gets the commit's error when it is not.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Lock
 from typing import Any
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from reconciler.errors import ReconcilerError
 
@@ -20,18 +22,18 @@ LARGEST_GROUP = 64
 _PATIENCE = 1.0
 """Seconds after which a member looks why its group has not ended."""
 
+DRIVEN = "driven"
+"""The execution option of a connection of which the transactions are told to the driver itself."""
+
 
 class _Group:
     """Transactions that are committed together."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.connection = engine.connect().execution_options(writes=True)
-        try:
-            self._transaction = self.connection.begin()
-            self._driver: Any = self.connection.connection.driver_connection
-        except BaseException:
-            self.connection.close()
-            raise
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._driver: Any = connection.connection.driver_connection
+        # It takes the lock at once: a reader that turns writer midway could be refused instead of waiting.
+        self._tell("BEGIN IMMEDIATE")
         self.size = 0
         self.ended = Event()
         self.error: BaseException | None = None
@@ -43,32 +45,38 @@ class _Group:
     @contextmanager
     def member(self) -> Iterator[Connection]:
         """Yield the transaction to one more of the group, whose part is rolled back by an exception."""
-        # Told to the driver itself: what SQLAlchemy does around a savepoint costs more than most statements in it.
-        self._driver.execute("SAVEPOINT member")
+        is_first = self.size == 0
+        if not is_first:
+            self._tell("SAVEPOINT member")
         try:
             yield self.connection
         except BaseException:
             if self.is_open():
-                self._driver.execute("ROLLBACK TO member")
+                self._tell("ROLLBACK" if is_first else "ROLLBACK TO member")
             raise
         finally:
-            if self.is_open():
-                self._driver.execute("RELEASE member")
+            if self.is_open() and not is_first:
+                self._tell("RELEASE member")
         self.size += 1
 
     def end(self) -> None:
         """Commit, and let all members know."""
         try:
             if self.is_open():
-                self._transaction.commit()
+                self._tell("COMMIT")
             else:
                 self.error = ReconcilerError("The store rolled transactions back; nothing of them was committed.")
         except BaseException as error:  # noqa: BLE001 - every member raises it as its own
             self.error = error
         finally:
-            with suppress(Exception):  # what could not be committed cannot always be rolled back either
-                self.connection.close()
             self.ended.set()
+
+    def _tell(self, words: str) -> None:
+        """Tell the driver itself: what SQLAlchemy does around a transaction costs more than most statements in it."""
+        try:
+            self._driver.execute(words)
+        except sqlite3.Error as error:
+            raise DBAPIError.instance(words, None, error, sqlite3.Error, dialect=self.connection.dialect) from error
 
 
 class GroupingWriter:
@@ -79,13 +87,14 @@ class GroupingWriter:
         self._turn = Lock()
         self._counting = Lock()
         self._waiting = 0
+        self._connection: Connection | None = None
         self._group: _Group | None = None
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Yield a transaction that is durable when this ends, or rolled back by an exception."""
         with self._my_turn():
-            group = self._group = self._group or _Group(self._engine)
+            group = self._group = self._group or self._begin()
             try:
                 with group.member() as connection:
                     yield connection
@@ -98,6 +107,11 @@ class GroupingWriter:
                     self._settle(group)
         if group.error is not None:
             raise group.error
+
+    def close(self) -> None:
+        """Give the connection back, so that it can be closed."""
+        with self._turn:
+            self._discard()
 
     @contextmanager
     def _my_turn(self) -> Iterator[None]:
@@ -113,8 +127,26 @@ class GroupingWriter:
         finally:
             self._turn.release()
 
+    def _begin(self) -> _Group:
+        """Begin a group on the connection that is kept from one to the next."""
+        if self._connection is None:
+            self._connection = self._engine.connect().execution_options(**{DRIVEN: True})
+        try:
+            return _Group(self._connection)
+        except BaseException:
+            self._discard()
+            raise
+
     def _settle(self, group: _Group) -> None:
         """Commit, unless somebody is about to add to the group."""
         if not group.is_open() or self._waiting == 0 or group.size >= LARGEST_GROUP:
             self._group = None
             group.end()
+            if group.error is not None:
+                self._discard()
+
+    def _discard(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):  # what could not be committed cannot always be rolled back either
+                connection.close()

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from socket import socket
-from threading import Event, Thread
+from threading import Event, Semaphore, Thread
 from time import monotonic
 from typing import Any, assert_never
 from uuid import UUID
@@ -33,6 +33,7 @@ from reconciler.protocols.sftp.session import Session
 from reconciler.protocols.sftp.stream import Stream
 from reconciler.protocols.sftp.throttle import Throttle, Throttles
 from reconciler.protocols.sftp.transport import ServerTransport
+from reconciler.protocols.sftp.turns import Turnstile
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +51,8 @@ class House:
     defence: Defence
     logins: Callable[[], Logins]
     throttle: Callable[[Login], tuple[Throttle, Throttle]]
+    turnstile: Turnstile
+    key_exchanges: Semaphore
 
 
 class Connection(ServerInterface):
@@ -62,10 +65,10 @@ class Connection(ServerInterface):
         self._transport = ServerTransport(
             connection,
             host_keys=house.host_keys,
-            legacy=house.settings.legacy_algorithms,
-            plain=house.settings.plain_transport,
+            settings=house.settings,
             judge=self,
-            opening=(lambda: self._read_source(connection)) if is_proxied else None,
+            opening=lambda: self._open(connection, is_proxied=is_proxied),
+            key_exchanges=house.key_exchanges,
         )
         self._half: Proof | None = None
         self._given: tuple[str, tuple[Proof, ...]] | None = None
@@ -162,6 +165,7 @@ class Connection(ServerInterface):
         if result == AUTH_SUCCESSFUL and login is not None:
             self._admission = self._given
             defence.succeeded(login.mailbox, self.peer)
+            self._house.turnstile.give_back(self.peer)
             LOGINS.labels("accepted").inc()
             return False
         if result == AUTH_PARTIALLY_SUCCESSFUL and self._given is not None:
@@ -231,6 +235,13 @@ class Connection(ServerInterface):
         thread = Thread(target=serve, name=f"sftp {mailbox}", daemon=True)
         self._threads[channel] = (session, thread)
         thread.start()
+
+    def _open(self, connection: socket, *, is_proxied: bool) -> None:
+        """Wait until it is the turn of whoever connects. Raises EOFError when it never is."""
+        if is_proxied:
+            self._read_source(connection)
+        if not self._house.turnstile.enter(self.peer, self._cut):
+            raise EOFError
 
     def _read_source(self, connection: socket) -> None:
         """Learn from a load balancer who connects. Raises EOFError when nobody does, or nobody who may."""

@@ -7,21 +7,19 @@ The names with two underscores are paramiko's own; a test pins them.
 import struct
 from collections import deque
 from dataclasses import dataclass
-from hmac import compare_digest
-from hmac import new as hmac_new
 from select import POLLIN, POLLOUT, poll
-from socket import SHUT_RDWR, socket
+from socket import MSG_DONTWAIT, SHUT_RDWR, socket
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from paramiko import Message, SSHException
 from paramiko.packet import NeedRekeyException, Packetizer
 
+from reconciler.protocols.sftp.sealing import Sealing, sealing_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cryptography.hazmat.primitives.ciphers import CipherContext
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
     from typing_extensions import Buffer
 
 LONGEST_PACKET = 256 * 1024
@@ -34,6 +32,7 @@ _LONGEST_GREETING = 16 * LONGEST_LINE
 """Bytes of all lines before the packets."""
 
 _CHUNK = 256 * 1024
+_MUCH = 32 * 1024
 _FLUSHED_FROM = 256 * 1024
 """Bytes that wait at most while more packets are at hand."""
 _BLOCKED_FROM = 1024 * 1024
@@ -76,57 +75,6 @@ def require_length(length: int) -> None:
         raise SSHException(f"a packet of {length} bytes; at most {LONGEST_PACKET} are taken")
 
 
-class _Gcm:
-    """AES-GCM in one direction (RFC 5647 section 7.1): a key, and a nonce that counts."""
-
-    tag = 16
-
-    def __init__(self, engine: "AESGCM", nonce: bytes) -> None:
-        self._engine = engine
-        self._fixed = nonce[:4]
-        self._counter = int.from_bytes(nonce[4:])
-
-    def seal(self, _number: int, head: bytes, body: bytes) -> tuple[bytes, ...]:
-        return head, self._engine.encrypt(self._nonce(), body, head)
-
-    def open(self, _number: int, head: bytes, sealed: memoryview) -> bytes:
-        return self._engine.decrypt(self._nonce(), sealed, head)
-
-    def _nonce(self) -> bytes:
-        nonce = self._fixed + self._counter.to_bytes(8)
-        self._counter = (self._counter + 1) & 0xFFFFFFFFFFFFFFFF
-        return nonce
-
-
-class _EncryptThenMac:
-    """A stream cipher and a MAC over what it made (OpenSSH's PROTOCOL, section 1.5)."""
-
-    def __init__(self, engine: "CipherContext", mac: "Callable[[], Any]", tag: int, key: bytes | bytearray) -> None:
-        self.tag = tag
-        self._engine = engine
-        self._mac = hmac_new(key, digestmod=mac)
-
-    def seal(self, number: int, head: bytes, body: bytes) -> tuple[bytes, ...]:
-        sealed = self._engine.update(body)
-        return head, sealed, self._tag_of(number, head, sealed)
-
-    def open(self, number: int, head: bytes, sealed: memoryview) -> bytes:
-        body = sealed[: -self.tag]
-        if not compare_digest(self._tag_of(number, head, body), sealed[-self.tag :]):
-            raise SSHException("a packet that was changed on its way")
-        return self._engine.update(body)
-
-    def _tag_of(self, number: int, head: bytes, sealed: bytes | memoryview) -> bytes:
-        mac = self._mac.copy()
-        mac.update(number.to_bytes(4) + head)
-        mac.update(sealed)
-        return mac.digest()[: self.tag]
-
-
-_Sealing = _Gcm | _EncryptThenMac
-"""Ciphers of which the length of a packet is in clear, so that a packet is opened in one pass."""
-
-
 @dataclass(slots=True)
 class _Count:
     """What went one way since the keys are these."""
@@ -143,17 +91,18 @@ class BufferedPacketizer(Packetizer):
 
     def __init__(self, connection: socket) -> None:
         super().__init__(connection)
-        connection.setblocking(False)
+        connection.settimeout(None)
         self.before_blocking: Callable[[], None] = lambda: None
         self.on_data: Callable[[int, memoryview], bool] = lambda _channel, _data: False
         self._connection = connection
         self._owner = 0
         self._buffer = b""
         self._position = 0
+        self._received = 0
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
-        self._sealed_in: _Sealing | None = None
-        self._sealed_out: _Sealing | None = None
+        self._sealed_in: Sealing | None = None
+        self._sealed_out: Sealing | None = None
         self._count_in = _Count()
         self._count_out = _Count()
 
@@ -171,7 +120,7 @@ class BufferedPacketizer(Packetizer):
         iv_in: bytes | None = None,
     ) -> None:
         super().set_inbound_cipher(block_engine, block_size, mac_engine, mac_size, mac_key, etm, aead, iv_in)
-        self._sealed_in = _sealing(block_engine, mac_engine, mac_size, mac_key, iv_in, etm=etm)
+        self._sealed_in = sealing_of(block_engine, mac_engine, mac_size, mac_key, iv_in, etm=etm)
         self._count_in = _Count()
 
     def set_outbound_cipher(  # noqa: D102 - paramiko's
@@ -187,7 +136,7 @@ class BufferedPacketizer(Packetizer):
         iv_out: bytes | None = None,
     ) -> None:
         super().set_outbound_cipher(block_engine, block_size, mac_engine, mac_size, mac_key, sdctr, etm, aead, iv_out)
-        self._sealed_out = _sealing(block_engine, mac_engine, mac_size, mac_key, iv_out, etm=etm)
+        self._sealed_out = sealing_of(block_engine, mac_engine, mac_size, mac_key, iv_out, etm=etm)
         self._count_out = _Count()
 
     def start_handshake(self, timeout: float) -> None:
@@ -293,7 +242,7 @@ class BufferedPacketizer(Packetizer):
         kind, message = super().read_message()
         return kind, message
 
-    def _open(self, sealing: _Sealing) -> tuple[int, bytes]:
+    def _open(self, sealing: Sealing) -> tuple[int, bytes]:
         """Return the next packet's number, and its content with the length of its padding before and that behind."""
         while len(self._buffer) - self._position < 4:  # noqa: PLR2004 - the length field
             self._read_more()
@@ -329,22 +278,35 @@ class BufferedPacketizer(Packetizer):
     def _read_more(self) -> None:
         """Add what the client sent to the buffer; before waiting for it, send everything."""
         self._owner = get_ident()
-        while not self._receive():
-            self.before_blocking()
+        # Who sends much has probably sent more; who asks for little waits for the answer.
+        if self._received >= _MUCH and self._receive():
+            return
+        self.before_blocking()
+        self._send_some()
+        while self._waiting:
+            if self._wait(POLLIN | POLLOUT, None) & POLLIN and self._receive():
+                return
             self._send_some()
-            self._wait(POLLIN | (POLLOUT if self._waiting else 0), None)
+        if self.closed:
+            raise EOFError
+        # Not asking before whether anything is there saves two calls of the system for each small request.
+        self._take(self._connection.recv(_CHUNK))
 
     def _receive(self) -> bool:
         """Add what is there to the buffer; say whether anything was. Raises EOFError at the end."""
         try:
-            chunk = self._connection.recv(_CHUNK)
+            chunk = self._connection.recv(_CHUNK, MSG_DONTWAIT)
         except BlockingIOError:
             return False
+        self._take(chunk)
+        return True
+
+    def _take(self, chunk: bytes) -> None:
         if not chunk:
             raise EOFError
+        self._received = len(chunk)
         self._buffer = self._buffer[self._position :] + chunk if self._position < len(self._buffer) else chunk
         self._position = 0
-        return True
 
     def _wait(self, events: int, milliseconds: int | None) -> int:
         if self.closed:
@@ -359,7 +321,7 @@ class BufferedPacketizer(Packetizer):
         while self._waiting:
             parts = [self._waiting[index] for index in range(min(len(self._waiting), _VECTORS))]
             try:
-                sent = self._connection.sendmsg(parts)
+                sent = self._connection.sendmsg(parts, (), MSG_DONTWAIT)
             except BlockingIOError:
                 return
             except OSError as error:
@@ -382,17 +344,3 @@ class BufferedPacketizer(Packetizer):
             if ready & POLLIN and ahead < _AHEAD:
                 self._receive()
             self._send_some()
-
-
-def _sealing(
-    engine: Any,  # noqa: ANN401 - a cipher, or AES-GCM
-    mac: Any,  # noqa: ANN401 - one of hashlib
-    mac_size: int,
-    mac_key: bytes | bytearray,
-    nonce: bytes | None,
-    *,
-    etm: bool,
-) -> _Sealing | None:
-    if nonce is not None:
-        return _Gcm(engine, nonce)
-    return _EncryptThenMac(engine, mac, mac_size, mac_key) if etm else None

@@ -8,18 +8,19 @@ from dataclasses import replace
 from ipaddress import ip_network
 from secrets import choice
 from socket import AF_INET, AF_INET6, SHUT_RDWR, create_server, socket
-from threading import Event, Lock, Thread
+from threading import Event, Lock, Semaphore, Thread
 from time import monotonic
 from uuid import UUID
 
 from reconciler.desired.sftp_gateway import SftpGateway
 from reconciler.protocols.protocol import LiveCredential, Partner
 from reconciler.protocols.sftp.connection import Connection, House
-from reconciler.protocols.sftp.defence import BanLedger, Defence
+from reconciler.protocols.sftp.defence import BanLedger, Defence, subject_of_address
 from reconciler.protocols.sftp.folders import Folders
 from reconciler.protocols.sftp.host_keys import HostKeys, load_host_keys
 from reconciler.protocols.sftp.logins import Address, Login, Logins, peer_address
 from reconciler.protocols.sftp.throttle import Throttle
+from reconciler.protocols.sftp.turns import Turnstile
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +58,20 @@ class SftpServer:
         self._balancers = [ip_network(network) for network in settings.proxy_protocol_from]
         self._throttles: dict[UUID, tuple[Throttle, Throttle]] = {}
         self._logins = Logins()
-        self._house = House(settings, HostKeys(), folders, self._defence, lambda: self._logins, self._throttle)
+        self._house = House(
+            settings,
+            HostKeys(),
+            folders,
+            self._defence,
+            lambda: self._logins,
+            self._throttle,
+            Turnstile(
+                burst=settings.limits.burst_per_address,
+                rate=settings.limits.rate_per_address,
+                exempt=[ip_network(network) for network in settings.defence.never_ban],
+            ),
+            Semaphore(settings.limits.key_exchanges),
+        )
         self._lock = Lock()
         self._connections: set[Connection] = set()
         self._stopping = Event()
@@ -172,12 +186,13 @@ class SftpServer:
         """
         limits = self._settings.limits
         strangers = [connection for connection in self._living() if not connection.authenticated]
-        of_peer = [connection for connection in strangers if connection.peer == peer]
+        subject = subject_of_address(peer)
+        of_peer = [connection for connection in strangers if subject_of_address(connection.peer) == subject]
         if len(of_peer) >= limits.unauthenticated_per_address:
             choice(of_peer).cut()
         elif len(strangers) >= limits.unauthenticated:
-            (crowd, _), *_ = Counter(connection.peer for connection in strangers).most_common(1)
-            choice([one for one in strangers if one.peer == crowd]).cut()
+            (crowd, _), *_ = Counter(subject_of_address(connection.peer) for connection in strangers).most_common(1)
+            choice([one for one in strangers if subject_of_address(one.peer) == crowd]).cut()
 
     def _sweep(self) -> None:
         """Cut those who did not log in in time, and those whose login ended without a configuration, by its expiry."""

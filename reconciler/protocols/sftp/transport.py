@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from socket import IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY, socket
-from threading import Event
+from threading import Event, Semaphore
 from typing import TYPE_CHECKING, Protocol
 
 from paramiko import Channel, Message, PKey, RSAKey, ServerInterface, SSHException, Transport
@@ -18,13 +18,16 @@ from paramiko.common import (
     cMSG_KEXINIT,
 )
 
+from reconciler.desired.sftp_gateway import SftpGateway
 from reconciler.protocols.sftp.host_keys import HostKeys
+from reconciler.protocols.sftp.key_exchange import InTurn, ShortGroup16
 from reconciler.protocols.sftp.packetizer import BoundedPacketizer, BufferedPacketizer
 
 if TYPE_CHECKING:
     from reconciler.protocols.sftp.stream import Stream
 
-KEX = ("mlkem768x25519-sha256", "curve25519-sha256@libssh.org", "diffie-hellman-group16-sha512")
+POST_QUANTUM = ("mlkem768x25519-sha256",)
+KEX = (*POST_QUANTUM, "curve25519-sha256@libssh.org", "diffie-hellman-group16-sha512")
 HOST_KEYS = (
     "ssh-ed25519",
     "rsa-sha2-512",
@@ -77,21 +80,22 @@ class _Authentication(AuthHandler):
 class ServerTransport(Transport):
     """The server side of SSH on a connection. `opening` is done first, in the connection's thread.
 
-    With `plain`, packets and channels are paramiko's own business; else each SFTP session runs in the transport's
-    thread, as a Stream.
+    With `plain_transport`, packets and channels are paramiko's own business; else each SFTP session runs in the
+    transport's thread, as a Stream. `key_exchanges` bounds how many are worked out at once.
     """
 
     _expected_packet: tuple[int, ...]
+    _kex_info = {**vars(Transport)["_kex_info"], ShortGroup16.name: ShortGroup16}  # noqa: RUF012 - paramiko's
 
     def __init__(
         self,
         connection: socket,
         *,
         host_keys: HostKeys,
-        legacy: Sequence[str],
-        plain: bool,
+        settings: SftpGateway,
         judge: Judge,
-        opening: Callable[[], None] | None,
+        opening: Callable[[], None],
+        key_exchanges: Semaphore,
     ) -> None:
         _prepare(connection)
         self.judge = judge
@@ -99,7 +103,8 @@ class ServerTransport(Transport):
         self._opening = opening
         self._announced = host_keys.announced
         self._held: list[Message] = []
-        packetizer = BoundedPacketizer if plain else BufferedPacketizer
+        self._key_exchanges = key_exchanges
+        packetizer = BoundedPacketizer if settings.plain_transport else BufferedPacketizer
         super().__init__(
             connection,
             default_window_size=_WINDOW,
@@ -111,7 +116,10 @@ class ServerTransport(Transport):
         self.local_version = "SSH-2.0-Reconciler"
         options = self.get_security_options()
         # mlkem needs a cryptography that has it.
-        options.kex = _chosen(KEX, legacy, options.kex)
+        legacy = settings.legacy_algorithms
+        options.kex = (
+            _chosen(POST_QUANTUM, (), options.kex) if settings.post_quantum_only else _chosen(KEX, legacy, options.kex)
+        )
         options.ciphers = _chosen(CIPHERS, legacy, options.ciphers)
         options.digests = _chosen(MACS, legacy, options.digests)
         options.key_types = HOST_KEYS
@@ -135,8 +143,7 @@ class ServerTransport(Transport):
     def run(self) -> None:
         """Speak SSH until the connection ends; then whatever was not closed was not received."""
         try:
-            if self._opening is not None:
-                self._opening()
+            self._opening()
             super().run()
         except (OSError, EOFError, SSHException):
             # The opening failed: the one who connected is not to be talked to.
@@ -198,6 +205,10 @@ class ServerTransport(Transport):
                 options = self.get_security_options()
                 options.ciphers = [name for name in AEAD if name in common] or options.ciphers
         super()._send_kex_init()  # type: ignore[misc] # not in the type stubs
+
+    def _parse_kex_init(self, m: Message) -> None:
+        super()._parse_kex_init(m)  # type: ignore[misc] # not in the type stubs
+        self.kex_engine = InTurn(self.kex_engine, self._key_exchanges)
 
     def _parse_newkeys(self, m: Message) -> None:
         if self.auth_handler is None:

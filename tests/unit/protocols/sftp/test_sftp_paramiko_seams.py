@@ -1,9 +1,11 @@
 """The private parts of paramiko that the fast way over its transport stands on; another version is to be looked at."""
 
 import inspect
+import re
 
 import paramiko
 from paramiko.auth_handler import AuthHandler
+from paramiko.kex_group14 import KexGroup14SHA256
 from paramiko.packet import Packetizer
 
 
@@ -49,3 +51,14 @@ def test_the_clients_algorithms_are_read_where_this_server_reads_them_too() -> N
     assert 'parsed["server_encrypt_algo_list"]' in reading
     offering = inspect.getsource(vars(paramiko.Transport)["_send_kex_init"])
     assert offering.count("m.add_list(self.preferred_ciphers)") == 2
+
+
+def test_key_exchanges_are_made_by_name_and_worked_out_in_two_calls() -> None:
+    assert "self.kex_engine = self._kex_info[agreed_kex[0]](self)" in inspect.getsource(
+        vars(paramiko.Transport)["_parse_kex_init"]
+    )
+    run = inspect.getsource(paramiko.Transport)
+    assert set(re.findall(r"self\.kex_engine\.(\w+)\(", run)) == {"start_kex", "parse_next"}
+    group = inspect.getsource(KexGroup14SHA256)
+    assert group.count("self._generate_x()") == 1
+    assert group.count("pow(self.G, self.x, self.P)") == 2
