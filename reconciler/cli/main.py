@@ -1,7 +1,9 @@
 """The command `reconciler`: its options, its subcommands, and what an error looks like."""
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +15,10 @@ from reconciler import __version__
 from reconciler.cli import terminal
 from reconciler.cli.workspace import Chosen
 from reconciler.errors import ConfigurationError, ReconcilerError
+from reconciler.model.cycles import without_cycles
+
+# Nothing that happens to be installed beside shall have a say in what is valid; looking for it takes time, too.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 USAGE_ERROR = 64
 """EX_USAGE of sysexits.h, so that a script can tell a mistyped command from a failed one."""
@@ -60,6 +66,10 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 """Each command's module, which has it in `COMMANDS` under its name; it is imported when the command is used."""
 
 
+_BRIEF = frozenset({"validate", "plan", "apply"})
+"""Commands that make many objects and end."""
+
+
 class Reconciler(click.Group):
     """Imports a command's module on use, and gives every outcome its exit code."""
 
@@ -85,8 +95,10 @@ class Reconciler(click.Group):
         self, args: Sequence[str] | None = None, **_: object
     ) -> NoReturn:
         """Run and exit: 0, 1 on any error, 64 on a wrong command line, or what the command says."""
+        given = sys.argv[1:] if args is None else args
         try:
-            code = super().main(args, prog_name="reconciler", standalone_mode=False)
+            with nullcontext() if _BRIEF.isdisjoint(given) else without_cycles():
+                code = super().main(args, prog_name="reconciler", standalone_mode=False)
         except click.UsageError as error:
             error.show()
             sys.exit(USAGE_ERROR)

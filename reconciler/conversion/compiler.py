@@ -107,6 +107,8 @@ class ContentCompiler:
 
     def name_fields(self, pattern: str, template: SourceFile, content: ContentReader, /) -> Sequence[Fault]:
         """Check that a template has the fields of which such a pattern makes names."""
+        if '"' not in pattern:
+            return []  # it names no field
         try:
             definition = self._definition(template, content)
             parsed = naming.parse(pattern)

@@ -54,7 +54,7 @@ class Variable(StrEnum):
     TEMPLATE_UUID = "templateUuid"
 
 
-_VARIABLES = frozenset(Variable)
+_VARIABLES = {str(variable): variable for variable in Variable}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +131,11 @@ def _token(pattern: str, at: int) -> tuple[Variable | Date | FieldText, int]:
         if _FORBIDDEN.search(date.format):
             raise ValueError(rf"the date format {date.format} has what cannot be in a name: \ / : ? * < > |")
         return date, end + 1
-    if word not in _VARIABLES:
+    variable = _VARIABLES.get(word)
+    if variable is None:
         known = ", ".join(f"{{{variable}}}" for variable in Variable)
         raise ValueError(f'there is no {{{word}}}; there are {known}, {{date FORMAT}} and {{"documentId":"fieldName"}}')
-    return Variable(word), end + 1
+    return variable, end + 1
 
 
 def _field(pattern: str, at: int) -> tuple[FieldText, int]:

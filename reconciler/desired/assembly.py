@@ -12,6 +12,7 @@ from reconciler.desired.documents import (
     RootDocument,
     RuleDocument,
 )
+from reconciler.desired.gateway import ProjectDocument
 from reconciler.desired.inspection import Inspection
 from reconciler.desired.integrations import connected
 from reconciler.desired.references import Claimed, Place, Templates, Unique
@@ -28,7 +29,7 @@ from reconciler.model.credential import Credential, CredentialKind
 from reconciler.model.dictionary import Dictionary
 from reconciler.model.key import Key, sftp_host_key
 from reconciler.model.mailbox import Mailbox
-from reconciler.model.packed import Packed
+from reconciler.model.packed import Packed, packed, packed_as
 from reconciler.model.protocol import ProtocolRegistry
 from reconciler.model.template import Template
 
@@ -60,12 +61,14 @@ class Assembly:
         """Note what a document names, before anything is known to be right."""
         self._templates.declare(document)
 
-    def add(self, document: YamlDocument, content: AccountsDocument | RootDocument) -> None:
+    def add(self, document: YamlDocument, content: AccountsDocument | ProjectDocument) -> None:
         """Take over the accounts of a document."""
+        if isinstance(content, ProjectDocument):
+            self._host_keys(content.gateway.sftp.host_keys)
+        if not isinstance(content, AccountsDocument | RootDocument):
+            return
         if "accounts" in content.model_fields_set:
             self.sections.add(("accounts",))
-        if isinstance(content, RootDocument):
-            self._host_keys(content.gateway.sftp.host_keys)
         for name, account in content.accounts.items():
             self._account(Key.of_account(name), account, Place(document, ("accounts", name)))
 
@@ -140,8 +143,8 @@ class Assembly:
 
     def _mailbox(self, key: Key, mailbox: MailboxDocument, place: Place) -> None:
         aliases = tuple(sorted(mailbox.aliases))
-        noun = Mailbox(name=mailbox.name or key.name, aliases=aliases, protected=mailbox.protected)
-        self._define(key, noun.model_dump_json(), place)
+        name = mailbox.name or key.name
+        self._define(key, packed_as(Mailbox, name=name, aliases=aliases, protected=mailbox.protected), place)
         self._note_sections(key, mailbox, "rules", "integration")
         self.problems += self.renames.note(key, mailbox.renamed_from, place)
         for index, alias in enumerate(mailbox.aliases):
@@ -158,16 +161,16 @@ class Assembly:
         if found is None:
             return
         self._connected[Key(key.path[:2])].add(key)
-        self._define(key.integration, found.integration.model_dump_json(), where)
+        self._define(key.integration, found.text, where)
         for name, credential in found.credentials.items():
-            self._define(key.integration.credential(name), credential.model_dump_json(), where)
+            self._define(key.integration.credential(name), packed(credential), where)
         for file, named in found.files:
             self._inspection.file(Code.CERTIFICATE, file, named)
         if found.identity is not None:
             names = " and ".join(f"'{name}'" for name in found.identity)
             what = f"the pair {names}" if len(found.identity) > 1 else names
-            section = where.below(found.integration.protocol)
-            self._claim(Code.DUPLICATE_PARTNERSHIP, (found.integration.protocol, *found.identity), what, section)
+            protocol = mailbox.integration.protocol
+            self._claim(Code.DUPLICATE_PARTNERSHIP, (protocol, *found.identity), what, where.below(protocol))
 
     def _written_rules(self, owner: Key, rules: Mapping[str, RuleDocument], place: Place) -> None:
         for name, rule in rules.items():

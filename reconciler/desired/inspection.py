@@ -29,7 +29,7 @@ class Inspection:
         self.warnings: list[Problem] = []
         self._sources = sources
         self._compiler = compiler
-        self._files: set[tuple[Code, SourceFile, TemplateRef | None]] = set()
+        self._files: dict[tuple[Code, int, TemplateRef | None], SourceFile] = {}
         self._patterns: dict[str, Sequence[Fault]] = {}
         self._templates: dict[TemplateRef, SourceFile] = {}
         # What compiles works in a process of its own; meanwhile the next YAML is read.
@@ -39,23 +39,26 @@ class Inspection:
     def rule(self, rule: RuleDocument, place: Place) -> None:
         """Compile what a rule names."""
         if rule.convert is not None:
-            self.file(Code.STYLESHEET, rule.convert, place.below("convert"))
+            self.file(Code.STYLESHEET, rule.convert, place, "convert")
         for index, file in enumerate(rule.validation):
-            where = place.below("validate", index)
             match PurePath(file.name).suffix.lower():
                 case ".xsd":
-                    self.file(Code.SCHEMA, file, where)
+                    self.file(Code.SCHEMA, file, place, "validate", index)
                 case ".sch":
-                    self.file(Code.SCHEMATRON, file, where)
+                    self.file(Code.SCHEMATRON, file, place, "validate", index)
                 case _:
                     message = f"'{file.name}' is neither an .xsd nor a .sch file"
-                    self.problems.append(where.problem(Code.BAD_FILE, message))
+                    self.problems.append(place.below("validate", index).problem(Code.BAD_FILE, message))
         if rule.name_pattern is not None:
-            self._name_pattern(rule.name_pattern, place.below("name_pattern"))
+            self._name_pattern(rule.name_pattern, place)
 
-    def file(self, code: Code, file: SourceFile, place: Place) -> None:
-        """Compile a file that is no template, unless that was done before. `code` says as what."""
+    def file(self, code: Code, file: SourceFile, place: Place, *below: str | int) -> None:
+        """Compile a file that is no template, unless that was done before. `code` says as what.
+
+        It is named at what is below `place`.
+        """
         if self._is_new(code, file):
+            place = place.below(*below)
             self._compiling.append((self._pool.submit(self._faults, code, file), code, file, place))
 
     def finish(self) -> None:
@@ -96,8 +99,9 @@ class Inspection:
             self._note(faults, Code.TEMPLATE, file, place.below("file"))
 
     def _is_new(self, code: Code, file: SourceFile, ref: TemplateRef | None = None) -> bool:
+        # The sources have each file once; what is kept here keeps its identity.
         known = len(self._files)
-        self._files.add((code, file, ref))
+        self._files.setdefault((code, id(file), ref), file)
         return len(self._files) > known
 
     def _note(self, faults: Sequence[Fault], code: Code, file: SourceFile, place: Place) -> None:
@@ -141,7 +145,8 @@ class Inspection:
         faults = self._patterns.get(pattern)
         if faults is None:
             faults = self._patterns[pattern] = self._compiler.name_pattern(pattern)
-        self._note_pattern(faults, pattern, place)
+        if faults:
+            self._note_pattern(faults, pattern, place.below("name_pattern"))
 
     def name_fields(self, pattern: str, ref: TemplateRef, place: Place) -> None:
         """Check the fields of a name pattern; a template that is not declared may have any."""

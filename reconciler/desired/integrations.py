@@ -16,18 +16,19 @@ from reconciler.errors import Problem
 from reconciler.model.credential import Credential
 from reconciler.model.integration import DefaultRule, Integration
 from reconciler.model.key import Key
+from reconciler.model.packed import packed_as
 from reconciler.model.protocol import ProtocolRegistry
 from reconciler.model.source_file import SourceFile
 
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """An integration, what is generated for it, and the files that its protocol's section names.
+    """An integration as JSON, what is generated for it, and the files that its protocol's section names.
 
     `identity` is what no other enabled integration of the protocol may have too.
     """
 
-    integration: Integration
+    text: str
     credentials: Mapping[str, Credential]
     files: tuple[tuple[SourceFile, Place], ...]
     identity: tuple[str, ...] | None
@@ -60,10 +61,11 @@ def connected(
     if document.enabled:
         for field, mend in settings.missing().items():
             problems.append(section.below(*field.split(".")).problem(Code.INCOMPLETE_INTEGRATION, mend, of_key=True))
-    integration = Integration(
+    text = packed_as(
+        Integration,
         enabled=document.enabled,
         protocol=document.protocol,
-        settings=settings.model_dump(mode="json"),
+        settings=settings,
         notify_email=document.notify_email,
         default_rule=_default_rule(document),
         ordered=document.ordered,
@@ -72,7 +74,7 @@ def connected(
     )
     identity = settings.identity() if document.enabled else None
     files = tuple(_files(settings, section)) if named else ()
-    return Connected(integration, settings.credentials(mailbox), files, identity), problems
+    return Connected(text, settings.credentials(mailbox), files, identity), problems
 
 
 def _wrong_sections(document: IntegrationDocument, place: Place, protocols: ProtocolRegistry) -> Iterator[Problem]:

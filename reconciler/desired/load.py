@@ -156,9 +156,12 @@ def load_traced(
         read_file = sources.reader(posixpath.dirname(file))
         for number, document in enumerate(documents):
             assembly.declare(document)
-            content: AccountsDocument | RootDocument | None
+            content: AccountsDocument | ProjectDocument | None
             if file == ROOT_FILE and number == 0:
-                content, found = validated(RootDocument, document, read_file, lambda: schemas(protocols)[ROOT_SCHEMA])
+                # What describes accounts is large, and made twice if it is made here.
+                has_accounts = isinstance(document.data, dict) and "accounts" in document.data
+                noun = RootDocument if has_accounts else ProjectDocument
+                content, found = validated(noun, document, read_file, lambda: schemas(protocols)[ROOT_SCHEMA])
                 if content is not None:
                     project = _project(root, content, environment)
             else:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import UUID
 
 from reconciler.desired.codes import Code
@@ -12,8 +13,7 @@ from reconciler.errors import Position, Problem
 from reconciler.model.template import TemplateRef
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where in the configuration something is written."""
 
     document: YamlDocument

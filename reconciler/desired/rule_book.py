@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from reconciler.desired.codes import Code
 from reconciler.desired.documents import RuleDocument
 from reconciler.desired.references import Place, Templates
-from reconciler.desired.rules import UNRESOLVED, rule_of
+from reconciler.desired.rules import UNRESOLVED, match_of, rule_text
 from reconciler.errors import Problem
 from reconciler.model.key import Key
-from reconciler.model.packed import packed
 from reconciler.model.rule import Direction, MatchBy, RuleTest
 from reconciler.model.source_file import SourceFile
 from reconciler.model.template import TemplateRef
@@ -53,18 +52,18 @@ class RuleBook:
         named = document.template
         template = named if isinstance(named, str) else named.ref
         ref = UNRESOLVED if isinstance(template, str) else template
-        rule = rule_of(document, ref, len(rules), self._directories, tests)
+        match = match_of(document)
         written = _Written(
             owner.rule(name),
             place,
             template,
-            rule.active,
-            rule.direction,
-            (rule.match.by, rule.match.pattern) if rule.match else None,
-            rule.name_pattern,
+            document.active,
+            document.direction,
+            (match.by, match.pattern) if match else None,
+            document.name_pattern,
         )
+        self._texts[owner].append(rule_text(document, ref, match, len(rules), self._directories, tests))
         rules.append(written)
-        self._texts[owner].append(packed(rule))
 
     def resolved(self, templates: Templates) -> Iterator[tuple[Key, str, Place]]:
         """Yield the rules as JSON with their templates, once; those whose template is wrong are left out."""

@@ -5,9 +5,10 @@ from typing import Literal, assert_never
 from uuid import UUID
 
 from reconciler.desired.codes import Code
-from reconciler.desired.documents import ArchiveDocument, MatchDocument, RuleDocument
+from reconciler.desired.documents import ArchiveDocument, RuleDocument
 from reconciler.desired.references import Place
 from reconciler.errors import Problem
+from reconciler.model.packed import packed_as
 from reconciler.model.rule import Archive, Direction, Match, Rule, RuleTest
 from reconciler.model.source_file import SourceFile
 from reconciler.model.template import TemplateRef
@@ -41,21 +42,23 @@ def misfits(rule: RuleDocument, place: Place) -> Iterator[Problem]:
             assert_never(rule.direction)
 
 
-def rule_of(
+def rule_text(
     rule: RuleDocument,
     template: TemplateRef,
+    match: Match | None,
     position: int,
     directories: tuple[SourceFile, ...],
     tests: Mapping[str, RuleTest],
-) -> Rule:
-    """Return the rule that is run. `directories` are the EDIFACT tables of the configuration."""
+) -> str:
+    """Return the rule that is run, as JSON. `directories` are the EDIFACT tables of the configuration."""
     reads_edifact = rule.direction is Direction.OUT and rule.source in {None, "edifact"}
-    return Rule(
+    return packed_as(
+        Rule,
         active=rule.active,
         direction=rule.direction,
         position=position,
         template=template,
-        match=_match(rule.match) if rule.match else None,
+        match=match,
         source=rule.source,
         convert=rule.convert,
         archive=_archive(rule.archive) if rule.archive else None,
@@ -73,7 +76,11 @@ def _archive(archive: ArchiveDocument | Literal[True]) -> Archive:
     return Archive() if archive is True else Archive(exclude=archive.exclude)
 
 
-def _match(match: MatchDocument) -> Match:
+def match_of(rule: RuleDocument) -> Match | None:
+    """Return what a rule looks at; None for a rule that looks at the template."""
+    match = rule.match
+    if match is None:
+        return None
     if match.name is not None:
         return Match(by="name", pattern=match.name)
     if match.content is not None:

@@ -55,13 +55,20 @@ class SourceFiles:
         """The paths of what was looked for and need not be there."""
         self._files: dict[str, SourceFile] = {}
         self._paths: dict[SourceFile, str] = {}
+        self._same: dict[SourceFile, SourceFile] = {}
+        self._named: dict[str, dict[str, SourceFile]] = {}
+        """The files by the folder that they were named from, and the path that they were named by."""
         self.contents: dict[str, bytes] = {}
 
     def reader(self, folder: str) -> Callable[[str], SourceFile]:
         """Return a reader of paths relative to a folder; it raises PydanticCustomError with a `Code` as its type."""
+        named = self._named.setdefault(folder, {})
 
         def read(path: str) -> SourceFile:
-            return self._source_file(self._below_root(folder, path))
+            file = named.get(path)
+            if file is None:
+                file = named[path] = self._source_file(self._below_root(folder, path))
+            return file
 
         return read
 
@@ -95,7 +102,7 @@ class SourceFiles:
                 for part in sorted(self._included(path))
             ]
             file = SourceFile(name=posixpath.basename(path), sha256=sha256, parts=tuple(parts))
-            self._files[path] = file
+            file = self._files[path] = self._same.setdefault(file, file)
             self._paths.setdefault(file, path)
         return file
 

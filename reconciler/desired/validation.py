@@ -6,7 +6,6 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from reconciler.desired.documents import AccountsDocument, RootDocument
 from reconciler.desired.json_schema import Schema
 from reconciler.desired.mistakes import problems_of
 from reconciler.desired.yaml_document import Location, Yaml, YamlDocument
@@ -15,7 +14,6 @@ from reconciler.model.noun import Noun
 from reconciler.model.source_file import SourceFile
 
 N = TypeVar("N", bound=Noun)
-D = TypeVar("D", AccountsDocument, RootDocument)
 
 ReadFile = Callable[[str], SourceFile]
 
@@ -32,8 +30,8 @@ def parsed(model: type[N], data: Yaml, read_file: ReadFile) -> N:
 
 
 def validated(
-    model: type[D], document: YamlDocument, read_file: ReadFile, schema: Callable[[], Schema]
-) -> tuple[D | None, list[Problem]]:
+    model: type[N], document: YamlDocument, read_file: ReadFile, schema: Callable[[], Schema]
+) -> tuple[N | None, list[Problem]]:
     """Return what a document says, without the objects that are wrong, and what is wrong with them.
 
     `schema` is asked for when there are mistakes only. None when nothing can be made of the document.

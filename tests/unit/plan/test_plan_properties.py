@@ -14,6 +14,7 @@ from reconciler.model.integration import Integration
 from reconciler.model.key import Key, Kind
 from reconciler.model.mailbox import Mailbox
 from reconciler.model.noun import Json
+from reconciler.model.packed import packed, packed_as
 from reconciler.model.rule import Archive, Direction, Rule
 from reconciler.model.source_file import Part, SourceFile
 from reconciler.model.state import Resource, State
@@ -76,6 +77,14 @@ quick = settings(max_examples=30, deadline=None)
 @given(states)
 def test_a_state_differs_from_itself_in_nothing(state: State) -> None:
     assert build(state, 1, State(dict(state.resources))).is_empty
+
+
+@quick
+@given(states)
+def test_a_resource_has_the_same_text_whether_it_is_made_or_not(state: State) -> None:
+    for resource in state.resources.values():
+        fields = {name: getattr(resource, name) for name in resource.model_fields_set}
+        assert packed_as(type(resource), **fields) == packed(resource)
 
 
 @quick
