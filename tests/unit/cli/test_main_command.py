@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -39,33 +37,6 @@ class TestCommandLine:
         words = {line.split()[0]: line.split()[1:] for line in result.stdout.splitlines() if line.startswith("  ")}
         assert result.exit_code == 0
         assert all(words[name] for name in COMMANDS)
-
-    def test_the_version_waits_for_no_library_that_it_does_not_need(self) -> None:
-        program = (
-            "import sys\n"
-            "from reconciler.cli import main\n"
-            "try: main(['--version'])\n"
-            "finally: print(*sorted({name.partition('.')[0] for name in sys.modules}))\n"
-        )
-        result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-        version, modules = result.stdout.splitlines()
-        assert version == "reconciler 0.1.0"
-        assert {"pydantic", "sqlalchemy", "paramiko", "lxml", "rich"}.isdisjoint(modules.split())
-
-    def test_planning_waits_for_no_library_that_it_does_not_need(self) -> None:
-        program = (
-            "import sys\n"
-            "import reconciler.cli.plan, reconciler.service.opening\n"
-            "print(*sorted({name.partition('.')[0] for name in sys.modules}))\n"
-        )
-        result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-        unneeded = {"sqlalchemy", "cryptography", "ruamel", "paramiko", "starlette", "httpx", "saxonche", "rich"}
-        assert unneeded.isdisjoint(result.stdout.split())
-
-    def test_a_worker_of_conversions_starts_without_what_checks_configurations(self) -> None:
-        program = "import sys\nimport reconciler.conversion.worker_process\nprint(*sys.modules)\n"
-        result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-        assert {"pydantic", "sqlalchemy", "cryptography"}.isdisjoint(result.stdout.split())
 
 
 class TestInit:

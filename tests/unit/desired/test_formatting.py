@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.desired.formatting import UnformattableError, formatted
@@ -127,7 +127,6 @@ def _inside(value: Yaml, indent: int, step: int) -> str:
     return f" {json.dumps(value)}\n"
 
 
-@settings(max_examples=60, deadline=None)
 @given(DATA, st.integers(1, 5))
 def test_any_indentation_becomes_the_same(data: Yaml, step: int) -> None:
     result = formatted(written(data, 0, step))

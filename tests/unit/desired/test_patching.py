@@ -95,12 +95,7 @@ def yaml(written: Written) -> str:
     return HEAD + "\n".join(block({"version": 1, "accounts": written}, 0)) + "\n"
 
 
-@settings(
-    max_examples=30,
-    deadline=None,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=[HealthCheck.too_slow],
-)
+@settings(phases=[Phase.explicit, Phase.generate], suppress_health_check=[HealthCheck.too_slow])
 @given(configurations, configurations)
 @example(
     {"acme": {"mailboxes": {"x": {"integration": {"sftp": {}}}}}}, {"acme": {"mailboxes": {"x": {"integration": AS2}}}}

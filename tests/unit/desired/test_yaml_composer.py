@@ -4,7 +4,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.desired.yaml_composer import Composer
@@ -32,7 +32,6 @@ DATA = st.dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None)
 @given(DATA)
 def test_json_is_read_as_json_and_every_position_points_at_its_text(data: dict[str, Yaml]) -> None:
     text = json.dumps(data, indent=2, ensure_ascii=False)
@@ -55,7 +54,6 @@ def test_json_is_read_as_json_and_every_position_points_at_its_text(data: dict[s
             pending += [(*location, index) for index in range(len(value))]
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.text(alphabet="ab:-[]{}&*!<>|'\"#%@,? \n\t\x00é", max_size=40))
 def test_any_text_ends_in_documents_or_in_problems(text: str) -> None:
     composer = Composer("a.yaml", text)

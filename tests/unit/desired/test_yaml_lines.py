@@ -67,7 +67,7 @@ LINES = st.lists(
 ).map("\n".join)  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=4 * settings().max_examples)
 @given(LINES, st.sampled_from(["", "\n", "\n\n# end\n"]))
 @example("a:\n- b\n- c\nd: 1", "")
 @example("a:\n  - b: 1\n    c: 2\n  - - x\n", "")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.envelope.element import MAX_BYTES, MAX_ELEMENTS
@@ -183,7 +183,6 @@ class TestRefuse:
             parse(xml)
 
     @given(st.binary(max_size=200))
-    @settings(max_examples=50)
     def test_any_bytes_are_an_envelope_or_an_error(self, xml: bytes) -> None:
         with pytest.raises(ConversionError):
             parse(xml)
@@ -225,7 +224,6 @@ envelopes = st.builds(
 
 class TestWrite:
     @given(envelopes)
-    @settings(max_examples=60, deadline=None)
     def test_what_is_written_reads_back_equal_and_is_stable(self, envelope: Envelope) -> None:
         xml = to_xml(envelope)
         assert parse(xml) == envelope

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import PlanRefusedError
@@ -70,16 +70,13 @@ resources: dict[Key, st.SearchStrategy[Resource]] = {
     ACME.rule("shared"): rules,
 }
 states = st.fixed_dictionaries({}, optional=resources).map(State)
-quick = settings(max_examples=30, deadline=None)
 
 
-@quick
 @given(states)
 def test_a_state_differs_from_itself_in_nothing(state: State) -> None:
     assert build(state, 1, State(dict(state.resources))).is_empty
 
 
-@quick
 @given(states)
 def test_a_resource_has_the_same_text_whether_it_is_made_or_not(state: State) -> None:
     for resource in state.resources.values():
@@ -87,13 +84,11 @@ def test_a_resource_has_the_same_text_whether_it_is_made_or_not(state: State) ->
         assert packed_as(type(resource), **fields) == packed(resource)
 
 
-@quick
 @given(states, states)
 def test_applying_the_difference_gives_what_is_desired(live: State, desired: State) -> None:
     assert applied(diff(live, desired), live) == desired
 
 
-@quick
 @given(states, states, st.booleans())
 def test_a_plan_that_was_applied_leaves_nothing_to_do(live: State, desired: State, prune: bool) -> None:
     terms = Terms(prune=prune)
@@ -103,7 +98,6 @@ def test_a_plan_that_was_applied_leaves_nothing_to_do(live: State, desired: Stat
     assert again.unmanaged == once.unmanaged
 
 
-@quick
 @given(states, states)
 def test_nothing_is_destroyed_unless_it_is_asked_for(live: State, desired: State) -> None:
     made = make(LiveSide(live, 1), Wish(state=desired), CAREFUL, now=NOON)
@@ -112,7 +106,6 @@ def test_nothing_is_destroyed_unless_it_is_asked_for(live: State, desired: State
     assert {key: after.get(key) for key in desired.resources} == desired.resources
 
 
-@quick
 @given(states, states)
 def test_pruning_gives_what_is_desired_and_nothing_else(live: State, desired: State) -> None:
     made = make(LiveSide(live, 1), Wish(state=desired), Terms(prune=True), now=NOON)
@@ -120,7 +113,6 @@ def test_pruning_gives_what_is_desired_and_nothing_else(live: State, desired: St
     assert made.unmanaged == ()
 
 
-@quick
 @given(states, states)
 def test_what_was_renamed_is_moved_with_all_that_is_in_it(live: State, desired: State) -> None:
     new = Key.of_account("acme-retail")
@@ -132,7 +124,6 @@ def test_what_was_renamed_is_moved_with_all_that_is_in_it(live: State, desired: 
     assert make(LiveSide(renamed, 2), wish, Terms(prune=True), now=NOON).is_empty
 
 
-@quick
 @given(states, states)
 def test_a_saved_plan_says_where_it_comes_from_and_loses_nothing(live: State, desired: State) -> None:
     wish = Wish(state=desired)
@@ -140,7 +131,6 @@ def test_a_saved_plan_says_where_it_comes_from_and_loses_nothing(live: State, de
     assert SavedPlan.read(saved.written().encode()) == saved
 
 
-@quick
 @given(states)
 def test_the_hash_of_a_configuration_is_of_what_it_means(state: State) -> None:
     backwards = State(dict(reversed(list(state.resources.items()))))
@@ -150,7 +140,6 @@ def test_the_hash_of_a_configuration_is_of_what_it_means(state: State) -> None:
     )
 
 
-@quick
 @given(states, states)
 def test_owners_come_before_what_they_own_and_go_after_it(live: State, desired: State) -> None:
     changes = diff(live, desired)
@@ -162,7 +151,6 @@ def test_owners_come_before_what_they_own_and_go_after_it(live: State, desired: 
     assert ordered(reversed(changes)) == changes
 
 
-@quick
 @given(states, states, st.integers(0, 9))
 def test_the_document_loses_nothing(live: State, desired: State, revision: int) -> None:
     plan = build(live, revision, desired)
@@ -171,7 +159,6 @@ def test_the_document_loses_nothing(live: State, desired: State, revision: int) 
     assert again.digest == plan.digest
 
 
-@quick
 @given(states, states)
 def test_an_update_names_fields_that_differ_and_shows_them(live: State, desired: State) -> None:
     for change in diff(live, desired):
@@ -181,7 +168,6 @@ def test_an_update_names_fields_that_differ_and_shows_them(live: State, desired:
             assert len(text.change_lines(change)) == 1 + len(change.fields)
 
 
-@quick
 @given(states, states)
 def test_no_text_of_a_configuration_reaches_the_terminal_unescaped(live: State, desired: State) -> None:
     plan = build(live, 1, desired)

@@ -6,7 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.conversion.sources import spreadsheet_package, to_xml
@@ -88,7 +88,6 @@ def test_an_xls_is_measured() -> None:
     assert largest_area(XLS) == (3, 4)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.integers(0, len(XLS)), st.binary(max_size=8))
 def test_a_damaged_xls_is_measured_or_not(at: int, content: bytes) -> None:
     rows, columns = largest_area(XLS[:at] + content + XLS[at + len(content) :])
