@@ -18,6 +18,7 @@ from reconciler.model.integration import Integration
 from reconciler.model.key import Key, Kind
 from reconciler.model.rule import Rule
 from reconciler.model.source_file import digest
+from reconciler.model.state import State
 from reconciler.plan.change import Update
 from reconciler.plan.plan import Plan
 from reconciler.service.connection import connection_details
@@ -76,6 +77,14 @@ class Operating:
         if found is None or key.kind is not kind:
             raise NotFoundError(f"There is no {kind} {address}.")
         return LiveResource(key, found, snapshot.uuid(key))
+
+    def file(self, address: str, sha256: str) -> bytes:
+        """Return the content of a file that the live resource at an address names. Raises NotFoundError."""
+        key = _key(address)
+        found = self._snapshot().state.get(key)
+        if found is None or sha256 not in State({key: found}).hashes():
+            raise NotFoundError(f"Nothing that is live at {address} names a file {sha256}.")
+        return self._directory.content(sha256)
 
     # --- credentials ---------------------------------------------------------------------------------------------
 

@@ -27,7 +27,8 @@ from reconciler.live.wire import DriftDocument, RevisionDocument, StateDocument,
 from reconciler.model.credential import Secret
 from reconciler.model.key import Key, Kind
 from reconciler.model.rule import Rule
-from reconciler.model.state import from_json
+from reconciler.model.source_file import ContentReader
+from reconciler.model.state import State, from_json
 from reconciler.plan.change import Change
 from reconciler.plan.live_side import LiveSide
 from reconciler.plan.making import Wish
@@ -165,6 +166,21 @@ class RemoteWorkspace(Workspace):
             )
             for item in self._client.json("GET", "/resources", address=address)
         ]
+
+    def file(self, address: str, sha256: str) -> bytes:
+        """Return the content of a file that the live resource at an address names. Raises NotFoundError."""
+        return self._client.content(f"/files/{address}/{sha256}")
+
+    def _content_of(self, live: State) -> ContentReader:
+        # The gateway gives a file to whoever may read what names it.
+        named: dict[str, Key] = {}
+
+        def content(sha256: str) -> bytes:
+            if not named:
+                named.update((one, key) for key in live.resources for one in State({key: live.resources[key]}).hashes())
+            return self.file(str(named[sha256]), sha256)
+
+        return content
 
     def test_live(self, address: str) -> Iterator[RuleTestRun]:
         """Yield the results of the tests of the live rules at and below an address; all tests for an empty one."""

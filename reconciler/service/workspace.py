@@ -21,6 +21,8 @@ from reconciler.model.duration import parse_duration
 from reconciler.model.key import Key, Kind
 from reconciler.model.mailbox import Mailbox
 from reconciler.model.rule import Rule
+from reconciler.model.source_file import ContentReader
+from reconciler.model.state import State
 from reconciler.plan.diff import applied
 from reconciler.plan.impact import Impact, impact
 from reconciler.plan.live_side import LiveSide
@@ -70,8 +72,12 @@ class Workspace(Planning, Operating):
         A folder without a configuration gets one. With `prune`, what is not live is taken out of the files.
         """
         loaded = self._loaded(folder) if (folder / ROOT_FILE).is_file() else None
-        dumping = Dumping(self.read().state, self._directory.content, self._loaded)
+        live = self.read().state
+        dumping = Dumping(live, self._content_of(live), self._loaded)
         return dumping.into(folder, loaded, selection.has, prune=prune)
+
+    def _content_of(self, _live: State) -> ContentReader:
+        return self._directory.content
 
     def test(self, address: str, *, update: bool) -> Iterator[WrittenTestRun]:
         """Yield the results of the tests beside the rules at and below an address; all tests for an empty one."""

@@ -25,6 +25,10 @@ class Operations(Protocol):
         """Return the live resource at an address."""
         ...
 
+    def file(self, address: str, sha256: str) -> bytes:
+        """Return the content of a file that the live resource at an address names."""
+        ...
+
     def credentials(self, address: str) -> ConnectionDetails:
         """Return a mailbox's connection details, secrets included."""
         ...

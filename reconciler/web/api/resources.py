@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from reconciler.live.views import LiveResource
@@ -30,6 +30,8 @@ _PLURALS: tuple[tuple[Kind, str], ...] = (
 )
 
 Address = Annotated[str, Path(examples=["accounts.acme.mailboxes.orders"], max_length=500)]
+
+Sha256 = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The SHA-256 of the content, as resources name it.")]
 
 
 class LiveItem(BaseModel):
@@ -69,6 +71,18 @@ def router(operations: Operations) -> APIRouter:
     def show(identity: Viewer, address: Annotated[str | None, Query(max_length=500)] = None) -> list[LiveItem]:
         """Return everything that is live at and below an address, or all there is."""
         return [live_item(found) for found in _within(operations, identity, address)]
+
+    @routes.get(
+        "/files/{address}/{sha256}",
+        tags=["state"],
+        response_class=Response,
+        responses=documented(HTTPStatus.NOT_FOUND)
+        | {200: {"content": {"application/octet-stream": {}}, "description": "The file."}},
+    )
+    def download_file(address: Address, sha256: Sha256, identity: Viewer) -> Response:
+        """Return a file that a live resource names: a template, map, schema, dictionary or certificate."""
+        require_within(identity, address)
+        return Response(operations.file(address, sha256), media_type="application/octet-stream")
 
     @routes.get("/credentials/{address}", tags=["credentials"], responses=documented(HTTPStatus.NOT_FOUND))
     def credentials(address: Address, identity: Operator) -> Connection:

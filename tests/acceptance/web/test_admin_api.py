@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from hashlib import sha256 as sha256_of
 from http.client import HTTPConnection
 from uuid import uuid4
 
@@ -67,6 +68,21 @@ class TestResources:
         for plural in ("accounts", "mailboxes", "integrations", "rules", "templates", "dictionaries"):
             item = api.get(f"/{plural}").json()["items"][0]
             assert api.get(f"/{plural}/{item['address']}").json() == item
+
+    def test_a_file_is_given_to_who_may_read_what_names_it(self, as_role: As) -> None:
+        api = as_role(Role.VIEWER, "globex")
+        rule = next(item for item in api.get("/rules").json()["items"] if item["resource"]["convert"])
+        sha256 = rule["resource"]["convert"]["sha256"]
+        response = api.get(f"/files/{rule['address']}/{sha256}")
+        assert response.status_code == 200
+        assert sha256_of(response.content).hexdigest() == sha256
+        for path, status in (
+            (f"/files/{rule['address']}/{'0' * 64}", 404),
+            (f"/files/{rule['address'].rpartition('.rules.')[0]}/{sha256}", 404),
+            (f"/files/{rule['address']}/none", 422),
+            (f"/files/accounts.acme.templates.order/{sha256}", 403),
+        ):
+            assert api.get(path).status_code == status, path
 
     def test_a_password_is_shown_and_replaced(self, as_role: As) -> None:
         api = as_role(Role.OPERATOR)

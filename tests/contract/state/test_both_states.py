@@ -6,8 +6,10 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from click.testing import CliRunner
 
 from reconciler.apply.lease import APPLY, holding
+from reconciler.cli.main import main
 from reconciler.store import credentials, jobs
 from tests.admin_site import Wire
 from tests.contract.state.conftest import Answer, Site
@@ -20,6 +22,10 @@ ENVELOPE = UUID(int=4800 << 64)
 NOWHERE = UUID(int=7)
 
 Both = tuple[Site, Site]
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def same(both: Both, *arguments: str) -> Answer:
@@ -161,6 +167,28 @@ class TestReconciling:
             assert "grace" in same(both, "lock", "status").stdout
             assert same(both, "lock", "release", "apply").code == 0
         assert same(both, "apply", "--auto-approve").code == 0
+
+
+class TestBackToFiles:
+    def test_what_is_live_is_written_with_the_files_that_it_names(self, unchanged: Both, tmp_path: Path) -> None:
+        written = [tmp_path / str(number) for number in range(len(unchanged))]
+        answers = [site.run("dump", str(folder)) for site, folder in zip(unchanged, written, strict=True)]
+        assert [answer.code for answer in answers] == [0, 0], answers[1].stderr
+        at_hand, far_away = ({file.relative_to(to): file.read_bytes() for file in files(to)} for to in written)
+        assert far_away == at_hand
+        assert {".xsl", ".xml", ".csv", ".yaml"} <= {file.suffix for file in far_away}
+        for folder in written:
+            assert "is valid" in CliRunner().invoke(main, ["--config", str(folder), "validate"]).stdout
+
+    def test_a_map_that_was_edited_is_written_as_it_is_live(self, both: Both) -> None:
+        for site in both:
+            site.edit("maps/order-in.xsl", "</xsl:stylesheet>", "<!-- a word more --></xsl:stylesheet>")
+            assert site.run("plan", "--detailed-exitcode").code == 2
+        answers = [site.run("dump", "--into", str(site.folder)) for site in both]
+        assert answers[0] == answers[1]
+        assert answers[1].code == 0, answers[1].stderr
+        assert "order-in" in answers[1].stdout
+        assert same(both, "plan", "--detailed-exitcode").code == 0
 
 
 class TestOperating:
