@@ -1,6 +1,7 @@
 """Looking back: what was live at a revision, what was last configured, and where the live side left it."""
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, assert_never
@@ -8,7 +9,7 @@ from typing import Literal, assert_never
 from sqlalchemy import Connection
 
 from reconciler.model.key import Key
-from reconciler.model.state import State
+from reconciler.model.state import Resource, State
 from reconciler.plan.change import Change, Create, Delete, FieldChange, Move, Update, change_from_json
 from reconciler.plan.diff import applied, differences
 from reconciler.store import configuration
@@ -55,13 +56,47 @@ def _folded(revisions: Iterable[Revision]) -> State:
 
 
 def drift(connection: Connection) -> list[Drift]:
-    """Return where the live side is not what was last applied, by address; what the API made for itself is none."""
-    live, by_hand = configuration.read_state(connection), configuration.made_by_hand(connection)
-    found = [change for change in differences(configured(connection), live) if change.key not in by_hand]
-    if not found:
+    """Return where the live side is not what was last applied, by address; what the API made for itself is none.
+
+    What is live is what all revisions made, so that only what was changed by hand can differ: nothing else is read.
+    """
+    hand = list(configuration.changed_by_hand(connection))
+    touched = {key for revision in hand for key in _touched(changes_of(revision))}
+    if not touched:
         return []
-    touched = _last_touched(connection, {change.key for change in found})
-    return [_drift(change, touched.get(change.key)) for change in sorted(found, key=lambda change: change.key)]
+    live, by_hand = configuration.read_state(connection), configuration.made_by_hand(connection)
+    applied_last = _configured_at(connection, touched, since=hand[-1].number)
+    if applied_last is None:
+        found = list(differences(configured(connection), live))
+    else:
+        found = list(differences(applied_last, State({key: live.resources[key] for key in touched if key in live})))
+    last = _last_touched(hand)
+    return [
+        _drift(change, last.get(change.key))
+        for change in sorted(found, key=lambda change: change.key)
+        if change.key not in by_hand
+    ]
+
+
+def _configured_at(connection: Connection, keys: AbstractSet[Key], *, since: int) -> State | None:
+    """Return what was last applied at these addresses; None when they may have moved since a revision."""
+    addresses = {str(key) for key in keys}
+    found: dict[Key, Resource] = {}
+    for revision in configuration.revisions(connection):
+        if not addresses and revision.number < since:
+            break
+        items = revision.plan.get("changes")
+        for item in items if not revision.by_hand and isinstance(items, list) else ():
+            if not isinstance(item, dict):
+                continue
+            if item.get("action") == "move":
+                return None
+            if item.get("address") in addresses and item.get("action") in {"create", "update", "delete"}:
+                change = change_from_json(item)
+                addresses.remove(str(change.key))
+                if isinstance(change, Create | Update):
+                    found[change.key] = change.new
+    return State(found)
 
 
 def _drift(change: Create | Update | Delete, revision: Revision | None) -> Drift:
@@ -77,14 +112,12 @@ def _drift(change: Create | Update | Delete, revision: Revision | None) -> Drift
             assert_never(change)
 
 
-def _last_touched(connection: Connection, keys: set[Key]) -> dict[Key, Revision]:
-    """Return the newest change by hand of each address."""
+def _last_touched(hand: Iterable[Revision]) -> dict[Key, Revision]:
+    """Return the newest change by hand of each address, of all, newest first."""
     found: dict[Key, Revision] = {}
-    for revision in configuration.revisions(connection):
-        if revision.by_hand:
-            for key in _touched(changes_of(revision)):
-                if key in keys:
-                    found.setdefault(key, revision)
+    for revision in hand:
+        for key in _touched(changes_of(revision)):
+            found.setdefault(key, revision)
     return found
 
 

@@ -99,6 +99,13 @@ def revisions(connection: Connection) -> Iterator[Revision]:
         yield _revision(row)
 
 
+def changed_by_hand(connection: Connection) -> Iterator[Revision]:
+    """Yield the revisions that were made past the configuration, newest first."""
+    row = tables.revision.c
+    for found in connection.execute(select(tables.revision).where(row.by_hand != "").order_by(row.number.desc())):
+        yield _revision(found)
+
+
 def changes_from(connection: Connection, first: int = 1) -> Iterator[Revision]:
     """Yield the revisions from a number on, oldest first."""
     number = tables.revision.c.number

@@ -47,6 +47,8 @@ class Beginning:
     nonce: str
     verifier: str
     ends: float
+    onto: str
+    """The path of the page that somebody wanted to see."""
 
     def to_text(self) -> str:
         """Return it as text."""
@@ -85,13 +87,14 @@ class Provider:
         """Return where people would sign in. Raises SignInError when the provider cannot be asked."""
         return self._endpoint("authorization_endpoint")
 
-    def begin(self) -> tuple[str, Beginning]:
+    def begin(self, onto: str) -> tuple[str, Beginning]:
         """Return where the browser goes, and what it takes to let it in when it comes back. Raises SignInError."""
         begun = Beginning(
             state=secrets.token_urlsafe(24),
             nonce=secrets.token_urlsafe(24),
             verifier=secrets.token_urlsafe(48),
             ends=(datetime.now(UTC) + LIFETIME).timestamp(),
+            onto=onto,
         )
         url = prepare_grant_uri(
             self._endpoint("authorization_endpoint"),

@@ -40,6 +40,10 @@ class InvalidError(ReconcilerError):
     """What was sent makes no sense."""
 
 
+class TooLargeError(ReconcilerError):
+    """What was sent is larger than anything that is meant."""
+
+
 _STATUS: tuple[tuple[type[ReconcilerError], HTTPStatus, str], ...] = (
     (UnauthorizedError, HTTPStatus.UNAUTHORIZED, "unauthorized"),
     (ForbiddenError, HTTPStatus.FORBIDDEN, "forbidden"),
@@ -51,6 +55,7 @@ _STATUS: tuple[tuple[type[ReconcilerError], HTTPStatus, str], ...] = (
     (HeldError, HTTPStatus.CONFLICT, "held"),
     (LeaseLostError, HTTPStatus.CONFLICT, "lease_lost"),
     (InvalidError, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid"),
+    (TooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large"),
 )
 
 

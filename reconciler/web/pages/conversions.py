@@ -17,6 +17,7 @@ from reconciler.store.tokens import Role
 from reconciler.web.access import Access, require_within, scoped
 from reconciler.web.api.log import MOST, Wanted, reprocess_all
 from reconciler.web.operations import Operations
+from reconciler.web.pages.integrations import parsed
 from reconciler.web.pages.reading import Reading
 from reconciler.web.pages.visit import Visit, guarded, see_other
 
@@ -76,8 +77,7 @@ class ConversionLog:
         return max(0, count - self._reading.hurried()), count
 
     def _chart_filter(self, filters: Mapping[str, str], account: str | None) -> LogFilter:
-        snapshot = self._reading.snapshot
-        mailbox = next((uuid for uuid, key in snapshot.keys.items() if str(key) == filters["mailbox"]), None)
+        mailbox = self._reading.snapshot.uuid(parsed(filters["mailbox"])) if filters["mailbox"] else None
         return LogFilter(
             account=account,
             mailboxes=None if mailbox is None else (mailbox,),

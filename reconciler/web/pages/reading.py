@@ -8,9 +8,8 @@ from time import monotonic
 from uuid import UUID
 
 from reconciler.jobs.directory import Directory, Snapshot
-from reconciler.model.account import Account
 from reconciler.model.integration import Integration
-from reconciler.model.key import Key
+from reconciler.model.key import Key, Kind
 from reconciler.model.mailbox import Mailbox
 from reconciler.model.rule import Rule
 from reconciler.store import conversions, jobs, search
@@ -67,6 +66,7 @@ class Reading:
         self.store = store
         self._directory = directory
         self._charts: dict[LogFilter, tuple[float, list[Bar]]] = {}
+        self._accounts: tuple[int, Sequence[str]] = (-1, ())
         self._listed: tuple[int, Sequence[tuple[str, Key]]] = (-1, ())
 
     @property
@@ -76,8 +76,11 @@ class Reading:
 
     def accounts(self, within: str | None) -> Sequence[str]:
         """Return the names of the accounts within reach."""
-        names = sorted(key.name for key, _ in self.snapshot.state.of(Account))
-        return [name for name in names if within in (None, name)]
+        snapshot = self.snapshot
+        if self._accounts[0] != snapshot.revision:
+            found = sorted(key.name for key in snapshot.state.resources if key.kind is Kind.ACCOUNT)
+            self._accounts = (snapshot.revision, found)
+        return [name for name in self._accounts[1] if within in (None, name)]
 
     def mailboxes(self, *, account: str | None, text: str, offset: int, limit: int) -> tuple[list[MailboxRow], int]:
         """Return a page of the mailboxes of which every word is said by address, name, alias or UUID; and how many."""

@@ -11,35 +11,40 @@ from reconciler.model.credential import Secret
 from reconciler.store.audit import Call
 from reconciler.web.access import SESSION, Access, TooManyAttemptsError
 from reconciler.web.pages.rendering import rendered
-from reconciler.web.pages.visit import COOKIE, Visit, guarded, is_foreign, peer_of, see_other
+from reconciler.web.pages.visit import COOKIE, Visit, guarded, is_foreign, onward, peer_of, see_other
 
 
 def routes(access: Access, *, has_oidc: bool) -> list[BaseRoute]:
     """Return the routes of signing in and out."""
 
-    async def form(_request: Request) -> Response:
-        return rendered("sign_in.html", fault="", has_oidc=has_oidc)
+    async def form(request: Request) -> Response:
+        query = request.query_params
+        told = "You were signed out: sessions end after twelve hours, or with their token. Sign in again."
+        onto = onward(query.get("next", ""))
+        return rendered("sign_in.html", fault="", told=told if "over" in query else "", next=onto, has_oidc=has_oidc)
 
     async def sign_in(request: Request) -> Response:
         if is_foreign(request):
-            return _refused("This form is not from this site.", HTTPStatus.FORBIDDEN)
+            return _refused("This form is not from this site.", HTTPStatus.FORBIDDEN, "")
         async with request.form(max_files=0, max_fields=5) as sent:
             token = Secret(str(sent.get("token", "")).strip())
+            onto = onward(str(sent.get("next", "")))
         peer = peer_of(request)
         try:
             identity = await run_in_threadpool(access.by_token, token, peer)
         except TooManyAttemptsError as error:
-            return _refused(str(error), HTTPStatus.TOO_MANY_REQUESTS)
+            return _refused(str(error), HTTPStatus.TOO_MANY_REQUESTS, onto)
         status = HTTPStatus.UNAUTHORIZED if identity is None else HTTPStatus.SEE_OTHER
         call = Call(actor=identity.actor if identity else "", peer=peer, what="sign in", status=int(status))
         await run_in_threadpool(access.record, call)
         if identity is None:
-            return _refused("This token is not valid, or no longer.", status)
+            fault = "This token is not valid: it is mistyped, has expired or was revoked."
+            return _refused(fault, status, onto)
         session = await run_in_threadpool(lambda: access.sign_in(identity, token=identity.actor))
-        return with_session(RedirectResponse("/integrations", status), session)
+        return with_session(RedirectResponse(onto, status), session)
 
-    def _refused(fault: str, status: HTTPStatus) -> Response:
-        return rendered("sign_in.html", status=int(status), fault=fault, has_oidc=has_oidc)
+    def _refused(fault: str, status: HTTPStatus, onto: str) -> Response:
+        return rendered("sign_in.html", status=int(status), fault=fault, told="", next=onto, has_oidc=has_oidc)
 
     def sign_out(visit: Visit) -> Response:
         del visit

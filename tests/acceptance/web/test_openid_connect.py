@@ -54,9 +54,9 @@ class Browser:
                 self.attributes[name] = line
         return response
 
-    def sign_in(self) -> httpx.Response:
+    def sign_in(self, query: str = "") -> httpx.Response:
         """Go to the provider and come back."""
-        to_provider = self.get("/sign-in/oidc")
+        to_provider = self.get(f"/sign-in/oidc{query}")
         assert to_provider.status_code == 303, to_provider.text
         back = self.get(to_provider.headers["location"])
         return self.get(back.headers["location"])
@@ -78,6 +78,8 @@ class TestLettingIn:
         assert "Sign in with your organisation" in browser.get("/sign-in").text
         response = browser.sign_in()
         assert (response.status_code, response.headers["location"]) == (303, "/integrations")
+        assert browser.sign_in("?next=/log%3Fstatus=FAILED").headers["location"] == "/log?status=FAILED"
+        assert browser.sign_in("?next=https://evil.example").headers["location"] == "/integrations"
         for word in ("HttpOnly", "Secure", "SameSite=lax", "Path=/"):
             assert word in browser.attributes[SESSION]
         page = browser.get("/integrations").text

@@ -81,20 +81,21 @@ def violations(page: Page) -> list[str]:
 
 
 def test_signing_in_takes_a_token(page: Page, make_token: Callable[..., str]) -> None:
-    page.goto("/log")
-    assert page.url.endswith("/sign-in")
+    page.goto("/log?status=FAILED")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
     assert violations(page) == []
     page.get_by_label("Token").fill("rcl_guess")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_contain_text("not valid")
     page.get_by_label("Token").fill(make_token(Role.VIEWER))
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Integrations")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Conversion log")
+    expect(page.get_by_label("Status")).to_have_value("FAILED")  # where the visitor wanted to go
     (cookie,) = page.context.cookies()
     assert (cookie["httpOnly"], cookie["secure"], cookie["sameSite"]) == (True, True, "Lax")
     page.get_by_role("button", name="Sign out").click()
     page.goto("/log")
-    assert page.url.endswith("/sign-in")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
 
 
 def test_values_are_copied_and_a_password_is_hidden_until_shown(signed_in: SignIn, workspace: Workspace) -> None:
