@@ -13,7 +13,8 @@ from reconciler.live.at_hand import AtHand
 from reconciler.model.credential import Secret
 from reconciler.service.trial import RuleTrial
 from reconciler.service.workspace import Workspace
-from reconciler.web.admin import Administration, LazyAdmin
+from reconciler.web.admin import LazyAdmin
+from reconciler.web.administration import Administration
 from reconciler.web.health import Health, database_writable, payloads_writable
 from reconciler.web.listener import HttpListener
 

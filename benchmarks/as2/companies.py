@@ -7,7 +7,7 @@ from reconciler.model.key import Key
 from reconciler.model.source_file import SourceFile, digest
 from reconciler.protocols.as2.library import Organization
 from reconciler.protocols.as2.library import Partner as LibraryPartner
-from reconciler.protocols.as2.peer import new_key
+from reconciler.protocols.as2.peer import new_key, partner
 from reconciler.protocols.as2.ports import Answer, Expectation, Incoming, MdnVerdict, Received
 from reconciler.protocols.protocol import LiveCredential, Partner
 
@@ -41,18 +41,7 @@ class Company:
         return Organization(as2_name=self.name, sign_key=pair, decrypt_key=pair, domain="bench.invalid")
 
     def for_library(self) -> LibraryPartner:
-        return LibraryPartner(
-            as2_name=self.name,
-            verify_cert=self.certificate,
-            encrypt_cert=self.certificate,
-            validate_certs=False,
-            sign=True,
-            encrypt=True,
-            digest_alg="sha256",
-            enc_alg="aes_256_cbc",
-            mdn_mode="SYNC",
-            mdn_digest_alg="sha256",
-        )
+        return partner(self.name, self.certificate)
 
 
 class Forgetful:

@@ -106,7 +106,7 @@ def milliseconds(work: Callable[[], object], times: int) -> float:
 def main() -> None:
     for workers in (1, 2):
         plural = "worker" if workers == 1 else "workers"
-        end_to_end(f"XML, {workers} {plural}", materials.XML_MAP, materials.xml_order(), "order.xml", workers)
+        end_to_end(f"XML, {workers} {plural}", materials.xml_map(), materials.xml_order(), "order.xml", workers)
         end_to_end(f"ORDERS, {workers} {plural}", materials.ORDERS_MAP, materials.orders(), "orders.edi", workers)
     rules, invoice = invoice_rules.schema().encode(), etree.ElementTree(etree.fromstring(invoice_rules.invoice()))
     saxon = Saxon(lambda: "")

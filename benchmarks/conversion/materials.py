@@ -4,6 +4,7 @@ from io import BytesIO
 from zipfile import ZIP_DEFLATED, ZipFile
 
 _LINES = 60
+_SELLER = '<role id="seller" mailboxUuid="{$SENDER_MAILBOX}"/>'
 _MAP = """<xsl:stylesheet version="3.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform" exclude-result-prefixes="#all">
   <xsl:param name="SENDER_MAILBOX"/><xsl:param name="TEMPLATE_UUID"/><xsl:param name="TEMPLATE_VERSION"/>
   <xsl:template match="/">
@@ -20,28 +21,35 @@ _MAP = """<xsl:stylesheet version="3.0" xmlns:xsl="http://www.w3.org/1999/XSL/Tr
           </xsl:for-each>
         </fieldgroup>
       </document></documents>
-      <flow><roles><role id="seller" mailboxUuid="{{$SENDER_MAILBOX}}"/></roles></flow>
+      <flow><roles>{roles}</roles></flow>
     </envelope>
   </xsl:template>
 </xsl:stylesheet>
 """
-XML_MAP = _MAP.format(number="/order/number", lines="/order/line", article="article", quantity="quantity")
+
+
+def xml_map(roles: str = _SELLER) -> str:
+    """Return the map of orders that are XML, whose envelopes have these roles."""
+    return _MAP.format(number="/order/number", lines="/order/line", article="article", quantity="quantity", roles=roles)
+
+
 ORDERS_MAP = _MAP.format(
     number="/EANCOM/ORDERS/BGM/BGM02",
     lines="/EANCOM/ORDERS/GROUP_25",
     article="LIN/LIN03/LIN0301",
     quantity="QTY[QTY01/QTY0101 = '21']/QTY01/QTY0102",
+    roles=_SELLER,
 )
 
 
-def xml_order() -> bytes:
-    """Return an order as XML."""
+def xml_order(number: int = 4711, more: str = "") -> bytes:
+    """Return an order as XML, with `more` after its number."""
     lines = "".join(
-        f"<line><position>{number}</position><article>40008621{number:05}</article><quantity>{number}</quantity>"
-        f"<price currency='EUR'>{number}.50</price><text>Article number {number}, as agreed</text></line>"
-        for number in range(1, _LINES + 1)
+        f"<line><position>{position}</position><article>40008621{position:05}</article><quantity>{position}</quantity>"
+        f"<price currency='EUR'>{position}.50</price><text>Article number {position}, as agreed</text></line>"
+        for position in range(1, _LINES + 1)
     )
-    return f"<?xml version='1.0' encoding='UTF-8'?><order><number>4711</number>{lines}</order>".encode()
+    return f"<?xml version='1.0' encoding='UTF-8'?><order><number>{number}</number>{more}{lines}</order>".encode()
 
 
 def orders(lines: int = 100) -> bytes:

@@ -9,13 +9,11 @@ from statistics import median
 
 from sqlalchemy import func, select
 
-from benchmarks.pipeline.world import TEMPLATE, VERSION, World, order
+from benchmarks.pipeline.world import World, order
 from reconciler.conversion.converter import Converter, InConversion, OutConversion
 from reconciler.jobs.directory import Directory
 from reconciler.jobs.folders import StoreFolders
 from reconciler.model.rule import Direction, Rule
-from reconciler.model.source_file import SourceFile
-from reconciler.model.template import TemplateRef
 from reconciler.protocols.sftp.folders import BOUNDLESS
 from reconciler.service.gateway import CONVERSION_THREADS, CONVERSION_WORKERS, Gateway
 from reconciler.store import tables
@@ -89,29 +87,13 @@ def bare_conversions(world: World, converter: Converter) -> Callable[[], None]:
     """Return what converts an order to an envelope and that to a partner's file, and does nothing else."""
     rules = {rule.direction: rule for _, rule in world.workspace.read().state.of(Rule)}
     sender, recipient = next(world.pairs)
-    payload, template = order(next(_numbers), recipient), TemplateRef(uuid=TEMPLATE, version=VERSION)
+    payload = order(next(_numbers), recipient)
 
-    def stylesheet(direction: Direction) -> SourceFile:
-        found = rules[direction].convert
-        assert found is not None
-        return found
-
-    out = OutConversion(
-        payload=payload,
-        file_name="order.xml",
-        stylesheet=stylesheet(Direction.OUT),
-        sender_mailbox=sender,
-        template=template,
-    )
+    out = OutConversion.by(rules[Direction.OUT], payload, file_name="order.xml", sender_mailbox=sender)
 
     def convert() -> None:
         made = converter.convert_out(out, NoLookups())
-        back = InConversion(
-            envelope=made.results[0],
-            stylesheet=stylesheet(Direction.IN),
-            sender_mailbox=sender,
-            template=template,
-        )
+        back = InConversion.by(rules[Direction.IN], made.results[0], sender_mailbox=sender)
         converter.convert_in(back, NoLookups())
 
     return convert

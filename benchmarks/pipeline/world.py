@@ -4,7 +4,7 @@ from itertools import cycle
 from pathlib import Path
 from uuid import UUID
 
-from benchmarks.conversion.materials import xml_order
+from benchmarks.conversion.materials import xml_map, xml_order
 from reconciler.model.key import Key
 from reconciler.plan.making import CAREFUL
 from reconciler.service.workspace import Workspace
@@ -23,30 +23,7 @@ _TEMPLATE = f"""<template uuid="{TEMPLATE}" version="{VERSION}" name="Order">
 </template>
 """
 
-_OUT = """<xsl:stylesheet version="3.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform" exclude-result-prefixes="#all">
-  <xsl:param name="SENDER_MAILBOX"/><xsl:param name="TEMPLATE_UUID"/><xsl:param name="TEMPLATE_VERSION"/>
-  <xsl:template match="/order">
-    <envelope templateUuid="{$TEMPLATE_UUID}" templateVersion="{$TEMPLATE_VERSION}">
-      <info><subject>Order <xsl:value-of select="number"/></subject></info>
-      <documents><document id="order">
-        <field name="number"><xsl:value-of select="number"/></field>
-        <fieldgroup name="lines">
-          <xsl:for-each select="line">
-            <fieldset index="{position() - 1}">
-              <field name="article"><xsl:value-of select="normalize-space(article)"/></field>
-              <field name="quantity"><xsl:value-of select="format-number(quantity, '0.00')"/></field>
-            </fieldset>
-          </xsl:for-each>
-        </fieldgroup>
-      </document></documents>
-      <flow><roles>
-        <role id="buyer" mailboxUuid="{$SENDER_MAILBOX}"/>
-        <role id="seller" mailboxUuid="{to}"/>
-      </roles></flow>
-    </envelope>
-  </xsl:template>
-</xsl:stylesheet>
-"""
+_ROLES = '<role id="buyer" mailboxUuid="{$SENDER_MAILBOX}"/><role id="seller" mailboxUuid="{/order/to}"/>'
 
 _IN = """<xsl:stylesheet version="3.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">
   <xsl:template match="/envelope">
@@ -91,7 +68,7 @@ class World:
         (folder / "reconciler.yaml").write_text("\n".join(lines) + "\n")
         (folder / "trade.yaml").write_text(_ACCOUNT.format(template=TEMPLATE, version=VERSION, mailboxes=listed))
         (folder / "template.xml").write_text(_TEMPLATE)
-        (folder / "out.xsl").write_text(_OUT)
+        (folder / "out.xsl").write_text(xml_map(_ROLES))
         (folder / "in.xsl").write_text(_IN)
         self.workspace = Workspace.open(folder)
         desired = self.workspace.load()
@@ -113,4 +90,4 @@ def address(name: str) -> str:
 
 def order(number: int, recipient: UUID) -> bytes:
     """Return an order of about 10 kB that is like no other."""
-    return xml_order().replace(b"<number>4711</number>", f"<number>{number}</number><to>{recipient}</to>".encode())
+    return xml_order(number, f"<to>{recipient}</to>")

@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from io import BytesIO
@@ -96,9 +97,8 @@ def database() -> None:
     """Start PostgreSQL in a folder of its own, as somebody who may not do much."""
     binaries = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     user = "nobody" if os.geteuid() == 0 else None
-    # Below /tmp, because that somebody may not enter every folder.
-    folder = Path(f"/tmp/reconciler-cluster-{os.getpid()}")
-    folder.mkdir(mode=0o700)
+    # Among the temporary folders, because that somebody may not enter every other.
+    folder = Path(tempfile.mkdtemp(prefix="reconciler-cluster-"))
     if user:
         os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
     (RUN / "database.folder").write_text(str(folder))

@@ -17,7 +17,7 @@ from reconciler.conversion.functions import Lookup, Question
 from reconciler.conversion.workers import Conversation, Limits, Workers
 from reconciler.errors import ConversionError, ReconcilerError
 from reconciler.model.noun import Json
-from reconciler.model.rule import SourceFormat
+from reconciler.model.rule import Rule, SourceFormat
 from reconciler.model.source_file import ContentReader, SourceFile
 from reconciler.model.template import TemplateRef
 
@@ -45,6 +45,23 @@ class OutConversion:
     attributes: Mapping[str, str] = field(default_factory=dict)
     directories: tuple[SourceFile, ...] = ()
 
+    @classmethod
+    def by(cls, rule: Rule, payload: bytes, *, file_name: str, sender_mailbox: UUID, content_type: str = "") -> Self:
+        """Return what an OUT rule asks for. Raises ConversionError `rule_incomplete`."""
+        return cls(
+            payload=payload,
+            file_name=file_name,
+            content_type=content_type,
+            source=rule.source,
+            stylesheet=_map(rule),
+            validation=rule.validation,
+            sender_mailbox=sender_mailbox,
+            template=rule.template,
+            multiple_envelopes=rule.multiple_envelopes,
+            attributes=rule.attributes,
+            directories=rule.directories,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InConversion:
@@ -60,6 +77,24 @@ class InConversion:
     sender_mailbox: UUID
     template: TemplateRef
     attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def by(cls, rule: Rule, envelope: bytes, *, sender_mailbox: UUID) -> Self:
+        """Return what an IN rule asks for. Raises ConversionError `rule_incomplete`."""
+        return cls(
+            envelope=envelope,
+            stylesheet=_map(rule),
+            validation=rule.validation,
+            sender_mailbox=sender_mailbox,
+            template=rule.template,
+            attributes=rule.attributes,
+        )
+
+
+def _map(rule: Rule) -> SourceFile:
+    if rule.convert is None:
+        raise ConversionError("rule_incomplete", "a rule that delivers an archive converts nothing")
+    return rule.convert
 
 
 class Lookups(Protocol):

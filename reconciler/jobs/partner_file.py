@@ -50,14 +50,7 @@ class PartnerFileMaker:
             exclude = rule.archive.exclude if rule.archive else ()
             made, pattern = archive(self._store, row, content, exclude), rule.name_pattern or ARCHIVE_PATTERN
         else:
-            request = InConversion(
-                envelope=content,
-                stylesheet=rule.convert,
-                validation=rule.validation,
-                sender_mailbox=row.sender,
-                template=rule.template,
-                attributes=rule.attributes,
-            )
+            request = InConversion.by(rule, content, sender_mailbox=row.sender)
             converted = self._converter.convert_in(request, MailboxLookups(self._store, snapshot, mailbox))
             made, messages, attributes = converted.results[0], converted.messages, converted.attributes
             pattern = rule.name_pattern or naming.DEFAULT_PATTERN

@@ -106,20 +106,12 @@ class Sending:
         return Outcome(rule_key, converted, [(uuid4(), _sent(envelope, converted, now)) for envelope in made])
 
     def _convert(self, payload: bytes, receipt: Receipt, snapshot: Snapshot, rule: Rule) -> Converted:
-        if rule.convert is None:
-            raise ConversionError("rule_incomplete", "the OUT rule has no stylesheet")
-        request = OutConversion(
-            payload=payload,
+        request = OutConversion.by(
+            rule,
+            payload,
             file_name=receipt.name,
             content_type=receipt.content_type,
-            source=rule.source,
-            stylesheet=rule.convert,
-            validation=rule.validation,
             sender_mailbox=receipt.mailbox,
-            template=rule.template,
-            multiple_envelopes=rule.multiple_envelopes,
-            attributes=rule.attributes,
-            directories=rule.directories,
         )
         return self._converter.convert_out(request, MailboxLookups(self._store, snapshot, receipt.mailbox))
 

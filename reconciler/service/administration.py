@@ -16,7 +16,8 @@ from reconciler.live.status import CertificateEnd
 from reconciler.service.trial import RuleTrial
 from reconciler.service.workspace import Workspace
 from reconciler.web.access import Access
-from reconciler.web.admin import Administration, LazyAdmin
+from reconciler.web.admin import LazyAdmin
+from reconciler.web.administration import Administration
 from reconciler.web.app import application
 from reconciler.web.health import Health, database_writable, payloads_writable
 from reconciler.web.listener import HttpListener

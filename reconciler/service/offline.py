@@ -65,31 +65,13 @@ class Offline:
         lookups = _Lookups(self, str(key.account))
         match rule.direction:
             case Direction.OUT:
-                out = OutConversion(
-                    payload=payload,
-                    file_name=file_name,
-                    source=rule.source,
-                    stylesheet=rule.convert,
-                    validation=rule.validation,
-                    sender_mailbox=converting,
-                    template=rule.template,
-                    multiple_envelopes=rule.multiple_envelopes,
-                    attributes=rule.attributes,
-                    directories=rule.directories,
-                )
+                out = OutConversion.by(rule, payload, file_name=file_name, sender_mailbox=converting)
                 converted = converter.convert_out(out, lookups)
                 return Outcome(converted, tuple(self._faults(converted, rule, converting)))
             case Direction.IN:
                 envelope = xml.parse(payload)
                 sender = envelope.roles[0].mailbox_uuid if envelope.roles else None
-                into = InConversion(
-                    envelope=payload,
-                    stylesheet=rule.convert,
-                    validation=rule.validation,
-                    sender_mailbox=sender or converting,
-                    template=rule.template,
-                    attributes=rule.attributes,
-                )
+                into = InConversion.by(rule, payload, sender_mailbox=sender or converting)
                 return Outcome(converter.convert_in(into, lookups))
             case _:
                 assert_never(rule.direction)

@@ -44,14 +44,7 @@ class RuleTrial:
         try:
             if found.direction is Direction.IN:
                 sender = next((role.mailbox_uuid for role in xml.parse(content).roles), None)
-                request = InConversion(
-                    envelope=content,
-                    stylesheet=found.convert,
-                    validation=found.validation,
-                    sender_mailbox=sender or uuid,
-                    template=found.template,
-                    attributes=found.attributes,
-                )
+                request = InConversion.by(found, content, sender_mailbox=sender or uuid)
                 made = self._converter.convert_in(request, lookups)
                 return Trial(file_name=file_name, results=[_text(made.results[0])], messages=made.messages)
             source = _text(
@@ -59,18 +52,7 @@ class RuleTrial:
                     content, file_name=file_name, source=found.source, directories=found.directories
                 )
             )
-            out = OutConversion(
-                payload=content,
-                file_name=file_name,
-                source=found.source,
-                stylesheet=found.convert,
-                validation=found.validation,
-                sender_mailbox=uuid,
-                template=found.template,
-                multiple_envelopes=found.multiple_envelopes,
-                attributes=found.attributes,
-                directories=found.directories,
-            )
+            out = OutConversion.by(found, content, file_name=file_name, sender_mailbox=uuid)
             made = self._converter.convert_out(out, lookups)
             faults = [
                 fault

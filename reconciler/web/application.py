@@ -8,7 +8,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reconciler.web.access import Access
-from reconciler.web.admin import Administration
+from reconciler.web.administration import Administration
 from reconciler.web.api.application import admin_api
 from reconciler.web.oidc import Provider
 from reconciler.web.pages import conversions, envelopes, events, integrations, oidc_sign_in, reconcile, rules, sign_in

@@ -1,7 +1,6 @@
 """AS2 through the running gateway: what a partner sends and is sent, whatever the partner or the machine does."""
 
 import ssl
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -25,6 +24,7 @@ from reconciler.store import jobs, notice_tables
 from reconciler.store.conversions import ConversionStatus
 from reconciler.store.job_states import JobState
 from tests.acceptance.running_gateway import RunningGateway, await_that, free_port
+from tests.served import served
 
 BUYER = "accounts.acme.mailboxes.orders-as2"
 SELLER = "accounts.globex.mailboxes.sales-as2"
@@ -133,14 +133,11 @@ class MdnListener:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the standard library's name
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-        self._thread.start()
+        self._serving = ExitStack()
+        self._serving.enter_context(served(ThreadingHTTPServer(("127.0.0.1", port), Handler)))
 
     def stop(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._serving.close()
 
 
 def test_fifty_copies_at_once_make_one_envelope_and_get_one_mdn(site: Site) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from reconciler.service import doctor
 from reconciler.service.workspace import Workspace
 from reconciler.store import jobs
 from tests.acceptance.running_gateway import RunningGateway, await_that, free_port
+from tests.served import served
 
 
 class Patient:
@@ -83,13 +83,8 @@ class NotAGateway(BaseHTTPRequestHandler):
 @pytest.fixture
 def another_program(patient: Patient) -> Iterator[int]:
     port = patient.ports["8080"]
-    server = HTTPServer(("127.0.0.1", port), NotAGateway)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield port
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(HTTPServer(("127.0.0.1", port), NotAGateway)):
+        yield port
 
 
 class TestFaults:

@@ -5,13 +5,13 @@ import re
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.acceptance.running_gateway import RunningGateway, await_that, free_port
+from tests.served import served
 
 ORDERS = "accounts.acme.mailboxes.orders"
 RULE = f"{ORDERS}.rules.orders-from-edifact"
@@ -51,13 +51,8 @@ class _CollectorRequest(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def collector() -> Iterator[Collector]:
-    server = Collector()
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(Collector()) as server:
+        yield server
 
 
 @pytest.fixture

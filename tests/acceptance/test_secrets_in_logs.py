@@ -15,7 +15,8 @@ from cryptography.fernet import Fernet
 from reconciler.cli.demo.stage import MailSink
 from reconciler.store import credentials
 from tests.acceptance.running_gateway import RunningGateway, await_that
-from tests.acceptance.web.openid_provider import CLIENT, OpenIdProvider, openid_provider
+from tests.acceptance.web.openid_provider import CLIENT, OpenIdProvider
+from tests.served import served
 
 ORDERS = "accounts.acme.mailboxes.orders"
 MARK = "MARKED-c0ffee"
@@ -34,7 +35,7 @@ alerts: {{urls: [{{secret: "env:ALERT"}}]}}
 
 @pytest.fixture
 def provider() -> Iterator[OpenIdProvider]:
-    with openid_provider() as running:
+    with served(OpenIdProvider()) as running:
         yield running
 
 

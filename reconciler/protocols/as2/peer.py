@@ -45,6 +45,22 @@ def new_key(name: str, lifetime: timedelta = YEAR) -> tuple[bytes, bytes]:
     )
 
 
+def partner(name: str, certificate: bytes) -> Partner:
+    """Return a partner as pyas2lib has it: messages are signed and encrypted, MDNs signed and synchronous."""
+    return Partner(
+        as2_name=name,
+        verify_cert=certificate,
+        encrypt_cert=certificate,
+        validate_certs=False,
+        sign=True,
+        encrypt=True,
+        digest_alg="sha256",
+        enc_alg="aes_256_cbc",
+        mdn_mode="SYNC",
+        mdn_digest_alg="sha256",
+    )
+
+
 class Peer:
     """A partner: its own key pair, the gateway's name and certificate, and the folder that files are received in."""
 
@@ -53,18 +69,7 @@ class Peer:
     ) -> None:
         pair = key + b"\n" + certificate
         self._self = Organization(as2_name=name, sign_key=pair, decrypt_key=pair, domain="peer.invalid")
-        self._gateway = Partner(
-            as2_name=gateway,
-            verify_cert=gateway_certificate,
-            encrypt_cert=gateway_certificate,
-            validate_certs=False,
-            sign=True,
-            encrypt=True,
-            digest_alg="sha256",
-            enc_alg="aes_256_cbc",
-            mdn_mode="SYNC",
-            mdn_digest_alg="sha256",
-        )
+        self._gateway = partner(gateway, gateway_certificate)
         self._folder = folder
 
     def receive(self, raw: bytes) -> tuple[dict[str, str], bytes]:

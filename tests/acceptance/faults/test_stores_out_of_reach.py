@@ -1,6 +1,5 @@
 """Faults 4 and 5: no space, no database, a database that is locked; and fault 7: nodes that are paused or cut off."""
 
-import os
 import shutil
 import signal
 import sqlite3
@@ -9,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import mkdtemp
 
 import paramiko
 import pytest
@@ -74,12 +74,9 @@ class TestNoSpace:
 
 class TestNoDatabase:
     @pytest.mark.timeout(400)
-    def test_postgresql_that_stops_and_fails_over_costs_time_only(
-        self, new_site: Callable[..., Site], tmp_path_factory: pytest.TempPathFactory
-    ) -> None:
+    def test_postgresql_that_stops_and_fails_over_costs_time_only(self, new_site: Callable[..., Site]) -> None:
         """It is stopped under load, and its successor listens on another port."""
-        folder = Path(f"/tmp/{tmp_path_factory.mktemp('pg').name}-{os.getpid()}")
-        folder.mkdir(mode=0o755)
+        folder = Path(mkdtemp(prefix="pg-"))
         first = PostgresqlServer(folder)
         first.create()
         first.start()

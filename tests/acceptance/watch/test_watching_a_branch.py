@@ -4,7 +4,6 @@ import signal
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 
 import httpx
 import pytest
@@ -16,6 +15,7 @@ from reconciler.model.state import State
 from reconciler.plan.plan import build
 from tests.acceptance.running_gateway import await_that, free_port
 from tests.acceptance.watch.watched import LiveSide, Repository, Watcher
+from tests.served import served
 
 ACME = "accounts.acme"
 Start = Callable[..., Watcher]
@@ -161,13 +161,8 @@ def git_host() -> Iterator[tuple[str, list[tuple[str, str, dict[str, str]]]]]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}", told
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with served(HTTPServer(("127.0.0.1", 0), Handler)) as server:
+        yield f"http://127.0.0.1:{server.server_address[1]}", told
 
 
 def test_the_commits_status_is_posted(

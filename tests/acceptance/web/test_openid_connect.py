@@ -11,15 +11,16 @@ from reconciler.desired.operation import OidcGateway
 from reconciler.service.workspace import Workspace
 from reconciler.store import audit
 from tests.acceptance.running_gateway import free_port
-from tests.acceptance.web.openid_provider import CLIENT, OpenIdProvider, openid_provider
+from tests.acceptance.web.openid_provider import CLIENT, OpenIdProvider
 from tests.admin_site import serving
+from tests.served import served
 
 SESSION, BEGUN = "__Host-reconciler", "__Host-reconciler-oidc"
 
 
 @pytest.fixture
 def provider() -> Iterator[OpenIdProvider]:
-    with openid_provider() as running:
+    with served(OpenIdProvider()) as running:
         yield running
 
 

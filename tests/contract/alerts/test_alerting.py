@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -23,6 +22,7 @@ from reconciler.store.bans import StoredBan
 from reconciler.store.conditions import Condition
 from reconciler.store.database import Store
 from reconciler.web.server_certificate import CertificateFiles, ServerCertificates
+from tests.served import served
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
@@ -53,13 +53,8 @@ class _Post(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    server = Receiver()
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(Receiver()) as server:
+        yield server
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Partners that answer anything but what they should."""
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +9,7 @@ import pytest
 from reconciler.protocols.as2.ports import DeliveryError, MdnOutcome, Post
 from reconciler.protocols.as2.sender import Sender
 from tests.contract.as2.as2_world import World
+from tests.served import served
 
 POST = Post(message_id="7@acme", payload=b"UNB", file_name="a.edi")
 
@@ -45,13 +45,9 @@ def bad() -> Iterator[BadPartner]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the standard library's name
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+    with served(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
         partner.url = f"http://127.0.0.1:{server.server_address[1]}/as2"
         yield partner
-        server.shutdown()
-        thread.join()
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from reconciler.protocols.as2.mime import Entity
 from reconciler.protocols.as2.ports import Answer, Expectation, MdnOutcome, Post, Received
 from reconciler.protocols.as2.reception import Reception
 from tests.contract.as2.as2_world import MemoryIntake, World
+from tests.contract.as2.spoiling import spoilt
 
 ROUNDS = 5000
 PAYLOAD = b"UNB+UNOC:3'\r\nUNZ+1'\r\n"
@@ -36,30 +37,6 @@ WORDS = (
 )
 
 Request = tuple[dict[str, str], bytes]
-
-
-def spoilt(source: random.Random, data: bytes) -> bytes:
-    """Return data with some bytes changed, dropped, doubled, cut off or replaced by noise."""
-    found = bytearray(data)
-    for _ in range(source.randint(1, 4)):
-        at = source.randrange(len(found) or 1)
-        match source.randrange(6):
-            case 0:
-                found[at : at + 1] = source.randbytes(1)
-            case 1:
-                del found[at : at + source.randint(1, 60)]
-            case 2:
-                found[at:at] = found[at : at + source.randint(1, 60)]
-            case 3:
-                del found[max(at, 1) :]
-            case 4:
-                # Where a length may stand.
-                found[at : at + 1] = source.choice(
-                    (b"\x80", b"\x84\xff\xff\xff\xff", b"\x00\x00", b"\x30\x80", b"\x24\x80")
-                )
-            case _:
-                found[at : at + 20] = source.randbytes(source.randint(0, 40))
-    return bytes(found)
 
 
 def respoken(source: random.Random, headers: dict[str, str]) -> dict[str, str]:

@@ -3,8 +3,8 @@
 import base64
 import ipaddress
 import ssl
-import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from reconciler.protocols.as2.ports import Answer, DeliveryError, Post
 from reconciler.protocols.as2.sender import Sender
 from tests.contract.as2.as2_world import World
+from tests.served import served
 
 POST = Post(message_id="7@acme", payload=b"UNB", file_name="a.edi")
 
@@ -83,7 +84,7 @@ Serve = Callable[..., WebServer]
 
 @pytest.fixture
 def serve(authority: Authority) -> Iterator[Serve]:
-    running: list[tuple[ThreadingHTTPServer, threading.Thread]] = []
+    running = ExitStack()
 
     def start(*, clients: str | None = None) -> WebServer:
         """Start a server; with the name of a file it lets in clients with that certificate alone."""
@@ -111,16 +112,11 @@ def serve(authority: Authority) -> Iterator[Serve]:
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.socket = context.wrap_socket(server.socket, server_side=True)
         seen.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        running.append((server, thread))
+        running.enter_context(served(server))
         return seen
 
-    yield start
-    for server, thread in running:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with running:
+        yield start
 
 
 def reach(world: World, **tls: Any) -> dict[str, Any]:  # noqa: ANN401 - any setting

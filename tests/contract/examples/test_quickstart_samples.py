@@ -78,14 +78,7 @@ class Quickstart:
         chosen = choose_out(rules, PartnerFile(sample, lambda: payload))
         assert chosen is not None
         key, rule = chosen
-        assert rule.convert is not None
-        request = OutConversion(
-            payload=payload,
-            file_name=sample,
-            stylesheet=rule.convert,
-            sender_mailbox=uuid_of(ORDERS),
-            template=rule.template,
-        )
+        request = OutConversion.by(rule, payload, file_name=sample, sender_mailbox=uuid_of(ORDERS))
         (result,) = self.converter.convert_out(request, self).results
         return key.name, xml.parse(result)
 
@@ -104,15 +97,8 @@ class Quickstart:
         chosen = choose_in(self.rules(mailbox), envelope.template)
         assert chosen is not None
         _, rule = chosen
-        assert rule.convert is not None
         assert rule.name_pattern is not None
-        request = InConversion(
-            envelope=xml.to_xml(envelope),
-            stylesheet=rule.convert,
-            validation=rule.validation,
-            sender_mailbox=uuid_of(ORDERS),
-            template=envelope.template,
-        )
+        request = InConversion.by(rule, xml.to_xml(envelope), sender_mailbox=uuid_of(ORDERS))
         name = naming.render(
             naming.parse(rule.name_pattern),
             envelope=envelope,

@@ -10,29 +10,13 @@ from reconciler.protocols.as2.mime import Entity
 from reconciler.protocols.as2.ports import Expectation, MdnOutcome, Post
 from reconciler.protocols.as2.reception import Reception
 from tests.contract.as2.as2_world import MemoryIntake, World
+from tests.contract.as2.spoiling import spoilt
 
 ROUNDS = 150
 POST = Post(message_id="7@globex", payload=b"UNB+UNOC:3'\r\nUNZ+1'\r\n", file_name="a.edi")
 
 
-def spoiled(source: random.Random, data: bytes) -> bytes:
-    """Return the data with a few bytes changed, dropped, doubled or cut off."""
-    spoilt = bytearray(data)
-    for _ in range(source.randint(1, 3)):
-        at = source.randrange(len(spoilt) or 1)
-        match source.randrange(4):
-            case 0:
-                spoilt[at : at + 1] = source.randbytes(1)
-            case 1:
-                del spoilt[at : at + source.randint(1, 40)]
-            case 2:
-                spoilt[at:at] = spoilt[at : at + source.randint(1, 40)]
-            case _:
-                del spoilt[max(at, 1) :]
-    return bytes(spoilt)
-
-
-def test_spoiled_messages_are_answered_and_never_taken_for_others(world: World) -> None:
+def test_spoilt_messages_are_answered_and_never_taken_for_others(world: World) -> None:
     source = random.Random(7)
     theirs = world.relation(own="globex", other="acme")
     plain = world.relation(own="globex", other="acme", settings={"encryption": "none"})
@@ -42,12 +26,12 @@ def test_spoiled_messages_are_answered_and_never_taken_for_others(world: World) 
         reception.configure([world.partner(encryption=demanded)])
         message = build_message(relation, POST, now=datetime.now(UTC))
         for _ in range(ROUNDS):
-            body = spoiled(source, bytes(message.body))
+            body = spoilt(source, bytes(message.body))
             assert reception.take(None, message.headers.items(), body).status == 200
         assert {received.payload for received in intake.received} <= {POST.payload}
 
 
-def test_spoiled_mdns_confirm_nothing_else(world: World) -> None:
+def test_spoilt_mdns_confirm_nothing_else(world: World) -> None:
     source = random.Random(8)
     intake = MemoryIntake()
     reception = Reception(intake, world.content, limit=10**6)
@@ -59,6 +43,6 @@ def test_spoiled_mdns_confirm_nothing_else(world: World) -> None:
     for _ in range(ROUNDS):
         headers = Entity.of(answer.headers.items(), b"").headers
         verdict = check_mdn(
-            other, dict(headers.items()), spoiled(source, answer.body), certificates, now=datetime.now(UTC)
+            other, dict(headers.items()), spoilt(source, answer.body), certificates, now=datetime.now(UTC)
         )
         assert verdict.outcome is MdnOutcome.DOUBTFUL
