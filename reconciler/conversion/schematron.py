@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from lxml import etree
 
+from reconciler.conversion import shared_paths
 from reconciler.conversion.rule_file import RuleFile
 from reconciler.conversion.schematron_source import FILE, LINE, SCHEMATRON, XSLT, XSLT_INCLUDES, fault, read, sch
 
@@ -33,6 +34,9 @@ _MORE_THAN_ELEMENTS = re.compile(r"[@$(.]|attribute|namespace")
 _ALL = "#ALL"
 _DOCUMENT = re.compile(r"""\b(?:fn:)?doc(?:ument)?\(\s*(?P<quote>['"])(?P<href>[^'"]*)(?P=quote)\s*\)""")
 """A document that a schema reads, such as a list of codes."""
+_FILE = re.compile(r"""(?P<quote>['"])(?P<href>[^'"]*)(?P=quote)""")
+_FILES = re.compile(rf"\s*\(?\s*{_FILE.pattern}(\s*,\s*(?:'[^'\"]*'|\"[^'\"]*\"))*\s*\)?\s*")
+"""What `documents` of a pattern may be: the names of files as literals."""
 _PREFIX = "reconciler"
 _SEVERITIES = ("flag", "severity", "role")
 
@@ -50,7 +54,7 @@ def compile_schematron(file: RuleFile) -> Compiled:
     Its elements carry the file and line of the schema in the attributes `FILE` and `LINE`. Raises ConversionError
     `schematron_invalid`.
     """
-    root = _Compilation(read(file)).stylesheet()
+    root = _Compilation(read(file), file).stylesheet()
     documents = _own_documents(root, file)
     return Compiled(etree.tostring(root, encoding="UTF-8", pretty_print=True), documents)
 
@@ -76,8 +80,8 @@ def _own_documents(root: etree._Element, file: RuleFile) -> Mapping[str, str]:
 
 
 class _Compilation:
-    def __init__(self, schema: etree._Element) -> None:
-        self._schema = schema
+    def __init__(self, schema: etree._Element, file: RuleFile) -> None:
+        self._schema, self._file = schema, file
         binding = schema.get("queryBinding", "xslt").lower()
         if binding not in _VERSIONS:
             raise fault(schema, f"the query binding '{binding}' is not supported; xslt, xslt2 and xslt3 are")
@@ -86,6 +90,7 @@ class _Compilation:
         namespaces |= {str(one.get("prefix")): str(one.get("uri")) for one in schema.iter(sch("ns"))}
         self._default_namespace = namespaces.pop("", "")
         self._namespaces = {prefix: uri for prefix, uri in namespaces.items() if prefix not in {"xsl", "xml"}}
+        self._shared: dict[str, str] = {}
         self._diagnostics = {
             str(one.get("id")): one
             for group in schema.iter(sch("diagnostics"))
@@ -112,16 +117,32 @@ class _Compilation:
         for element in self._schema.iterchildren(f"{{{XSLT}}}*"):
             if element.tag not in _DECLARATIONS:
                 root.append(_foreign(element))
+        over_document = [pattern for pattern in patterns if pattern.get("documents") is None]
+        self._share_paths(
+            root, [one for pattern in over_document for one in pattern.iter(sch("assert"), sch("report"))]
+        )
         names = Counter(let.get("name") for pattern in patterns for let in pattern.findall(sch("let")))
         start = _xsl(root, "template", {"match": "/"})
         failures = etree.SubElement(start, "failures")
         for number, pattern in enumerate(patterns):
             mode = f"pattern-{number}"
             contexts = [rule.get("context", "") for rule in pattern.findall(sch("rule"))]
-            _xsl(failures, "apply-templates", {"select": _nodes(contexts), "mode": mode})
+            nodes = self._other_documents(pattern) or _nodes(contexts)
+            _xsl(failures, "apply-templates", {"select": nodes, "mode": mode}, of=pattern)
             self._pattern(root, pattern, mode, names)
         root.append(_location_function())
         return root
+
+    def _share_paths(self, root: etree._Element, checks: list[etree._Element]) -> None:
+        """Declare a variable for each path from the root that several tests contain."""
+        for number, path in enumerate(shared_paths.shared(one.get("test", "") for one in checks)):
+            name = self._shared[path] = f"{_PREFIX}:path-{number}"
+            first = next(one for one in checks if path in one.get("test", ""))
+            _xsl(root, "variable", {"name": name, "as": "node()*", "select": path}, of=first)
+
+    def _shared_path(self, path: str) -> str | None:
+        name = self._shared.get(path)
+        return None if name is None else f"${name}"
 
     def _active(self) -> tuple[list[etree._Element], list[etree._Element]]:
         patterns = list(self._schema.iter(sch("pattern")))
@@ -135,12 +156,10 @@ class _Compilation:
         return [one for one in patterns if one.get("id") in active], phase.findall(sch("let"))
 
     def _pattern(self, root: etree._Element, pattern: etree._Element, mode: str, names: Counter[str | None]) -> None:
-        if pattern.get("documents") is not None:
-            raise fault(pattern, "a pattern over other documents is not supported")
         # A pattern's lets may stand in its contexts, so they are global, unless another pattern uses the same name.
         own = []
         for let in pattern.findall(sch("let")):
-            if names[let.get("name")] == 1:
+            if names[let.get("name")] == 1 and pattern.get("documents") is None:
                 self._let(root, let)
             else:
                 own.append(let)
@@ -163,6 +182,20 @@ class _Compilation:
                 elif element.tag in {sch("assert"), sch("report")}:
                     self._check(template, rule, element)
 
+    def _other_documents(self, pattern: etree._Element) -> str:
+        """Return the nodes of the files that a pattern is about instead of the document; empty: the document."""
+        documents = pattern.get("documents")
+        if documents is None:
+            return ""
+        if _FILES.fullmatch(documents) is None:
+            # A file that is validated must not choose what is read.
+            raise fault(pattern, f"documents must name files beside the schema, each in quotes; found {documents}")
+        names = [found["href"] for found in _FILE.finditer(documents)]
+        for name in names:
+            if self._file.included(pattern.get(FILE, ""), name) is None:
+                raise fault(pattern, f"'{name}' is not among the files of the configuration")
+        return f"({', '.join(f'document({name!r})' for name in names)})/(descendant-or-self::node() | .//@*)"
+
     def _let(self, parent: etree._Element, let: etree._Element, *, at_root: bool = False) -> None:
         attributes = {"name": let.get("name", "")} | ({"as": str(let.get("as"))} if let.get("as") else {})
         value = let.get("value")
@@ -182,7 +215,7 @@ class _Compilation:
         if test is None:
             raise fault(check, f"{etree.QName(check).localname} needs a test")
         choice = _xsl(template, "choose", {})
-        when = _xsl(choice, "when", {"test": test}, of=check)
+        when = _xsl(choice, "when", {"test": shared_paths.replaced(test, self._shared_path)}, of=check)
         failing = when if check.tag == sch("report") else _xsl(choice, "otherwise", {})
         severity = next((one.get(key, "") for one in (check, rule) for key in _SEVERITIES if one.get(key)), "")
         subject = check.get("subject") or rule.get("subject")

@@ -29,7 +29,7 @@ _INCLUDES = {
 _INCLUDES[".xslt"] = _INCLUDES[".xsl"]
 _DOCUMENT = re.compile(r"""\bdoc(?:ument)?\(\s*['"]([^'"]*)['"]\s*\)""")
 """A file that the tests of a Schematron schema read, such as a list of codes."""
-
+_LITERAL = re.compile(r"""'([^'"]*)'|"([^'"]*)\"""")
 
 DIRECTORIES = "edifact"
 """The folder of a configuration, beside reconciler.yaml, whose .txt files are tables of EDIFACT messages."""
@@ -183,6 +183,12 @@ def _hrefs(path: str, content: bytes) -> Iterator[tuple[str, int]]:
             for element in tree.iter(etree.Element)
             for text in element.attrib.values()
             for href in _DOCUMENT.findall(str(text))
+        )
+        # The files that a pattern is about.
+        found += (
+            (element, one or other)
+            for element in tree.iter("{*}pattern")
+            for one, other in _LITERAL.findall(str(element.get("documents", "")))
         )
     for element, reference in found:
         href = reference.partition("#")[0]
