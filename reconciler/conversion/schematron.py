@@ -38,7 +38,8 @@ _FILE = re.compile(r"""(?P<quote>['"])(?P<href>[^'"]*)(?P=quote)""")
 _FILES = re.compile(rf"\s*\(?\s*{_FILE.pattern}(\s*,\s*(?:'[^'\"]*'|\"[^'\"]*\"))*\s*\)?\s*")
 """What `documents` of a pattern may be: the names of files as literals."""
 _PREFIX = "reconciler"
-_SEVERITIES = ("flag", "severity", "role")
+SEVERITIES = ("flag", "severity", "role")
+"""The attributes that say how grave a failed check is; the first that is there counts."""
 
 
 class Compiled(NamedTuple):
@@ -217,7 +218,7 @@ class _Compilation:
         choice = _xsl(template, "choose", {})
         when = _xsl(choice, "when", {"test": shared_paths.replaced(test, self._shared_path)}, of=check)
         failing = when if check.tag == sch("report") else _xsl(choice, "otherwise", {})
-        severity = next((one.get(key, "") for one in (check, rule) for key in _SEVERITIES if one.get(key)), "")
+        severity = next((one.get(key, "") for one in (check, rule) for key in SEVERITIES if one.get(key)), "")
         subject = check.get("subject") or rule.get("subject")
         located = "." if subject is None else f"(({subject}), .)[1]"
         failure = etree.SubElement(

@@ -1,17 +1,21 @@
-"""Validation files, compiled: XML Schema by lxml, Schematron by Saxon, both with a rule's own files only."""
+"""Validation files, compiled: XML Schema by lxml, Schematron by Saxon, both with a rule's own files only.
+
+Schematron comes as a schema, or as the stylesheet that somebody made of one, whose result is in SVRL.
+"""
 
 import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple, cast
 
 from lxml import etree
 from saxonche import PyXdmNode
 
 from reconciler.conversion.rule_file import RuleFile
-from reconciler.conversion.schematron import compile_schematron, severity_is_failure, source_place
+from reconciler.conversion.schematron import SEVERITIES, compile_schematron, severity_is_failure, source_place
 from reconciler.conversion.schematron_source import SchematronError
 from reconciler.conversion.xml_input import parse, text_of, without_doctype
 from reconciler.conversion.xslt import Saxon, StylesheetError
@@ -22,6 +26,8 @@ _SCHEME = "part:/"
 _BASE = _SCHEME + "d/" * 32
 _URL = re.compile(rf"{_SCHEME}[^'\s]+")
 _SHOWN = 20
+_SVRL = "{http://purl.oclc.org/dsdl/svrl}"
+_DECLARATION = re.compile(r"\A\ufeff?\s*<\?xml\s[^>]*\?>")
 _XML_SCHEMAS = frozenset(
     f"{scheme}://www.w3.org/{path}xml.xsd"
     for scheme in ("http", "https")
@@ -75,8 +81,14 @@ class SchemaError(ConversionError):
 
 
 def compile_validation(file: RuleFile, saxon: Saxon) -> Validator:
-    """Return the validator of a `.xsd` or `.sch` file. Raises ConversionError when it does not compile."""
-    return schematron(file, saxon) if file.name.lower().endswith(".sch") else xml_schema(file)
+    """Return the validator of an `.xsd`, `.sch` or `.xsl` file. Raises ConversionError when it does not compile."""
+    match PurePosixPath(file.name).suffix.lower():
+        case ".sch":
+            return schematron(file, saxon)
+        case ".xsl" | ".xslt":
+            return compiled_schematron(file, saxon)
+        case _:
+            return xml_schema(file)
 
 
 def refuse(name: str, findings: Sequence[Finding]) -> tuple[str, ...]:
@@ -173,6 +185,36 @@ def schematron(file: RuleFile, saxon: Saxon) -> Validator:
     return validate
 
 
+def compiled_schematron(file: RuleFile, saxon: Saxon) -> Validator:
+    """Return the validator of a stylesheet that reports in SVRL (ISO/IEC 19757-3, annex D). Raises StylesheetError."""
+    stylesheet = saxon.compile(file)
+
+    def validate(document: etree._ElementTree) -> Sequence[Finding]:
+        try:
+            ran = stylesheet.run(saxon.node(etree.tostring(document, encoding="unicode")), {}, _unanswered)
+        except StylesheetError as error:
+            faults = [SchemaFault(fault.message, fault.line, fault.file) for fault in error.faults]
+            raise SchemaError("validation_failed", file.name, faults) from None
+        report = parse(_report(ran.text), what=f"what {file.name} wrote", code="validation_failed").getroot()
+        if report.tag != f"{_SVRL}schematron-output":
+            reason = f"{file.name} wrote {report.tag} and not the report of a Schematron, svrl:schematron-output"
+            raise ConversionError("validation_failed", reason)
+        return [_svrl_finding(one) for one in report.iter(f"{_SVRL}failed-assert", f"{_SVRL}successful-report")]
+
+    return validate
+
+
+def _report(text: str) -> bytes:
+    """Return a stylesheet's result in UTF-8, whatever encoding its declaration says."""
+    return _DECLARATION.sub("", text).encode() or b"<nothing/>"
+
+
+def _svrl_finding(element: etree._Element) -> Finding:
+    text = " ".join("".join(map(str, one.itertext())) for one in element.iter(f"{_SVRL}text"))
+    severity = next((element.get(key, "") for key in SEVERITIES if element.get(key)), "")
+    return _finding(element, text, severity)
+
+
 def _document(saxon: Saxon, name: str, content: bytes) -> PyXdmNode:
     """Return a file that a schema reads; it is read once."""
     return saxon.node(text_of(content, parse(content, what=name, code="schematron_invalid")))
@@ -195,10 +237,13 @@ def _placed(error: StylesheetError, text: bytes, main: str) -> list[SchemaFault]
 
 
 def _schematron_finding(failure: etree._Element) -> Finding:
-    name, test = failure.get("id"), failure.get("test", "")
-    text = " ".join("".join(map(str, failure.itertext())).split()) or f"not as the test says: {test}"
+    return _finding(failure, "".join(map(str, failure.itertext())), failure.get("severity", ""))
+
+
+def _finding(element: etree._Element, said: str, severity: str) -> Finding:
+    name, text = element.get("id"), " ".join(said.split()) or f"not as the test says: {element.get('test', '')}"
     return Finding(
-        failure.get("location", ""),
+        element.get("location", ""),
         f"[{name}] {text}" if name and name not in text else text,
-        severity_is_failure(failure.get("severity", "")),
+        severity_is_failure(severity),
     )

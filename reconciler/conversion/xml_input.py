@@ -15,6 +15,14 @@ _ENCODING = re.compile(rb"""(?:\xef\xbb\xbf)?<\?xml\s[^>]*?encoding\s*=\s*["']([
 _MOST_PROLOG = 64 * 1024
 _WIDE = (b"\xff\xfe", b"\xfe\xff", b"\x00", b"<\x00", b"\x4c\x6f\xa7\x94")
 """How XML begins that is not written in a superset of ASCII: UTF-16, UTF-32, EBCDIC."""
+_MARKS = {
+    b"\xef\xbb\xbf": "utf-8",
+    b"\xff\xfe\0\0": "utf-32",
+    b"\0\0\xfe\xff": "utf-32",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
+"""Byte order marks."""
 
 
 class XmlFaultError(ConversionError):
@@ -108,6 +116,7 @@ def _doctype(what: str, code: str) -> XmlFaultError:
 
 def text_of(content: bytes, tree: etree._ElementTree) -> str:
     """Return the text that `tree` was parsed from, without its XML declaration, every line at its place."""
-    # docinfo names the encoding that libxml2 used, from the byte order mark or the declaration.
-    text = content.decode(tree.docinfo.encoding or "utf-8").removeprefix("\ufeff")
+    # docinfo names the encoding of the declaration; without one it says UTF-8 of UTF-16, too.
+    marked = next((encoding for mark, encoding in _MARKS.items() if content.startswith(mark)), None)
+    text = content.decode(marked or tree.docinfo.encoding or "utf-8").removeprefix("\ufeff")
     return _DECLARATION.sub(lambda found: "\n" * found.group().count("\n"), text)

@@ -190,7 +190,9 @@ class RuleDocument(Noun):
         examples=['INV_{"d1":"number"}_{date yyyyMMdd}.xml'],
     )
     validation: tuple[SourceFile, ...] = Field(
-        default=(), alias="validate", description="Schemas (.xsd, .sch) that the result must all pass."
+        default=(),
+        alias="validate",
+        description="Schemas (.xsd, .sch, or .xsl that reports in SVRL) that the result must all pass.",
     )
     multiple_envelopes: bool = Field(
         default=False, description="out only: one file may become several envelopes, all or none."

@@ -46,8 +46,10 @@ class Inspection:
                     self.file(Code.SCHEMA, file, place, "validate", index)
                 case ".sch":
                     self.file(Code.SCHEMATRON, file, place, "validate", index)
+                case ".xsl" | ".xslt":
+                    self.file(Code.STYLESHEET, file, place, "validate", index)
                 case _:
-                    message = f"'{file.name}' is neither an .xsd nor a .sch file"
+                    message = f"'{file.name}' is neither an .xsd nor a .sch nor an .xsl file"
                     self.problems.append(place.below("validate", index).problem(Code.BAD_FILE, message))
         if rule.name_pattern is not None:
             self._name_pattern(rule.name_pattern, place)

@@ -50,8 +50,8 @@ class Rule(Noun):
     """Turns partner files into envelopes of one template (OUT), or envelopes of one template into files (IN).
 
     `position` is the rule's index among the rules of its owner, from 0: rules are tried in this order. `convert` is
-    an XSLT stylesheet; an IN rule has either it or `archive`. `validation` are `.xsd` and `.sch` files for the
-    result, `directories` the configuration's own EDIFACT tables. `attributes` maps names to literals or XPath
+    an XSLT stylesheet; an IN rule has either it or `archive`. `validation` are `.xsd`, `.sch` and `.xsl` files
+    for the result, `directories` the configuration's own EDIFACT tables. `attributes` maps names to literals or XPath
     expressions over the envelope. `tests`, by name, say what the rule is to make of samples; it works without them.
     """
 

@@ -1,6 +1,6 @@
 """Schematron: each folder of the cases is a schema, a document, and what the one says of the other.
 
-A line in parentheses is a warning. `error.txt` is the error instead.
+A line in parentheses is a warning. `error.txt` is the error instead. `schema.xsl` is what somebody compiled.
 """
 
 from pathlib import Path
@@ -23,8 +23,9 @@ def saxon() -> Saxon:
 
 def told(saxon: Saxon, case: Path) -> str:
     contents = {str(path.relative_to(case)): path.read_bytes() for path in case.rglob("*") if path.is_file()}
+    (schema,) = (name for name in contents if name.startswith("schema."))
     try:
-        validate = compile_validation(RuleFile("schema.sch", contents), saxon)
+        validate = compile_validation(RuleFile(schema, contents), saxon)
         findings = validate(etree.ElementTree(etree.fromstring((case / "document.xml").read_bytes())))
     except ConversionError as error:
         return f"{error.code}: {error}\n"

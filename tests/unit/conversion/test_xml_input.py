@@ -41,3 +41,10 @@ def test_xml_of_any_encoding_comes_out_in_utf8(encoding: str) -> None:
     content = f'<?xml version="1.0"\n encoding="{declared}"?>\n<a>Söhne</a>'.encode(encoding)
     assert b"\n<a>S\xc3\xb6hne</a>" in in_utf8(content, what="a", code="x")
     assert text_of(content, parse(content, what="a", code="x")) == "\n\n<a>Söhne</a>"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_says_the_encoding_where_no_declaration_does(encoding: str) -> None:
+    assert (
+        in_utf8("<a>Söhne</a>".encode(encoding), what="a", code="b").decode().removeprefix("\ufeff") == "<a>Söhne</a>"
+    )

@@ -44,7 +44,7 @@ class Directories:
             if len(self._structures) >= _MOST_STRUCTURES:
                 self._structures.clear()
             message = self._message(name, kind)
-            elements = lru_cache(maxsize=256)(partial(self.elements, message.directory))
+            elements = lru_cache(maxsize=256)(partial(self.elements, message.directory or name))
             self._structures[name, kind] = Structure(message, elements)
         return self._structures[name, kind]
 

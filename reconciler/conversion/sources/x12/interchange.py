@@ -216,7 +216,8 @@ class _Writer:
         stated, repeated = _value(trailer, 1), _value(trailer, 2)
         if not (stated.isascii() and stated.isdigit() and stated.lstrip("0") == str(count or "")):
             raise self._error("x12_count", index, f"the count {stated!r} should be {count}")
-        if repeated.strip() != reference.strip():
+        # Control numbers are numbers: zeros may lead them in one place and not in the other.
+        if repeated.strip().lstrip("0") != reference.strip().lstrip("0"):
             raise self._error("x12_reference", index, f"the reference {repeated!r} should be {reference!r}")
 
     def _error(self, code: str, index: int, reason: str) -> ConversionError:
