@@ -2,7 +2,7 @@
 
 import re
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 from xml.parsers import expat
 
 from lxml import etree
@@ -101,13 +101,18 @@ def _parser(target: Any = None) -> etree.XMLParser:  # noqa: ANN401 - lxml takes
 
 def _read(content: bytes, parser: etree.XMLParser, *, what: str, code: str) -> etree._Element:
     try:
-        return etree.fromstring(content, parser)
+        root = etree.fromstring(content, parser)
     except _DoctypeError:
         raise _doctype(what, code) from None
     except etree.XMLSyntaxError as error:
         line, column = error.position
         reason = re.sub(r", line \d+, column \d+( \(.*\))?\Z", "", error.msg or "not XML")
         raise XmlFaultError(code, reason, what=what, line=line or None, column=column or None) from None
+    # With a target lxml does not raise for errors of namespaces alone.
+    for entry in cast("list[Any]", parser.error_log):
+        if entry.level >= etree.ErrorLevels.ERROR:
+            raise XmlFaultError(code, entry.message, what=what, line=entry.line or None, column=entry.column or None)
+    return root
 
 
 def _doctype(what: str, code: str) -> XmlFaultError:

@@ -20,6 +20,8 @@ from reconciler.conversion.xml_input import XmlFaultError, in_utf8, parse, text_
         "<?xml version='1.0' encoding='utf-16'?><!DOCTYPE a><a/>".encode("utf-16"),
         b"<?xml version='1.0' encoding='no-such'?><a/>",
         b"<a>\xff</a>",
+        b"<a><b:c/></a>",
+        b"<a:/>\xff",
     ],
 )
 def test_what_cannot_or_must_not_be_read_is_refused_by_name(content: bytes) -> None:
