@@ -1,10 +1,9 @@
 """Addresses: the path of names by which everything in a configuration is known."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
 from enum import StrEnum
-from sys import intern
-from typing import Self
+from typing import Any, Self
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 """What an account, mailbox, rule, template or dictionary may be called: no dots, so that an address stays readable."""
@@ -42,14 +41,43 @@ def _kind_of(path: tuple[str, ...]) -> Kind | None:  # noqa: PLR0911 - one line 
             return None
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Key:
-    """The address of one resource, such as `accounts.acme.mailboxes.orders.rules.orders-from-edifact`."""
+def _ordered(address: str) -> str:
+    """Return a text that sorts as the path of an address does: before all that a name can have comes its end."""
+    return address.replace(".", "\0")
 
-    path: tuple[str, ...]
 
-    def __hash__(self) -> int:
-        return hash(self.path)
+class Key(str):
+    """The address of one resource, such as `accounts.acme.mailboxes.orders.rules.orders-from-edifact`.
+
+    It is its own text: very many of them are compared and looked up. They are sorted by their paths.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, path: Iterable[str]) -> Self:
+        """Return the address of a path of names."""
+        return super().__new__(cls, ".".join(path))
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        """Return what `__new__` takes, for copies."""
+        return (self.path,)
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The names that lead to the resource."""
+        return tuple(self.split("."))
+
+    def __lt__(self, other: str) -> bool:
+        return _ordered(self) < _ordered(other)
+
+    def __le__(self, other: str) -> bool:
+        return _ordered(self) <= _ordered(other)
+
+    def __gt__(self, other: str) -> bool:
+        return _ordered(self) > _ordered(other)
+
+    def __ge__(self, other: str) -> bool:
+        return _ordered(self) >= _ordered(other)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -61,8 +89,8 @@ class Key:
 
     @classmethod
     def known(cls, text: str) -> Self:
-        """Read an address that was printed and kept; nothing is checked. The names in many of them are shared."""
-        return cls(tuple(map(intern, text.split("."))))
+        """Read an address that was printed and kept; nothing is checked."""
+        return super().__new__(cls, text)
 
     @classmethod
     def of_account(cls, account: str) -> Self:
@@ -71,28 +99,28 @@ class Key:
 
     def template(self, name: str) -> "Key":
         """Return the address of a template of this account."""
-        return Key((*self.path, "templates", name))
+        return Key((self, "templates", name))
 
     def dictionary(self, name: str) -> "Key":
         """Return the address of a dictionary of this account."""
-        return Key((*self.path, "dictionaries", name))
+        return Key((self, "dictionaries", name))
 
     def mailbox(self, name: str) -> "Key":
         """Return the address of a mailbox of this account."""
-        return Key((*self.path, "mailboxes", name))
+        return Key((self, "mailboxes", name))
 
     def rule(self, name: str) -> "Key":
         """Return the address of a rule of this mailbox or account."""
-        return Key((*self.path, "rules", name))
+        return Key((self, "rules", name))
 
     @property
     def integration(self) -> "Key":
         """The address of this mailbox's integration."""
-        return Key((*self.path, "integration"))
+        return Key((self, "integration"))
 
     def credential(self, name: str) -> "Key":
         """Return the address of a credential of this integration."""
-        return Key((*self.path, "credentials", name))
+        return Key((self, "credentials", name))
 
     @property
     def kind(self) -> Kind:
@@ -105,7 +133,7 @@ class Key:
     @property
     def name(self) -> str:
         """The last part: the resource's own name (for an integration, the word `integration`)."""
-        return self.path[-1]
+        return self.rpartition(".")[2]
 
     @property
     def owner(self) -> "Key | None":
@@ -115,7 +143,7 @@ class Key:
                 return None
             case Kind.INTEGRATION:
                 return Key(self.path[:-1])
-            case Kind.CREDENTIAL if self.path[0] == "gateway":
+            case Kind.CREDENTIAL if self.startswith("gateway."):
                 return None
             case _:
                 return Key(self.path[:-2])
@@ -132,14 +160,11 @@ class Key:
 
     def is_within(self, other: "Key") -> bool:
         """Say whether this is the address `other` or one below it."""
-        return self.path[: len(other.path)] == other.path
+        return self.startswith(other) and (len(self) == len(other) or self[len(other)] == ".")
 
     def moved(self, old: "Key", new: "Key") -> "Key":
         """Return this address after what is at `old` got the address `new`; itself when it is not within `old`."""
-        return Key((*new.path, *self.path[len(old.path) :])) if self.is_within(old) else self
-
-    def __str__(self) -> str:
-        return ".".join(self.path)
+        return Key.known(f"{new}{self[len(old) :]}") if self.is_within(old) else self
 
 
 def sftp_host_key(kind: str, generation: int) -> Key:

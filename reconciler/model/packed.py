@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from uuid import UUID
 
@@ -88,6 +88,14 @@ def text_of(resources: Mapping[Key, Resource], key: Key) -> str:
     """Return the JSON text of the resource at an address, as it is kept or as it would be. Raises KeyError."""
     text = resources.text(key) if isinstance(resources, Packed) else None
     return packed(resources[key]) if text is None else text
+
+
+def shared(texts: Iterable[tuple[Key, str]], other: Mapping[Key, Resource]) -> Iterator[tuple[Key, str]]:
+    """Yield texts by address, where another configuration has the same text, that one: two in memory become one."""
+    known = other.text if isinstance(other, Packed) else lambda _: None
+    for key, text in texts:
+        same = known(key)
+        yield key, same if same is not None and same == text else text
 
 
 def alike(left: Mapping[Key, Resource], right: Mapping[Key, Resource], key: Key) -> bool:

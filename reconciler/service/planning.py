@@ -12,6 +12,7 @@ from reconciler.desired.load_cache import LoadCache
 from reconciler.errors import PlanRefusedError
 from reconciler.model.cycles import without_cycles
 from reconciler.model.key import Key
+from reconciler.model.state import State
 from reconciler.plan.live_side import LiveSide
 from reconciler.plan.making import CAREFUL, Terms, Wish, make
 from reconciler.plan.plan import Plan
@@ -82,14 +83,17 @@ class Planning:
         """Return the plan that makes the live side what a wish asks for, on these terms."""
         terms = replace(terms, limits=Limits(self.project.caps))
         with without_cycles():
-            return make(self.read(), wish, terms, now=datetime.now(UTC), undelivered=self.undelivered)
+            return make(self._read_beside(wish.state), wish, terms, now=datetime.now(UTC), undelivered=self.undelivered)
 
     def read(self) -> LiveSide:
         """Return everything that is live, as of one moment."""
-        if self._is_untouched():
-            return LiveSide()
-        found = None if "://" in self.project.state else read_live(self.project.root / self.project.state)
-        return self._workspace.read() if found is None else found
+        return LiveSide() if self._is_untouched() else self._workspace.read()
+
+    def _read_beside(self, desired: State) -> LiveSide:
+        """Return what `read` does, sharing memory with what is desired."""
+        folder = self.project.root / self.project.state
+        found = None if "://" in self.project.state else read_live(folder, desired.resources)
+        return self.read() if found is None else found
 
     def undelivered(self, mailbox: Key) -> int:
         """Return how many envelopes of a mailbox are on their way."""

@@ -4,28 +4,30 @@ What it returns is what `reconciler.live.store_live` returns; a test holds both 
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 from reconciler.model.key import Key
-from reconciler.model.packed import Packed
-from reconciler.model.state import State
+from reconciler.model.packed import Packed, shared
+from reconciler.model.state import Resource, State
 from reconciler.plan.live_side import LiveSide, Suspension
 from reconciler.store.schema_version import HEAD
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def read_live(folder: Path) -> LiveSide | None:
+def read_live(folder: Path, desired: Mapping[Key, Resource] = MappingProxyType({})) -> LiveSide | None:
     """Return everything that is live in a store's folder; None when the store itself has to open the database first.
 
-    That is so for one of another release's schema, and for one that cannot be read just now.
+    That is so for one of another release's schema, and for one that cannot be read just now. Texts that are the same
+    in `desired`, as most are, are taken from there.
     """
     try:
         with _reading(folder / "state.db") as database:
-            return _live(database)
+            return _live(database, desired)
     except sqlite3.Error:
         return None
 
@@ -39,11 +41,11 @@ def _reading(file: Path) -> Iterator[sqlite3.Connection]:
         yield database
 
 
-def _live(database: sqlite3.Connection) -> LiveSide | None:
+def _live(database: sqlite3.Connection, desired: Mapping[Key, Resource]) -> LiveSide | None:
     if database.execute("SELECT version_num FROM alembic_version").fetchall() != [(HEAD,)]:
         return None
     rows = database.execute("SELECT address, body FROM resource ORDER BY address")
-    texts = {Key.known(address): body for address, body in rows}
+    texts = dict(shared(((Key.known(address), body) for address, body in rows), desired))
     (revision,) = database.execute("SELECT coalesce(max(number), 0) FROM revision").fetchone()
     by_hand = database.execute("SELECT address FROM resource WHERE managed_by = 'api'")
     generated = database.execute("SELECT address, max(created_at) FROM credential GROUP BY address")
