@@ -21,7 +21,7 @@ from reconciler.conversion.sources import to_xml
 from reconciler.conversion.validation import schematron
 from reconciler.conversion.xslt import Saxon
 from reconciler.model.source_file import SourceFile, digest
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 
 ROUNDS, SECONDS = 7, 1.0
 UUIDS = [UUID(int=number) for number in range(1, 4)]

@@ -17,7 +17,7 @@ from benchmarks.conversion.__main__ import NoLookups
 from reconciler.conversion.converter import Converter, OutConversion
 from reconciler.errors import ConversionError
 from reconciler.model.source_file import SourceFile, digest
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 
 CASES = Path(__file__).parents[2] / "tests" / "cases" / "conversion"
 COPY = (

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from itertools import count
 from statistics import median
 
-from sqlalchemy import func, select
-
 from benchmarks.pipeline.world import World, order
 from reconciler.conversion.converter import Converter, InConversion, OutConversion
 from reconciler.jobs.directory import Directory
@@ -16,7 +14,6 @@ from reconciler.jobs.folders import StoreFolders
 from reconciler.model.rule import Direction, Rule
 from reconciler.protocols.sftp.folders import BOUNDLESS
 from reconciler.service.gateway import CONVERSION_THREADS, CONVERSION_WORKERS, Gateway
-from reconciler.store import tables
 from reconciler.store.database import Store
 
 SECONDS = 2.0
@@ -110,7 +107,8 @@ def upload(folders: StoreFolders, world: World, orders: Iterator[int]) -> None:
 
 def delivered(store: Store) -> int:
     with store.read() as connection:
-        found: int = connection.execute(select(func.count()).where(tables.arrival.c.state == "delivered")).scalar_one()
+        # Seen to be done as cheaply as can be: what looks must not take the time that it measures.
+        found: int = connection.exec_driver_sql("SELECT count(*) FROM arrival WHERE state = 'delivered'").scalar_one()
     return found
 
 

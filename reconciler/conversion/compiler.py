@@ -17,7 +17,7 @@ from reconciler.envelope.element import XmlError
 from reconciler.envelope.template import TemplateDefinition, parse_template
 from reconciler.errors import ConversionError
 from reconciler.model.source_file import ContentReader, SourceFile
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 
 
 def _utc_now() -> datetime:

@@ -7,6 +7,7 @@ map asks of the gateway (dictionaries, aliases, envelopes) is answered here, bet
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from types import TracebackType
 from typing import Protocol, Self, assert_never
@@ -14,12 +15,14 @@ from uuid import UUID
 
 from reconciler.conversion.frames import Message
 from reconciler.conversion.functions import Lookup, Question
+from reconciler.conversion.ready_envelope import ReadyEnvelope, from_facts
 from reconciler.conversion.workers import Conversation, Limits, Workers
+from reconciler.envelope.xml import FieldTexts
 from reconciler.errors import ConversionError, ReconcilerError
 from reconciler.model.noun import Json
 from reconciler.model.rule import Rule, SourceFormat
 from reconciler.model.source_file import ContentReader, SourceFile
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 
 __all__ = ["Converted", "Converter", "InConversion", "Limits", "Lookups", "OutConversion", "UnfinishedError"]
 
@@ -30,7 +33,8 @@ class OutConversion:
 
     `source` is the format that the rule declares; None lets content type, name and content decide. `attributes` are
     literals, or XPath over the first envelope when they begin with `/` or `xpath:`. `directories` are EDIFACT tables
-    beside the built-in ones.
+    beside the built-in ones. With `sent`, a moment, the results are made ready to be sent then, and compared with the
+    template's `definition` where there is one.
     """
 
     payload: bytes
@@ -44,9 +48,21 @@ class OutConversion:
     multiple_envelopes: bool = False
     attributes: Mapping[str, str] = field(default_factory=dict)
     directories: tuple[SourceFile, ...] = ()
+    sent: datetime | None = None
+    definition: SourceFile | None = None
 
     @classmethod
-    def by(cls, rule: Rule, payload: bytes, *, file_name: str, sender_mailbox: UUID, content_type: str = "") -> Self:
+    def by(
+        cls,
+        rule: Rule,
+        payload: bytes,
+        *,
+        file_name: str,
+        sender_mailbox: UUID,
+        content_type: str = "",
+        sent: datetime | None = None,
+        definition: SourceFile | None = None,
+    ) -> Self:
         """Return what an OUT rule asks for. Raises ConversionError `rule_incomplete`."""
         return cls(
             payload=payload,
@@ -60,6 +76,8 @@ class OutConversion:
             multiple_envelopes=rule.multiple_envelopes,
             attributes=rule.attributes,
             directories=rule.directories,
+            sent=sent,
+            definition=definition,
         )
 
 
@@ -68,7 +86,7 @@ class InConversion:
     """An envelope's XML to be turned into a partner's file.
 
     `sender_mailbox` is the mailbox that sent the envelope. `attributes` are literals, or XPath over the envelope when
-    they begin with `/` or `xpath:`.
+    they begin with `/` or `xpath:`. `fields` (document, name) are those whose texts are wanted, too.
     """
 
     envelope: bytes
@@ -77,9 +95,10 @@ class InConversion:
     sender_mailbox: UUID
     template: TemplateRef
     attributes: Mapping[str, str] = field(default_factory=dict)
+    fields: Sequence[tuple[str, str]] = ()
 
     @classmethod
-    def by(cls, rule: Rule, envelope: bytes, *, sender_mailbox: UUID) -> Self:
+    def by(cls, rule: Rule, envelope: bytes, *, sender_mailbox: UUID, fields: Sequence[tuple[str, str]] = ()) -> Self:
         """Return what an IN rule asks for. Raises ConversionError `rule_incomplete`."""
         return cls(
             envelope=envelope,
@@ -88,6 +107,7 @@ class InConversion:
             sender_mailbox=sender_mailbox,
             template=rule.template,
             attributes=rule.attributes,
+            fields=fields,
         )
 
 
@@ -124,7 +144,8 @@ class Converted:
     `results`: OUT: one envelope XML document each, UTF-8; IN: exactly one file, in the encoding that the map's
     `xsl:output` says. `source_xml` is what the map saw where that is not the payload itself. `messages` are the map's
     own and the warnings of validation. `attachments` are the UUIDs, each appearing in a result, that stand for a copy
-    of the source file to be attached; `chain_envelope` is the envelope to which the map chains the result.
+    of the source file to be attached; `chain_envelope` is the envelope to which the map chains the result. `ready` are
+    the results as they are sent, where that was asked for; `fields` what those say that were asked for.
     """
 
     results: tuple[bytes, ...]
@@ -133,6 +154,8 @@ class Converted:
     attachments: tuple[str, ...] = ()
     chain_envelope: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
+    ready: tuple[ReadyEnvelope, ...] = ()
+    fields: FieldTexts = field(default_factory=dict)
 
 
 class UnfinishedError(ConversionError):
@@ -180,12 +203,15 @@ class Converter:
             "content_type": request.content_type,
             "source": request.source,
             "multiple_envelopes": request.multiple_envelopes,
+            "sent": request.sent.isoformat() if request.sent else None,
+            "definition": described(request.definition) if request.definition else None,
         }
         return self._convert(header, request.payload, request, lookups, request.directories)
 
     def convert_in(self, request: InConversion, lookups: Lookups) -> Converted:
         """Turn an envelope's XML into a partner's file."""
-        return self._convert({"task": "in"}, request.envelope, request, lookups)
+        header: dict[str, Json] = {"task": "in", "fields": [list(wanted) for wanted in request.fields]}
+        return self._convert(header, request.envelope, request, lookups)
 
     def to_source_xml(
         self,
@@ -240,8 +266,8 @@ class Converter:
         failure = reply.header.get("failure")
         if isinstance(failure, list):
             code, text = failure
-            raise UnfinishedError(str(code), str(text), _converted(reply))
-        return _converted(reply)
+            raise UnfinishedError(str(code), str(text), _converted(reply, ()))
+        return _converted(reply, request.fields if isinstance(request, InConversion) else ())
 
     def _sent(self, conversation: Conversation, reply: Message) -> Message:
         """Send the contents that a worker has not compiled yet, and return its next reply."""
@@ -283,18 +309,36 @@ def _answer(question: Question, lookups: Lookups) -> str | None:
             assert_never(question.lookup)
 
 
-def _converted(reply: Message) -> Converted:
+def _converted(reply: Message, fields: Sequence[tuple[str, str]]) -> Converted:
     header = reply.header
     has_source = header["source_xml"] is True
-    chain, attributes = header["chain"], header["attributes"]
+    chain, attributes, ready = header["chain"], header["attributes"], _list(header["ready"])
+    made = reply.frames[has_source:]
+    first_ready = len(made) - len(ready)
     return Converted(
-        results=tuple(reply.frames[has_source:]),
+        results=tuple(made[:first_ready]),
         source_xml=reply.frames[0] if has_source else None,
         messages=_texts(header["messages"]),
         attachments=_texts(header["attachments"]),
         chain_envelope=None if chain is None else str(chain),
         attributes={name: str(value) for name, value in attributes.items()} if isinstance(attributes, dict) else {},
+        ready=tuple(map(_ready, made[first_ready:], ready)),
+        fields={
+            wanted: None if texts is None else _texts(texts)
+            for wanted, texts in zip(fields, _list(header["fields"]), strict=False)
+        },
     )
+
+
+def _ready(content: bytes, known: Json) -> ReadyEnvelope:
+    try:
+        return from_facts(content, known)
+    except ValueError as error:
+        raise ConversionError("conversion_killed", f"the worker's answer is none: {error}") from None
+
+
+def _list(value: Json) -> Sequence[Json]:
+    return value if isinstance(value, list) else ()
 
 
 def _texts(value: Json) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from reconciler.conversion import date_format
 from reconciler.envelope.template import FieldType
-from reconciler.envelope.xml import Envelope, Field
+from reconciler.envelope.xml import FieldTexts
 from reconciler.errors import ConversionError
 
 DEFAULT_PATTERN = "{envelopeUuid}.xml"
@@ -94,6 +94,11 @@ class NamePattern:
 
     parts: tuple[Text | Variable | Date | FieldText, ...]
 
+    @property
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """The fields (document, name) that the name is made of."""
+        return tuple((part.document_id, part.name) for part in self.parts if isinstance(part, FieldText))
+
 
 def parse(pattern: str) -> NamePattern:
     """Read a pattern. Raises NamePatternError, which says what is wrong and how to mend it."""
@@ -164,23 +169,25 @@ def _check_text(text: str, at: int) -> None:
 def render(
     pattern: NamePattern,
     *,
-    envelope: Envelope,
+    texts: FieldTexts,
     mailbox_uuid: UUID,
     envelope_uuid: UUID,
+    template_uuid: UUID,
     now: datetime,
     random_number: int,
     types: Callable[[str, str], str | None] | None = None,
 ) -> str:
     """Return the name of the file.
 
-    `types` gives the type of a field (document, name) that stands in no table, None for no such field; without it the
-    envelope alone tells. Raises ConversionError `filename_empty`, `filename_field` or `filename_too_long`.
+    `texts` holds what the envelope's fields say that the pattern names. `types` gives the type of a field (document,
+    name) that stands in no table, None for no such field; without it the envelope alone tells. Raises ConversionError
+    `filename_empty`, `filename_field` or `filename_too_long`.
     """
     variables = {
         Variable.MAILBOX_UUID: mailbox_uuid,
         Variable.ENVELOPE_UUID: envelope_uuid,
         Variable.RANDOM_NUMBER: random_number,
-        Variable.TEMPLATE_UUID: envelope.template.uuid,
+        Variable.TEMPLATE_UUID: template_uuid,
     }
     name = ""
     for part in pattern.parts:
@@ -192,7 +199,7 @@ def render(
             case Date(format_):
                 name += date_format.formatted(format_, now)
             case FieldText():
-                value = _FORBIDDEN.sub("_", _value(part, envelope, types))
+                value = _FORBIDDEN.sub("_", _value(part, texts, types))
                 name += value if name else re.sub(r"\A\.+", lambda dots: "_" * len(dots[0]), value)
             case _:
                 assert_never(part)
@@ -225,15 +232,15 @@ def _misfit(field: FieldText, types: Callable[[str, str], str | None]) -> str:
     return ""
 
 
-def _value(field: FieldText, envelope: Envelope, types: Callable[[str, str], str | None] | None) -> str:
+def _value(field: FieldText, texts: FieldTexts, types: Callable[[str, str], str | None] | None) -> str:
     where = f"{field.name} of the document {field.document_id}"
     reason = "" if types is None else _misfit(field, types)
     if reason:
         raise ConversionError("filename_field", reason)
-    items = [item for document in envelope.documents if document.id == field.document_id for item in document.items]
-    if any(item.name == field.name and not isinstance(item, Field) for item in items):
+    values = texts[field.document_id, field.name]
+    if values is None:
         raise ConversionError("filename_field", f"{where} is a table; a name is made of fields outside of tables")
-    return "_".join(text.strip() for text in envelope.field_values(field.document_id, field.name) if text.strip())
+    return "_".join(text.strip() for text in values if text.strip())
 
 
 def alternatives(name: str, now: datetime) -> Iterator[str]:

@@ -11,7 +11,6 @@ from uuid import UUID
 from lxml import etree
 
 from reconciler.conversion.functions import NAMESPACE as FUNCTIONS
-from reconciler.envelope import xml
 from reconciler.envelope.template import (
     AUTOMATIC,
     DocumentDefinition,
@@ -21,6 +20,7 @@ from reconciler.envelope.template import (
     TemplateDefinition,
 )
 from reconciler.envelope.xml import Document, Envelope, Field, FieldGroup, Fieldset, Role, Value
+from reconciler.envelope.xml_writing import to_xml
 from reconciler.model.rule import Direction
 
 _XSL = "http://www.w3.org/1999/XSL/Transform"
@@ -44,7 +44,7 @@ def example_envelope(template: TemplateDefinition) -> bytes:
     documents = tuple(Document(one.id, tuple(_example_items(one.items))) for one in template.documents)
     roles = tuple(Role(role.id, UUID(int=number)) for number, role in enumerate(template.roles, 1))
     subject = f"Example of {template.name or 'an envelope'}"
-    return xml.to_xml(Envelope(template=template.ref, subject=subject, documents=documents, roles=roles))
+    return to_xml(Envelope(template=template.ref, subject=subject, documents=documents, roles=roles))
 
 
 def _example_items(items: Sequence[FieldDefinition | FieldGroupDefinition]) -> Iterator[Field | FieldGroup]:

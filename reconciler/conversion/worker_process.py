@@ -10,16 +10,22 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, BinaryIO, TypeVar
+from uuid import UUID
+
+from lxml import etree
 
 from reconciler.conversion import sandbox
 from reconciler.conversion.frames import BrokenConversationError, Message, read, write
+from reconciler.conversion.ready_envelope import ReadyEnvelope, facts, made_ready
 from reconciler.conversion.results import envelopes
 from reconciler.conversion.rule_file import RuleFile
 from reconciler.conversion.sources.source import source_format, to_xml
 from reconciler.conversion.validation import SchemaError, Validator, compile_validation, refuse
 from reconciler.conversion.xml_input import XmlFaultError, in_utf8, parse, text_of
 from reconciler.conversion.xslt import Ran, Saxon, Stylesheet, StylesheetError, encoded
+from reconciler.envelope.template import TemplateDefinition, parse_template
 from reconciler.errors import ConversionError
 
 _COMPILED = 128
@@ -44,6 +50,8 @@ class _Made:
     attachments: tuple[str, ...] = ()
     chain: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
+    ready: Sequence[ReadyEnvelope] = ()
+    fields: Sequence[list[str] | None] = ()
     failure: ConversionError | None = None
 
     def take(self, ran: Ran) -> None:
@@ -92,7 +100,7 @@ class Worker:
                 raise ConversionError("conversion_failed", f"there is no task '{unknown}'")
 
     def _convert_out(self, message: Message) -> Message:
-        header = message.header
+        header: Mapping[str, Any] = message.header
         source_is_payload, source = _source(message)
         made = _Made(source=None if source_is_payload else source)
         with self._replying(made):
@@ -102,10 +110,12 @@ class Worker:
             made.results = envelopes(made.text, several=header["multiple_envelopes"] is True)
             made.messages += [text for result in made.results for text in self._validate(validation, result)]
             made.attributes = self._attributes(_mapping(header["attributes"]), made.results[0])
+            if header["sent"] is not None:
+                made.ready = self._made_ready(made, sent=datetime.fromisoformat(header["sent"]), header=header)
         return self._reply(made)
 
     def _convert_in(self, message: Message) -> Message:
-        header = message.header
+        header: Mapping[str, Any] = message.header
         stylesheet, *validation = _files(message)
         envelope = message.frames[0]
         tree = parse(envelope, what="the envelope", code="envelope_xml")
@@ -120,7 +130,25 @@ class Worker:
             made.results = (result,)
             made.messages += self._validate(validation, result)
             made.attributes = self._attributes(_mapping(header["attributes"]), envelope)
+            made.fields = [_field_texts(tree.getroot(), document, name) for document, name in header["fields"]]
         return self._reply(made)
+
+    def _made_ready(self, made: "_Made", *, sent: datetime, header: Mapping[str, Any]) -> list[ReadyEnvelope]:
+        """Return the results as they are sent. Raises ConversionError, which says of which one."""
+        definition = None if header["definition"] is None else self._definition(_file(header["definition"]))
+        chain = UUID(made.chain) if made.chain else None
+        ready = []
+        for number, result in enumerate(made.results, 1):
+            try:
+                ready.append(made_ready(result, definition=lambda _: definition, sent=sent, chain=chain))
+            except ConversionError as error:
+                if len(made.results) == 1:
+                    raise
+                raise ConversionError(error.code, f"envelope {number}: {error}") from None
+        return ready
+
+    def _definition(self, file: _NamedFile) -> TemplateDefinition:
+        return self._once("template", file, lambda loaded: parse_template(loaded.content))
 
     @contextmanager
     def _replying(self, made: "_Made") -> Iterator[None]:
@@ -138,6 +166,8 @@ class Worker:
         if sum(map(len, made.results)) > self._largest_result:
             raise ConversionError("result_too_large", f"the result is larger than {self._largest_result >> 20} MiB")
         header: dict[str, Any] = {
+            "ready": [facts(one) for one in made.ready],
+            "fields": made.fields,
             "source_xml": made.source is not None,
             "messages": list(made.messages),
             "attachments": list(made.attachments),
@@ -146,7 +176,8 @@ class Worker:
         }
         if made.failure is not None:
             header["failure"] = [made.failure.code, str(made.failure)]
-        return Message(header, (*([] if made.source is None else [made.source]), *made.results))
+        source = [] if made.source is None else [made.source]
+        return Message(header, (*source, *made.results, *(one.content for one in made.ready)))
 
     def _answers(self, asked: Sequence[str]) -> Mapping[str, str | None]:
         answers = self._ask(Message({"asked": list(asked)})).header.get("answers")
@@ -227,7 +258,24 @@ def _source(message: Message) -> tuple[bool, bytes]:
 
 def _files(message: Message) -> list[_NamedFile]:
     described: Any = message.header["files"]
-    return [_NamedFile(tuple(file["names"]), tuple(file["hashes"])) for file in described]
+    return [_file(file) for file in described]
+
+
+def _file(described: Mapping[str, Any]) -> _NamedFile:
+    return _NamedFile(tuple(described["names"]), tuple(described["hashes"]))
+
+
+def _field_texts(envelope: etree._Element, document_id: str, name: str) -> list[str] | None:
+    """Return the texts of an envelope's field, None for a table."""
+    found: list[str] = []
+    for item in envelope.iterfind("documents/document/*"):
+        parent = item.getparent()
+        if item.get("name") != name or parent is None or parent.get("id") != document_id:
+            continue
+        if item.tag == "fieldgroup":
+            return None
+        found += [value.text or "" for value in (item.findall("value") or [item])]
+    return found
 
 
 def _mapping(value: object) -> Mapping[str, str]:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from reconciler.desired.codes import Code
 from reconciler.model.source_file import ContentReader, SourceFile
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from reconciler.model.key import NAME
 from reconciler.model.noun import Json, Noun
 from reconciler.model.rule import ArchivePart, Direction, SourceFormat
 from reconciler.model.source_file import SourceFile
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 
 _ALIAS = re.compile(r"^[A-Za-z][A-Za-z0-9_.-]*:[!-~\u00a1-\uffff]([ -~\u00a1-\uffff]*[!-~\u00a1-\uffff])?$")
 _LOOK_AROUND = ("(?=", "(?!", "(?<=", "(?<!")

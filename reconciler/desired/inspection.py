@@ -15,7 +15,7 @@ from reconciler.desired.references import Place
 from reconciler.desired.source_files import SourceFiles, find_directories
 from reconciler.errors import Position, Problem
 from reconciler.model.source_file import SourceFile
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 
 
 class Inspection:

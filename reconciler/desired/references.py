@@ -10,7 +10,7 @@ from reconciler.desired.documents import ReferenceDocument
 from reconciler.desired.nearest import nearest
 from reconciler.desired.yaml_document import Yaml, YamlDocument
 from reconciler.errors import Position, Problem
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 
 
 class Place(NamedTuple):

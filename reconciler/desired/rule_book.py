@@ -11,11 +11,12 @@ from reconciler.desired.references import Place, Templates
 from reconciler.desired.rules import UNRESOLVED, match_of, rule_text
 from reconciler.errors import Problem
 from reconciler.model.key import Key
+from reconciler.model.packed import packed_ref
 from reconciler.model.rule import Direction, MatchBy, RuleTest
 from reconciler.model.source_file import SourceFile
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 
-_UNRESOLVED = UNRESOLVED.model_dump_json()
+_UNRESOLVED = packed_ref(UNRESOLVED)
 _ANYTHING = frozenset({".*", ".+", "(?s).*"})
 
 
@@ -71,7 +72,7 @@ class RuleBook:
             for rule, text in zip(rules, self._texts.pop(owner), strict=True):
                 ref = _template(rule, templates)
                 if ref is not None:
-                    yield rule.key, text.replace(_UNRESOLVED, ref.model_dump_json(), 1), rule.place
+                    yield rule.key, text.replace(_UNRESOLVED, packed_ref(ref), 1), rule.place
 
     def name_patterns(self, templates: Templates) -> Iterator[tuple[str, TemplateRef, Place]]:
         """Yield each name pattern with the template whose fields it names."""

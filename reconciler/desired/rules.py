@@ -11,7 +11,7 @@ from reconciler.errors import Problem
 from reconciler.model.packed import packed_as
 from reconciler.model.rule import Archive, Direction, Match, Rule, RuleTest
 from reconciler.model.source_file import SourceFile
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 
 UNRESOLVED = TemplateRef(uuid=UUID(int=0), version=UUID(int=0))
 """Stands for a template that another document declares."""

@@ -11,8 +11,8 @@ from typing import assert_never
 from uuid import UUID
 
 from reconciler.envelope.template import FieldDefinition, FieldGroupDefinition, FieldType, RoleType, TemplateDefinition
-from reconciler.envelope.xml import Document, Envelope, Field, FieldGroup, Value
-from reconciler.model.template import TemplateRef
+from reconciler.envelope.xml import Document, Envelope, Field, FieldGroup, Role, Value
+from reconciler.model.template_ref import TemplateRef
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
 _DAY_FIRST = re.compile(r"^(\d\d)-(\d\d)-(\d{4})$", re.ASCII)
@@ -42,32 +42,55 @@ def check_envelope(
 
     Without a definition, documents, fields and the identifiers of roles are not looked at.
     """
-    faults = [*_template_faults(envelope, template), *_role_faults(envelope, mailbox_exists, sender)]
+    return (
+        *check_addressing(
+            envelope.template, envelope.roles, template=template, mailbox_exists=mailbox_exists, sender=sender
+        ),
+        *check_content(envelope, definition),
+    )
+
+
+def check_addressing(
+    given: TemplateRef,
+    roles: Sequence[Role],
+    *,
+    template: TemplateRef,
+    mailbox_exists: Callable[[UUID], bool],
+    sender: UUID,
+) -> Iterator[EnvelopeFault]:
+    """Yield what is wrong with the template and the mailboxes of an envelope, which only the gateway knows."""
+    yield from _template_faults(given, template)
+    yield from _role_faults(roles, mailbox_exists, sender)
+
+
+def check_content(envelope: Envelope, definition: TemplateDefinition | None) -> Iterator[EnvelopeFault]:
+    """Yield where an envelope is not what its template's definition says; nothing without the definition."""
     if definition is not None and definition.ref == envelope.template:
-        faults += _flow_faults(envelope, definition)
-        faults += _document_faults(envelope, definition)
-    return tuple(faults)
+        yield from _flow_faults(envelope, definition)
+        yield from _document_faults(envelope, definition)
 
 
-def _template_faults(envelope: Envelope, template: TemplateRef) -> Iterator[EnvelopeFault]:
-    if envelope.template.uuid != template.uuid:
+def _template_faults(given: TemplateRef, template: TemplateRef) -> Iterator[EnvelopeFault]:
+    if given.uuid != template.uuid:
         yield EnvelopeFault(
-            "template_differs", "templateUuid", f"the rule's template is {template.uuid}, not {envelope.template.uuid}"
+            "template_differs", "templateUuid", f"the rule's template is {template.uuid}, not {given.uuid}"
         )
-    elif envelope.template.version != template.version:
+    elif given.version != template.version:
         yield EnvelopeFault(
             "version_differs",
             "templateVersion",
-            f"the rule's template has the version {template.version}, not {envelope.template.version}",
+            f"the rule's template has the version {template.version}, not {given.version}",
         )
 
 
-def _role_faults(envelope: Envelope, mailbox_exists: Callable[[UUID], bool], sender: UUID) -> Iterator[EnvelopeFault]:
-    if not envelope.roles:
+def _role_faults(
+    roles: Sequence[Role], mailbox_exists: Callable[[UUID], bool], sender: UUID
+) -> Iterator[EnvelopeFault]:
+    if not roles:
         yield EnvelopeFault("roles_missing", "roles", "there is no role, so nobody sends and nobody receives")
-    elif not envelope.roles[1:]:
+    elif not roles[1:]:
         yield EnvelopeFault("recipient_missing", "roles", "there is no role but the sender's, so nobody receives")
-    for position, role in enumerate(envelope.roles):
+    for position, role in enumerate(roles):
         path = f"roles/{role.id}"
         if role.mailbox_uuid is None:
             yield EnvelopeFault("mailbox_missing", path, "the role has no mailbox")

@@ -72,7 +72,7 @@ class Element:
 
     def __init__(self, element: etree._Element) -> None:
         self._element = element
-        self._attributes = cast("dict[str, str]", dict(element.attrib))
+        self._attributes = cast("dict[str, str]", dict(element.items()))
         if len(self._attributes) > MAX_ATTRIBUTES:
             raise self.wrong(f"has more than {MAX_ATTRIBUTES} attributes")
         self._children = list(element) if len(element) else []

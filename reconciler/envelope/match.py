@@ -7,7 +7,7 @@ from typing import assert_never
 from reconciler.model.key import Key
 from reconciler.model.pattern import found_in, full_match
 from reconciler.model.rule import Direction, Match, Rule
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 
 Rules = Sequence[tuple[Key, Rule]]
 """Rules with their addresses, in the order in which they are tried."""

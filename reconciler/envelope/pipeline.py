@@ -13,7 +13,7 @@ from reconciler.envelope.match import PartnerFile, Rules, choose_in, choose_out
 from reconciler.model.integration import DefaultRule
 from reconciler.model.key import Key
 from reconciler.model.rule import Rule
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

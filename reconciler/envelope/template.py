@@ -35,7 +35,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from reconciler.envelope.element import Element
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 
 
 class FieldType(StrEnum):

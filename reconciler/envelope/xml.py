@@ -1,4 +1,4 @@
-"""The envelope and its XML: hostile bytes in, a frozen value or one exact reason out; the value out again, canonical.
+"""The envelope and its XML: hostile bytes in, a frozen value or one exact reason out. `xml_writing` is the way back.
 
     envelope @templateUuid @templateVersion [@created] [@chainUuid]
       state: status date roleId message            absent: a draft
@@ -11,18 +11,15 @@ Elements may come in any order; an empty attribute or element says the same as a
 write what they did not find. What is not named above is refused. The envelope's own UUID is not inside.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
-from typing import assert_never
 from uuid import UUID
-
-from lxml import etree
 
 from reconciler.envelope.element import Element, XmlError
 from reconciler.errors import ConversionError
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 
 
 class Status(StrEnum):
@@ -133,7 +130,15 @@ class Envelope:
     @property
     def recipients(self) -> tuple[UUID, ...]:
         """The distinct mailboxes of all other roles, in role order."""
-        return tuple(dict.fromkeys(role.mailbox_uuid for role in self.roles[1:] if role.mailbox_uuid))
+        return recipients(self.roles)
+
+    def field_texts(self, fields: Iterable[tuple[str, str]]) -> "FieldTexts":
+        """Return what these fields (document, name) say."""
+        return {wanted: None if self._is_table(*wanted) else self.field_values(*wanted) for wanted in fields}
+
+    def _is_table(self, document_id: str, name: str) -> bool:
+        items = (item for document in self.documents if document.id == document_id for item in document.items)
+        return any(item.name == name and isinstance(item, FieldGroup) for item in items)
 
     def field_values(self, document_id: str, name: str) -> tuple[str, ...]:
         """Return the texts of a field that stands in no table; an empty field has none."""
@@ -148,6 +153,15 @@ class Envelope:
     def with_state(self, status: Status, *, date: datetime, role_id: str = "", message: str = "") -> "Envelope":
         """Return a copy that stands at `status` since `date`."""
         return replace(self, state=EnvelopeState(status, date, role_id, message))
+
+
+FieldTexts = Mapping[tuple[str, str], Sequence[str] | None]
+"""The texts of fields (document, name): none for an empty one, None for a table."""
+
+
+def recipients(roles: Sequence[Role]) -> tuple[UUID, ...]:
+    """Return the distinct mailboxes of all roles but the sender's, which is the first."""
+    return tuple(dict.fromkeys(role.mailbox_uuid for role in roles[1:] if role.mailbox_uuid))
 
 
 def parse(xml: bytes) -> Envelope:
@@ -252,86 +266,3 @@ def _role(element: Element) -> Role:
     role = Role(element.required("id"), element.uuid("mailboxUuid"), element.flag("active"), element.flag("completed"))
     element.end()
     return role
-
-
-def to_xml(envelope: Envelope) -> bytes:
-    """Write an envelope as indented UTF-8: equal envelopes give equal bytes, and `parse` reads an equal one back.
-
-    Raises ValueError for a text that XML cannot hold, such as a control character; `parse` never gives one.
-    """
-    root = etree.Element("envelope")
-    _set(
-        root,
-        templateUuid=envelope.template.uuid,
-        templateVersion=envelope.template.version,
-        created=envelope.created,
-        chainUuid=envelope.chain_uuid,
-    )
-    state = etree.SubElement(root, "state")
-    etree.SubElement(state, "status").text = envelope.state.status
-    etree.SubElement(state, "date").text = _written(envelope.state.date) if envelope.state.date else None
-    etree.SubElement(state, "roleId").text = envelope.state.role_id or None
-    etree.SubElement(state, "message").text = envelope.state.message or None
-    info = etree.SubElement(root, "info")
-    etree.SubElement(info, "subject").text = envelope.subject or None
-    etree.SubElement(info, "message").text = envelope.message or None
-    if envelope.forwarding is not None:
-        forwarding = etree.SubElement(info, "forwarding")
-        _set(forwarding, delegation=envelope.forwarding.delegation, sharing=envelope.forwarding.sharing)
-    if isinstance(envelope.expire, datetime):
-        _set(etree.SubElement(info, "expire"), after=envelope.expire)
-    elif envelope.expire is not None:
-        _set(etree.SubElement(info, "expire"), afterDays=envelope.expire)
-    documents = etree.SubElement(root, "documents")
-    for document in envelope.documents:
-        element = etree.SubElement(documents, "document", id=document.id)
-        for item in document.items:
-            _write_item(element, item)
-    roles = etree.SubElement(etree.SubElement(root, "flow"), "roles")
-    for role in envelope.roles:
-        element = etree.SubElement(roles, "role", id=role.id)
-        _set(element, mailboxUuid=role.mailbox_uuid, active=role.active, completed=role.completed)
-    return etree.tostring(root, encoding="UTF-8", xml_declaration=True, pretty_print=True)
-
-
-def _set(element: etree._Element, **attributes: UUID | datetime | int | None) -> None:
-    """Set the attributes that say something, in this order."""
-    for name, value in attributes.items():
-        if value is not None:
-            element.set(name, _written(value))
-
-
-def _written(value: UUID | datetime | int) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case datetime():
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        case UUID() | int():
-            return str(value)
-        case _:
-            assert_never(value)
-
-
-def _write_item(parent: etree._Element, item: Field | FieldGroup) -> None:
-    match item:
-        case Field(name, values):
-            element = etree.SubElement(parent, "field", name=name)
-            if len(values) == 1 and values[0] != Value():
-                _write_value(element, values[0])
-            else:
-                for value in values:
-                    _write_value(etree.SubElement(element, "value"), value)
-        case FieldGroup(name, fieldsets):
-            group = etree.SubElement(parent, "fieldgroup", name=name)
-            for fieldset in fieldsets:
-                row = etree.SubElement(group, "fieldset", index=str(fieldset.index))
-                for field in fieldset.fields:
-                    _write_item(row, field)
-        case _:
-            assert_never(item)
-
-
-def _write_value(element: etree._Element, value: Value) -> None:
-    _set(element, recordUuid=value.record_uuid, attachmentUuid=value.attachment_uuid)
-    element.text = value.text or None

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from reconciler.envelope import xml
 from reconciler.envelope.status import Event, advance, end_turn, turn
 from reconciler.envelope.xml import Envelope, Status
+from reconciler.envelope.xml_writing import to_xml
 from reconciler.errors import ReconcilerError
 from reconciler.model.integration import REASON_LENGTH
 from reconciler.store import envelopes, jobs
@@ -35,7 +36,7 @@ def close(
         status = advance(Status(row.status), Event.REJECT)
         role = next((role.id for role in envelope.roles[1:] if role.mailbox_uuid == mailbox), "")
     ended = envelope.with_state(status, date=now, role_id=role, message=reason or "")
-    sha256 = batch.add(xml.to_xml(ended))
+    sha256 = batch.add(to_xml(ended))
     what = "turn ended" if status == row.status else status.lower()
 
     def effect(tx: Connection) -> Status:

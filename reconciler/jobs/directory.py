@@ -18,9 +18,10 @@ from reconciler.model.integration import Integration
 from reconciler.model.key import Key
 from reconciler.model.mailbox import Mailbox
 from reconciler.model.rule import Rule
-from reconciler.model.source_file import ContentReader
+from reconciler.model.source_file import ContentReader, SourceFile
 from reconciler.model.state import State
-from reconciler.model.template import Template, TemplateRef
+from reconciler.model.template import Template
+from reconciler.model.template_ref import TemplateRef
 from reconciler.protocols.protocol import LiveCredential, Partner
 from reconciler.store import configuration, credentials
 from reconciler.store.credentials import StoredCredential
@@ -142,6 +143,11 @@ class Snapshot:
         if ref not in self._templates:
             self._templates[ref] = parse_template(self._content(template.file.sha256))
         return self._templates[ref]
+
+    def template_file(self, ref: TemplateRef) -> SourceFile | None:
+        """Return the file that says what envelopes of a template are made of, or None when no account declares it."""
+        template = self._declared_templates.get(ref)
+        return None if template is None else template.file
 
     @cached_property
     def _declared_templates(self) -> Mapping[TemplateRef, Template]:

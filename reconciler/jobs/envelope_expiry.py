@@ -5,6 +5,7 @@ from uuid import UUID
 from reconciler.envelope import xml
 from reconciler.envelope.status import Event, advance, expires_at
 from reconciler.envelope.xml import Status
+from reconciler.envelope.xml_writing import to_xml
 from reconciler.store import envelopes, jobs
 from reconciler.store.blobs import Batch
 from reconciler.store.database import Store
@@ -40,7 +41,7 @@ class EnvelopeExpiry:
             return
         status = advance(Status(row.status), Event.EXPIRE)
         batch = Batch(self._store.blobs)
-        sha256 = batch.add(xml.to_xml(envelope.with_state(status, date=now)))
+        sha256 = batch.add(to_xml(envelope.with_state(status, date=now)))
         with self._store.write() as tx:
             jobs.finish(tx, job)
             batch.put(tx)

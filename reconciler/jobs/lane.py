@@ -39,10 +39,10 @@ class Lane:
 
 
 class RunningLane:
-    """The threads of a lane. `do` does a job and never raises."""
+    """The threads of a lane. `do` does a job, returns the one that follows at once, if any, and never raises."""
 
     def __init__(
-        self, store: Store, lane: Lane, *, owner: str, bell: Bell, limit_of: LimitOf, do: Callable[[Job], None]
+        self, store: Store, lane: Lane, *, owner: str, bell: Bell, limit_of: LimitOf, do: Callable[[Job], Job | None]
     ) -> None:
         self._store = store
         self._lane = lane
@@ -123,13 +123,22 @@ class RunningLane:
 
     def _work(self) -> None:
         while (job := self._todo.get()) is not None:
-            if self._stopping.is_set():
-                self._give_back(job)
-            else:
-                self._do(job)
-            with self._lock:
-                self._held.discard(job)  # and no later claim of it, if its lease was lost
+            while job is not None:
+                job = self._done(job)
             self._bell.ring()  # a thread is free, and the job may have left others to be done
+
+    def _done(self, job: Job) -> Job | None:
+        """Do a job; return the one that follows."""
+        following = None
+        if self._stopping.is_set():
+            self._give_back(job)
+        else:
+            following = self._do(job)
+        with self._lock:
+            self._held.discard(job)  # and no later claim of it, if its lease was lost
+            if following is not None:
+                self._held.add(following)
+        return following
 
     def _give_back(self, job: Job) -> None:
         try:

@@ -44,22 +44,25 @@ class PartnerFileMaker:
 
     def make(self, row: StoredEnvelope, content: bytes, mailbox: UUID, snapshot: Snapshot, rule: Rule) -> PartnerFile:
         """Return what the rule makes of an envelope. Raises ConversionError, or BlobError for a damaged attachment."""
+        default = ARCHIVE_PATTERN if rule.convert is None else naming.DEFAULT_PATTERN
+        pattern = naming.parse(rule.name_pattern or default)
         messages: tuple[str, ...] = ()
         attributes: Mapping[str, str] = {}
         if rule.convert is None:
-            exclude = rule.archive.exclude if rule.archive else ()
-            made, pattern = archive(self._store, row, content, exclude), rule.name_pattern or ARCHIVE_PATTERN
+            made = archive(self._store, row, content, rule.archive.exclude if rule.archive else ())
+            texts = xml.parse(content).field_texts(pattern.fields) if pattern.fields else {}
         else:
-            request = InConversion.by(rule, content, sender_mailbox=row.sender)
+            request = InConversion.by(rule, content, sender_mailbox=row.sender, fields=pattern.fields)
             converted = self._converter.convert_in(request, MailboxLookups(self._store, snapshot, mailbox))
             made, messages, attributes = converted.results[0], converted.messages, converted.attributes
-            pattern = rule.name_pattern or naming.DEFAULT_PATTERN
+            texts = converted.fields
         definition = snapshot.template(row.template)
         name = naming.render(
-            naming.parse(pattern),
-            envelope=xml.parse(content),
+            pattern,
+            texts=texts,
             mailbox_uuid=mailbox,
             envelope_uuid=row.uuid,
+            template_uuid=row.template_uuid,
             now=datetime.now(UTC),
             random_number=randbelow(RANDOM_NUMBERS),
             types=definition.field_type if definition else None,

@@ -82,11 +82,14 @@ class Receiving:
 
     def handle(self, job: Job) -> None:
         """Decide what becomes of the envelope and commit it with all its effects and the job's end."""
-        case = self._case(UUID(job.subject))
-        decision = _decision(case)
+        with self._store.read() as connection:
+            case = self._case(connection, UUID(job.subject))
+            decision = _decision(case)
+            is_read = isinstance(decision, Convert | Reject)
+            read = self._store.blobs.reading(connection, case.row.sha256) if is_read else bytes
         match decision:
             case Convert(key, rule):
-                self._convert(job, case, key, rule)
+                self._convert(job, case, key, rule, read)
             case CopyToPartner():
                 self._commit(job, case, "delivered", lambda tx: self._copy(tx, case))
             case Notify(email):
@@ -95,7 +98,7 @@ class Receiving:
                     job, case, "notified", lambda tx: notices.of_arrival(tx, email, _key(case), case.row, sender)
                 )
             case Reject(reason):
-                self._reject(job, case, reason)
+                self._reject(job, case, reason, read())
             case Keep() | AwaitCompletion():
                 self._commit(job, case, "kept", lambda _: None)
             case _:
@@ -103,16 +106,16 @@ class Receiving:
 
     def give_up(self, job: Job, error: str) -> None:
         """End an arrival that could not even be tried to its end: FAILED, with the envelope in `error/`."""
-        case = self._case(UUID(job.subject))
+        with self._store.read() as connection:
+            case = self._case(connection, UUID(job.subject))
         self._fail(
             job, case, None, ConversionError("internal_error", f"processing ended with an internal error: {error}")
         )
 
-    def _case(self, uuid: UUID) -> Case:
-        with self._store.read() as connection:
-            snapshot = self._directory.seen_by(connection)
-            arrival, row = envelopes.arrived(connection, uuid)
-            retried = conversions.failed_of_arrival(connection, uuid)
+    def _case(self, connection: Connection, uuid: UUID) -> Case:
+        snapshot = self._directory.seen_by(connection)
+        arrival, row = envelopes.arrived(connection, uuid)
+        retried = conversions.failed_of_arrival(connection, uuid)
         return Case(
             arrival=arrival,
             row=row,
@@ -120,10 +123,6 @@ class Receiving:
             snapshot=snapshot,
             retried=retried,
         )
-
-    def _content(self, case: Case) -> bytes:
-        with self._store.read() as connection:
-            return self._store.blobs.read(connection, case.row.sha256)
 
     def _commit(self, job: Job, case: Case, state: ArrivalState, effects: Callable[[Connection], None]) -> None:
         """End the job with its effects, unless an earlier attempt has done them already."""
@@ -136,9 +135,9 @@ class Receiving:
             measures.DELIVERIES.labels("placed").inc()
         _log.info("mailbox %s: envelope is %s", case.arrival.mailbox, state, extra={"envelope": str(case.row.uuid)})
 
-    def _convert(self, job: Job, case: Case, key: Key, rule: Rule) -> None:
+    def _convert(self, job: Job, case: Case, key: Key, rule: Rule, read: Callable[[], bytes]) -> None:
         try:
-            made = self._maker.make(case.row, self._content(case), case.arrival.mailbox, case.snapshot, rule)
+            made = self._maker.make(case.row, read(), case.arrival.mailbox, case.snapshot, rule)
         except BlobError as error:
             self._fail(job, case, key, ConversionError("payload_damaged", str(error)))
             return
@@ -166,11 +165,9 @@ class Receiving:
         size = self._store.blobs.size(tx, case.row.sha256)
         deliver(tx, _delivery(case, f"{case.row.uuid}.xml", case.row.sha256, size, "application/xml", None))
 
-    def _reject(self, job: Job, case: Case, reason: str) -> None:
+    def _reject(self, job: Job, case: Case, reason: str, content: bytes) -> None:
         batch = Batch(self._store.blobs)
-        closed = close(
-            batch, case.row, xml.parse(self._content(case)), case.arrival.mailbox, reason=reason, now=case.now
-        )
+        closed = close(batch, case.row, xml.parse(content), case.arrival.mailbox, reason=reason, now=case.now)
 
         def effects(tx: Connection) -> None:
             batch.put(tx)

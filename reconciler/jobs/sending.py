@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 from uuid import UUID, uuid4
@@ -10,22 +10,23 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection
 
 from reconciler.conversion.converter import Converted, Converter, OutConversion, UnfinishedError
+from reconciler.conversion.ready_envelope import ReadyEnvelope, made_ready
 from reconciler.conversion.results import together
-from reconciler.envelope import xml
-from reconciler.envelope.check import check_envelope
+from reconciler.envelope.check import check_addressing
 from reconciler.envelope.match import PartnerFile
 from reconciler.envelope.pipeline import Convert, NoRule, SendAsIs, on_file
-from reconciler.envelope.status import Event, advance, expires_at
-from reconciler.envelope.xml import Envelope, Status
+from reconciler.envelope.status import Event, advance
+from reconciler.envelope.xml import Status
 from reconciler.errors import BlobError, ConversionError
 from reconciler.jobs import error_folder, measures, notices
 from reconciler.jobs.acceptance import NATIVE_FOLDER, PARTNER_FOLDER
 from reconciler.jobs.directory import Directory, Snapshot
+from reconciler.jobs.job import LEASE
 from reconciler.jobs.lookups import MailboxLookups
 from reconciler.jobs.queues import ordered_queue
 from reconciler.model.key import Key
 from reconciler.model.rule import Direction, Rule
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 from reconciler.store import conversions, envelopes, files, jobs, receipts
 from reconciler.store.blobs import Batch
 from reconciler.store.conversions import Conversion, ConversionStatus
@@ -46,7 +47,7 @@ class Outcome:
 
     rule: Key | None
     converted: Converted | None
-    envelopes: Sequence[tuple[UUID, Envelope]] = ()
+    envelopes: Sequence[tuple[UUID, ReadyEnvelope]] = ()
     error: ConversionError | None = None
 
 
@@ -58,13 +59,16 @@ class Sending:
         self._directory = directory
         self._converter = converter
 
-    def handle(self, job: Job) -> None:
-        """Turn the input into envelopes and commit them with all their effects and the job's end."""
+    def handle(self, job: Job) -> Job | None:
+        """Turn the input into envelopes and commit them with all their effects and the job's end.
+
+        The first arrival that keeps no order follows at once.
+        """
         with self._store.read() as connection:
             snapshot = self._directory.seen_by(connection)
             receipt = receipts.get(connection, UUID(job.subject))
-        outcome = self.outcome(receipt, snapshot, lambda: self._payload(receipt))
-        self._commit(job, receipt, snapshot, outcome)
+            read = self._store.blobs.reading(connection, receipt.sha256)
+        return self._commit(job, receipt, snapshot, self.outcome(receipt, snapshot, read))
 
     def give_up(self, job: Job, error: str) -> None:
         """End an input that could not even be tried to its end: FAILED, with the file in `error/`."""
@@ -74,14 +78,11 @@ class Sending:
         failure = ConversionError("internal_error", f"processing ended with an internal error: {error}")
         self._commit(job, receipt, snapshot, Outcome(None, None, error=failure))
 
-    def _payload(self, receipt: Receipt) -> bytes:
-        with self._store.read() as connection:
-            return self._store.blobs.read(connection, receipt.sha256)
-
     def outcome(self, receipt: Receipt, snapshot: Snapshot, read: Callable[[], bytes]) -> Outcome:
         """Return what an input is turned into; nothing is recorded."""
         rule_key: Key | None = None
         converted: Converted | None = None
+        now = datetime.now(UTC)
         try:
             payload = read()
             file = PartnerFile(receipt.name, lambda: payload, receipt.attributes)
@@ -90,85 +91,60 @@ class Sending:
                 case NoRule():
                     return Outcome(None, None, error=_no_rule(receipt))
                 case SendAsIs():
-                    made = [self._checked(payload, receipt, snapshot, template=None)]
+                    made: Sequence[ReadyEnvelope] = [made_ready(payload, definition=snapshot.template, sent=now)]
+                    template = made[0].template
                 case Convert(rule_key, rule):
-                    converted = self._convert(payload, receipt, snapshot, rule)
-                    made = self._all_checked(converted.results, receipt, snapshot, rule.template)
+                    template = rule.template
+                    converted = self._convert(payload, receipt, snapshot, rule, now)
+                    made = converted.ready
                 case _:
                     assert_never(decision)
+            _require_fit(made, receipt, snapshot, template)
         except BlobError as error:
             return Outcome(rule_key, converted, error=ConversionError("payload_damaged", str(error)))
         except UnfinishedError as error:
             return Outcome(rule_key, error.made, error=error)
         except ConversionError as error:
             return Outcome(rule_key, converted, error=error)
-        now = datetime.now(UTC)
-        return Outcome(rule_key, converted, [(uuid4(), _sent(envelope, converted, now)) for envelope in made])
+        return Outcome(rule_key, converted, [(uuid4(), envelope) for envelope in made])
 
-    def _convert(self, payload: bytes, receipt: Receipt, snapshot: Snapshot, rule: Rule) -> Converted:
+    def _convert(self, payload: bytes, receipt: Receipt, snapshot: Snapshot, rule: Rule, now: datetime) -> Converted:
         request = OutConversion.by(
             rule,
             payload,
             file_name=receipt.name,
             content_type=receipt.content_type,
             sender_mailbox=receipt.mailbox,
+            sent=now,
+            definition=snapshot.template_file(rule.template),
         )
         return self._converter.convert_out(request, MailboxLookups(self._store, snapshot, receipt.mailbox))
 
-    def _all_checked(
-        self, results: Sequence[bytes], receipt: Receipt, snapshot: Snapshot, template: TemplateRef
-    ) -> list[Envelope]:
-        """Return the envelopes as they are sent, all of them. Raises ConversionError, which says of which one."""
-        made: list[Envelope] = []
-        for number, result in enumerate(results, 1):
-            try:
-                made.append(self._checked(result, receipt, snapshot, template=template))
-            except ConversionError as error:
-                if len(results) == 1:
-                    raise
-                raise ConversionError(error.code, f"envelope {number}: {error}") from None
-        return made
-
-    def _checked(
-        self, content: bytes, receipt: Receipt, snapshot: Snapshot, *, template: TemplateRef | None
-    ) -> Envelope:
-        """Return the envelope as it is sent. Raises ConversionError with everything that is wrong with it."""
-        envelope = xml.parse(content)
-        faults = check_envelope(
-            envelope,
-            template=template or envelope.template,
-            definition=snapshot.template(envelope.template),
-            mailbox_exists=snapshot.keys.__contains__,
-            sender=receipt.mailbox,
-        )
-        if faults:
-            # The record's code is the first one's.
-            more_codes = (f"{fault} ({fault.code})" for fault in faults[1:LARGEST_FAULT_LIST])
-            listed = "; ".join([str(faults[0]), *more_codes])
-            more = f"; and {len(faults) - LARGEST_FAULT_LIST} more" if len(faults) > LARGEST_FAULT_LIST else ""
-            raise ConversionError(faults[0].code, listed + more)
-        return envelope
-
-    def _commit(self, job: Job, receipt: Receipt, snapshot: Snapshot, outcome: Outcome) -> None:
+    def _commit(self, job: Job, receipt: Receipt, snapshot: Snapshot, outcome: Outcome) -> Job | None:
         now = datetime.now(UTC)
         batch = Batch(self._store.blobs)
         record = _record(receipt, outcome, batch, now)
         sent = []
         for uuid, envelope in outcome.envelopes:
-            content = xml.to_xml(envelope)
-            row = _stored(uuid, envelope, receipt, batch.add(content), now)
-            attachments = _attachments(row, content, receipt, outcome.converted)
-            sent.append((row, envelope.recipients, attachments, expires_at(envelope, now)))
+            row = _stored(uuid, envelope, receipt, batch.add(envelope.content), now)
+            attachments = _attachments(row, envelope.content, receipt, outcome.converted)
+            sent.append((row, envelope.recipients, attachments, envelope.expires))
         with self._store.write() as tx:
             jobs.finish(tx, job)
             if not receipts.end(tx, receipt.uuid, "failed" if outcome.error else "done"):
-                return  # withdrawn by the partner meanwhile
+                return None  # withdrawn by the partner meanwhile
             batch.put(tx)
             folder = NATIVE_FOLDER if receipt.native else PARTNER_FOLDER
             files.remove_of_receipt(tx, receipt.mailbox, folder, receipt.name, receipt.uuid)
             conversions.put(tx, record)
+            following: Job | None = None
             for row, recipients, attachments, end in sent:
-                _send(tx, snapshot, row, recipients, attachments)
+                for arrival, recipient in _send(tx, row, recipients, attachments):
+                    queue = ordered_queue("arrival", recipient, snapshot)
+                    if queue or following is not None:
+                        jobs.add(tx, "arrival", arrival, queue=queue, ordered=bool(queue))
+                    else:
+                        following = jobs.begin(tx, "arrival", arrival, owner=job.owner, lease=LEASE)
                 if end is not None:
                     jobs.add(tx, "expiry", row.uuid, delay=max(end - now, timedelta()))
             if outcome.error is not None:
@@ -182,6 +158,7 @@ class Sending:
             _log.info(
                 "mailbox %s: %s is sent to %s", receipt.mailbox, receipt.name, to, extra={"envelope": str(row.uuid)}
             )
+        return following
 
     def _fail(self, tx: Connection, receipt: Receipt, snapshot: Snapshot, record: Conversion, now: datetime) -> None:
         if receipt.channel == "sftp":
@@ -196,6 +173,26 @@ class Sending:
                 now=now,
             )
         notices.of_failure(tx, snapshot.exchange(receipt.mailbox), record)
+
+
+def _require_fit(made: Sequence[ReadyEnvelope], receipt: Receipt, snapshot: Snapshot, template: TemplateRef) -> None:
+    """Raise ConversionError with everything that is wrong with the first envelope that cannot be sent."""
+    for number, envelope in enumerate(made, 1):
+        addressing = check_addressing(
+            envelope.template,
+            envelope.roles,
+            template=template,
+            mailbox_exists=snapshot.keys.__contains__,
+            sender=receipt.mailbox,
+        )
+        faults = (*addressing, *envelope.faults)
+        if faults:
+            # The record's code is the first one's.
+            more_codes = (f"{fault} ({fault.code})" for fault in faults[1:LARGEST_FAULT_LIST])
+            listed = "; ".join([str(faults[0]), *more_codes])
+            more = f"; and {len(faults) - LARGEST_FAULT_LIST} more" if len(faults) > LARGEST_FAULT_LIST else ""
+            which = f"envelope {number}: " if len(made) > 1 else ""
+            raise ConversionError(faults[0].code, which + listed + more)
 
 
 def _no_rule(receipt: Receipt) -> ConversionError:
@@ -231,13 +228,13 @@ def _record(receipt: Receipt, outcome: Outcome, batch: Batch, now: datetime) -> 
     )
 
 
-def _stored(uuid: UUID, envelope: Envelope, receipt: Receipt, sha256: str, now: datetime) -> StoredEnvelope:
+def _stored(uuid: UUID, envelope: ReadyEnvelope, receipt: Receipt, sha256: str, now: datetime) -> StoredEnvelope:
     return StoredEnvelope(
         uuid=uuid,
         template_uuid=envelope.template.uuid,
         template_version=envelope.template.version,
         sender=receipt.mailbox,
-        status=envelope.state.status,
+        status=advance(Status.DRAFT, Event.SEND),
         subject=envelope.subject,
         reason="",
         sha256=sha256,
@@ -255,26 +252,11 @@ def _attachments(
 
 
 def _send(
-    tx: Connection,
-    snapshot: Snapshot,
-    row: StoredEnvelope,
-    recipients: Sequence[UUID],
-    attachments: Sequence[Attachment],
-) -> None:
-    """Create one envelope, its attachments and its arrival in every recipient's mailbox."""
-    for arrival, recipient in zip(envelopes.add(tx, row, recipients), recipients, strict=True):
-        queue = ordered_queue("arrival", recipient, snapshot)
-        jobs.add(tx, "arrival", arrival, queue=queue, ordered=bool(queue))
+    tx: Connection, row: StoredEnvelope, recipients: Sequence[UUID], attachments: Sequence[Attachment]
+) -> list[tuple[UUID, UUID]]:
+    """Create one envelope and its attachments; return its arrival in every recipient's mailbox, and that mailbox."""
+    arrivals = envelopes.add(tx, row, recipients)
     for attachment in attachments:
         envelopes.attach(tx, attachment)
     envelopes.add_event(tx, row.uuid, "sent", mailbox=row.sender)
-
-
-def _sent(envelope: Envelope, converted: Converted | None, now: datetime) -> Envelope:
-    """Return the envelope as its recipients get it: sent now, whatever status the map or the partner wrote."""
-    status = advance(Status.DRAFT, Event.SEND)
-    sent = replace(envelope, created=envelope.created or now).with_state(
-        status, date=now, role_id=envelope.roles[0].id if envelope.roles else ""
-    )
-    chained = converted.chain_envelope if converted else None
-    return replace(sent, chain_uuid=UUID(chained)) if chained else sent
+    return list(zip(arrivals, recipients, strict=True))

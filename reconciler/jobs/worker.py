@@ -39,8 +39,8 @@ _log = logging.getLogger(__name__)
 class Handler(Protocol):
     """Does the work of one kind of job."""
 
-    def handle(self, job: Job) -> None:
-        """Do the work and end the job, in one transaction."""
+    def handle(self, job: Job) -> Job | None:
+        """Do the work and end the job, in one transaction; return the job that follows at once, if it began one."""
         ...
 
     def give_up(self, job: Job, error: str) -> None:
@@ -110,25 +110,28 @@ class Workers:
 
     # --- one job ---------------------------------------------------------------------------------------------------
 
-    def _do(self, job: Job) -> None:
+    def _do(self, job: Job) -> Job | None:
         with (
             self._tracer(job.kind, parent=job.trace, subject=job.subject),
             JOB_SECONDS.labels(job.kind).time(),
         ):
-            self._try(job)
+            return self._try(job)
 
-    def _try(self, job: Job) -> None:
+    def _try(self, job: Job) -> Job | None:
         handler = self._handlers[job.kind]
         try:
             if is_poisoned(job):
                 self._give_up(job, handler, "it ended its worker each time it was tried")
-                return
-            handler.handle(job)
+                return None
+            following = handler.handle(job)
             self._destination_answered(job)
         except LeaseLostError as error:
             _log.warning("%s; what this one did was not committed", error)
         except Exception as error:  # noqa: BLE001 - whatever a job raises must end that job, never its worker
             self._try_to_record(job, handler, error)
+        else:
+            return following
+        return None
 
     def _try_to_record(self, job: Job, handler: Handler, error: Exception) -> None:
         try:

@@ -9,6 +9,7 @@ from uuid import UUID
 from reconciler.model.key import Key, Kind
 from reconciler.model.noun import Noun
 from reconciler.model.state import NOUNS, Resource
+from reconciler.model.template_ref import TemplateRef
 
 _SHA256 = re.compile(r'"sha256": ?"([0-9a-f]{64})"')
 
@@ -23,10 +24,17 @@ def packed_as(noun: type[Resource], **fields: object) -> str:
     return _ENCODER.encode({**_defaults(noun), **fields})
 
 
+def packed_ref(ref: TemplateRef) -> str:
+    """Return the identity of a template as it stands in a rule's JSON text."""
+    return _ENCODER.encode(ref)
+
+
 def _plain(value: object) -> object:
     match value:
         case Noun():
             return value.model_dump(mode="json")
+        case TemplateRef():
+            return {"uuid": str(value.uuid), "version": str(value.version)}
         case UUID():
             return str(value)
         case _:

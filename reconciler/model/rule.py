@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from reconciler.model.noun import Noun
 from reconciler.model.source_file import SourceFile
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 
 MatchBy = Literal["name", "content", "attribute"]
 SourceFormat = Literal["edifact", "x12", "spreadsheet", "csv", "json", "xml"]

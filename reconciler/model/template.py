@@ -4,16 +4,7 @@ from uuid import UUID
 
 from reconciler.model.noun import Noun
 from reconciler.model.source_file import SourceFile
-
-
-class TemplateRef(Noun):
-    """The identity of a template: its UUID and its version."""
-
-    uuid: UUID
-    version: UUID
-
-    def __str__(self) -> str:
-        return f"{self.uuid}/{self.version}"
+from reconciler.model.template_ref import TemplateRef
 
 
 class Template(Noun):

@@ -22,7 +22,8 @@ from reconciler.model.mailbox import Mailbox
 from reconciler.model.rule import Direction, Rule, SourceFormat
 from reconciler.model.source_file import ContentReader
 from reconciler.model.state import State
-from reconciler.model.template import Template, TemplateRef
+from reconciler.model.template import Template
+from reconciler.model.template_ref import TemplateRef
 
 _MAILBOXES = UUID("6a0f4bd3-2f62-4f0c-8f4e-5d1c7b5f9e21")
 """Mailboxes have UUIDs made of this and their addresses, so that what comes out stays the same everywhere."""

@@ -1,9 +1,10 @@
 """Payloads: immutable bytes named by their SHA-256, small ones inside their row, large ones on a shelf."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -17,6 +18,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from reconciler.errors import BlobError
 from reconciler.model.source_file import digest
 from reconciler.store.shelf import CHUNK, FolderShelf, Shelf
+from reconciler.store.statement import Statement
 from reconciler.store.tables import blob
 from reconciler.store.upsert import insert_if_absent
 
@@ -27,7 +29,7 @@ YOUNG = timedelta(hours=12)
 """The age up to which nothing is collected; an older payload that is put again becomes young."""
 
 
-_CONTENT = select(blob.c.content).where(blob.c.sha256 == bindparam("named"))
+_CONTENT = Statement(select(blob.c.content).where(blob.c.sha256 == bindparam("named")))
 
 
 _TRUSTED = 3600.0
@@ -165,6 +167,9 @@ class Blobs:
 
     def seal(self, content: bytes | memoryview) -> Sealed:
         """Return bytes that are in memory already as a finished payload."""
+        if len(content) <= INLINE:
+            small = bytes(content)
+            return Sealed(digest(small), len(small), small)
         with self.spool() as spool:
             spool.write(0, content)
             return spool.seal()
@@ -194,25 +199,34 @@ class Blobs:
         with self.open(connection, name) as file:
             return file.read()
 
+    def reading(self, connection: Connection, name: str) -> Callable[[], bytes]:
+        """Return what returns a payload, or raises its BlobError, once the connection may be gone."""
+        try:
+            content = self.read(connection, name)
+        except BlobError as error:
+            return partial(_fail, error)
+        return lambda: content
+
     def open(self, connection: Connection, name: str, *, afresh: bool = False) -> BinaryIO:
         """Return a payload as a seekable file, checked against its name; its content may be read once it is opened.
 
         With `afresh` it is hashed even when it just was. Raises BlobError when it is missing or damaged.
         """
-        row = connection.execute(_CONTENT, {"named": name}).first()
+        row = _CONTENT.first(connection, {"named": name})
         if row is None:
             raise BlobError(f"payload {name} is missing")
+        (content,) = row
         try:
-            file = self.shelf.open(name) if row.content is None else BytesIO(row.content)
+            file = self.shelf.open(name) if content is None else BytesIO(content)
         except FileNotFoundError:
             raise BlobError(f"payload {name} is missing: it is not where large payloads lie") from None
-        if row.content is None and not afresh and self._is_checked(name, file):
+        if content is None and not afresh and self._is_checked(name, file):
             return file
         if _digest_of(file) != name:
             file.close()
             raise BlobError(f"payload {name} is damaged: its bytes are not those that were stored")
         file.seek(0)
-        if row.content is None:
+        if content is None:
             self.remember(name, file)
         return file
 
@@ -266,6 +280,10 @@ def _unnamed_file(folder: Path) -> BinaryIO:
 def _state(file: BinaryIO) -> _State:
     found = os.fstat(file.fileno())
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _fail(error: BlobError) -> bytes:
+    raise error
 
 
 def _digest_of(file: BinaryIO) -> str:

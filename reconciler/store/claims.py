@@ -16,8 +16,7 @@ from sqlalchemy import (
     Connection,
     Dialect,
     Integer,
-    Select,
-    TextClause,
+    Text,
     bindparam,
     exists,
     select,
@@ -31,6 +30,7 @@ from reconciler.store.destinations import Limit
 from reconciler.store.job_states import TRANSITIONS, JobEvent, JobState
 from reconciler.store.jobs import Job, JobKind, is_in, ring
 from reconciler.store.moment import NOW, microseconds, moment
+from reconciler.store.statement import Statement
 
 BATCH = 500
 """Jobs that come due, or are taken from the dead, in one statement at most."""
@@ -71,13 +71,14 @@ class Waiting:
 
 def waiting(connection: Connection, kinds: Sequence[JobKind]) -> list[Waiting]:
     """Return the queues of these kinds from which something may be claimed now; takes no lock."""
-    return [Waiting(*row) for row in connection.execute(_waiting(connection.dialect, tuple(kinds)))]
+    return [Waiting(*row) for row in _waiting(connection.dialect, tuple(kinds)).all(connection)]
 
 
 @cache
-def _waiting(dialect: Dialect, kinds: tuple[JobKind, ...]) -> TextClause:
+def _waiting(dialect: Dialect, kinds: tuple[JobKind, ...]) -> Statement:
     listed = " UNION ALL ".join(f"SELECT CAST('{kind}' AS TEXT) AS kind" for kind in kinds)
-    return text(_WAITING.format(kinds=listed, now=NOW.compile(dialect=dialect)))
+    found = text(_WAITING.format(kinds=listed, now=NOW.compile(dialect=dialect)))
+    return Statement(found.columns(kind=Text, queue=Text, running=Integer))
 
 
 def claim(
@@ -103,14 +104,14 @@ def claim(
 
 def _first(tx: Connection, kind: JobKind, queue: str, count: int) -> list[int]:
     """Return the jobs to be claimed; of an ordered queue the first, once nothing before it is pending."""
-    rows = tx.execute(_FIRST, {"kind": kind, "queue": queue, "count": count}).all()
-    if not any(row.ordered for row in rows):
-        return [row.number for row in rows]
+    rows = _FIRST.all(tx, {"kind": kind, "queue": queue, "count": count})
+    if not any(ordered for _, ordered in rows):
+        return [number for number, _ in rows]
     held = destinations.in_queue(queue, JobState.RUNNING, JobState.RETRYING)
-    return [] if tx.execute(select(exists().where(held))).scalar_one() else [rows[0].number]
+    return [] if tx.execute(select(exists().where(held))).scalar_one() else [rows[0][0]]
 
 
-def _statements() -> tuple[Select[int, bool], ReturningUpdate[int, str, int, int, str]]:
+def _statements() -> tuple[Statement, ReturningUpdate[int, str, int, int, str]]:
     """Return what finds ready jobs and what leases them, built once because every input needs them."""
     job = tables.job.c
     first = (
@@ -128,7 +129,7 @@ def _statements() -> tuple[Select[int, bool], ReturningUpdate[int, str, int, int
         .values(state=after, lease_owner=bindparam("owner"), lease_until=lease, claims=job.claims + 1)
         .returning(job.number, job.subject, job.claims, job.failures, job.trace)
     )
-    return first, leased
+    return Statement(first), leased
 
 
 _FIRST, _CLAIM = _statements()
@@ -157,7 +158,7 @@ def release_node(tx: Connection, node: str) -> int:
 
 def is_anything_overdue(connection: Connection) -> bool:
     """Say whether a job has come due or a lease has ended; takes no lock."""
-    return any(connection.execute(_OVERDUE).one())
+    return any(_OVERDUE.first(connection) or ())
 
 
 def come_due(tx: Connection) -> int:
@@ -173,7 +174,7 @@ def reap(tx: Connection) -> int:
 _DUE = is_in(JobState.RETRYING) & (tables.job.c.run_at <= NOW)
 _LAPSED = is_in(JobState.RUNNING) & (tables.job.c.lease_until < NOW)
 _SAW_TWO_DEATHS = tables.job.c.claims - tables.job.c.failures == 2  # noqa: PLR2004 - the first may be anybody's
-_OVERDUE = select(exists().where(_DUE), exists().where(_LAPSED))
+_OVERDUE = Statement(select(exists().where(_DUE), exists().where(_LAPSED)))
 
 
 def _free(tx: Connection, which: ColumnElement[bool]) -> int:

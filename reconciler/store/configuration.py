@@ -26,6 +26,7 @@ from reconciler.model.noun import Json
 from reconciler.model.packed import Packed, packed
 from reconciler.model.state import Resource, State
 from reconciler.store import tables
+from reconciler.store.statement import Statement
 
 _AT_ONCE = 500
 """Addresses that one statement asks for."""
@@ -57,13 +58,13 @@ def read_state(connection: Connection) -> State:
     return State(Packed({Key.known(address): body for address, body in rows.all()}))
 
 
-_CURRENT = select(func.coalesce(func.max(tables.revision.c.number), 0))
+_CURRENT = Statement(select(func.coalesce(func.max(tables.revision.c.number), 0)))
 
 
 def current_revision(connection: Connection) -> int:
     """Return the number of the newest revision; 0 before the first."""
-    number: int = connection.execute(_CURRENT).scalar_one()
-    return number
+    row = _CURRENT.first(connection)
+    return 0 if row is None else int(row[0])
 
 
 def add_revision(

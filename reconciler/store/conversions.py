@@ -12,6 +12,7 @@ from reconciler.errors import NotFoundError
 from reconciler.model.rule import Direction
 from reconciler.store import search, tables
 from reconciler.store.search import LogFilter
+from reconciler.store.statement import Statement
 from reconciler.store.upsert import insert_if_absent, row_of
 
 
@@ -53,8 +54,10 @@ class Conversion:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-_FAILED_OF_ARRIVAL = select(tables.conversion.c.uuid).where(
-    tables.conversion.c.arrival == bindparam("arrival"), tables.conversion.c.status == literal_column("'FAILED'")
+_FAILED_OF_ARRIVAL = Statement(
+    select(tables.conversion.c.uuid).where(
+        tables.conversion.c.arrival == bindparam("arrival"), tables.conversion.c.status == literal_column("'FAILED'")
+    )
 )
 
 
@@ -84,7 +87,8 @@ def get(connection: Connection, uuid: UUID) -> Conversion:
 
 def failed_of_arrival(connection: Connection, arrival: UUID) -> UUID | None:
     """Return the record of an arrival that failed and is tried again, or None."""
-    return connection.execute(_FAILED_OF_ARRIVAL, {"arrival": arrival}).scalars().first()
+    row = _FAILED_OF_ARRIVAL.first(connection, {"arrival": arrival})
+    return None if row is None else row[0]
 
 
 def newest(connection: Connection, wanted: LogFilter, *, limit: int, offset: int = 0) -> list[Conversion]:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from reconciler.errors import ReconcilerError
@@ -18,6 +18,7 @@ from reconciler.store.keyring import Keyring
 from reconciler.store.migrations import upgrade
 from reconciler.store.moment import STEADY_NOW, steady_now
 from reconciler.store.shelf import Shelf
+from reconciler.store.statement import Statement
 from reconciler.store.writer import DRIVEN, GroupingWriter
 
 BUSY_TIMEOUT = 30.0
@@ -133,6 +134,10 @@ def _engine(url: str) -> Engine:
     return engine
 
 
+_BEGIN_WRITING = Statement(text("BEGIN IMMEDIATE").columns())
+_BEGIN_READING = Statement(text("BEGIN").columns())
+
+
 def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # transactions begin where _begin_sqlite says, not where the driver guesses
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
@@ -144,5 +149,4 @@ def _begin_sqlite(connection: Connection) -> None:
     # A writer takes the lock at once: a reader that turns writer midway could be refused instead of waiting.
     options = connection.get_execution_options()
     if not options.get(DRIVEN):
-        writes: Any = options.get("writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        (_BEGIN_WRITING if options.get("writes") else _BEGIN_READING).run(connection)

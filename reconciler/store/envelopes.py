@@ -9,8 +9,9 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, insert, or_, select, update
 
 from reconciler.errors import NotFoundError, ReconcilerError
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 from reconciler.store import tables
+from reconciler.store.statement import Statement, insertion
 from reconciler.store.upsert import row_of
 
 ArrivalState = Literal["received", "kept", "delivered", "notified", "rejected", "failed"]
@@ -68,32 +69,32 @@ class Event:
     message: str
 
 
-# Statements that every input needs are built once.
-_ADD = insert(tables.envelope)
-_GET = select(tables.envelope).where(tables.envelope.c.uuid == bindparam("wanted"))
-_ADD_ARRIVAL = insert(tables.arrival)
+_ADD = Statement(insert(tables.envelope), insertion(tables.envelope))
+_GET = Statement(select(tables.envelope).where(tables.envelope.c.uuid == bindparam("wanted")))
+_ADD_ARRIVAL = Statement(insert(tables.arrival), insertion(tables.arrival))
 _THIS_ARRIVAL = tables.arrival.c.uuid == bindparam("wanted")
-_GET_ARRIVAL = select(tables.arrival).where(_THIS_ARRIVAL)
-_ARRIVED = select(tables.arrival, tables.envelope).join_from(tables.arrival, tables.envelope).where(_THIS_ARRIVAL)
-_CHANGE_ARRIVAL = (
-    update(tables.arrival).where(_THIS_ARRIVAL).values({name: bindparam(name) for name in ("state", "changed_at")})
+_GET_ARRIVAL = Statement(select(tables.arrival).where(_THIS_ARRIVAL))
+_ARRIVED = Statement(
+    select(tables.arrival, tables.envelope).join_from(tables.arrival, tables.envelope).where(_THIS_ARRIVAL)
 )
-_END_ARRIVAL = _CHANGE_ARRIVAL.where(tables.arrival.c.state == "received")
-_ADD_EVENT = insert(tables.event)
+_NOW_IN_STATE = update(tables.arrival).values({name: bindparam(name) for name in ("state", "changed_at")})
+_CHANGE_ARRIVAL = Statement(_NOW_IN_STATE.where(_THIS_ARRIVAL))
+_END_ARRIVAL = Statement(_NOW_IN_STATE.where(_THIS_ARRIVAL, tables.arrival.c.state == "received"))
+_ADD_EVENT = Statement(insert(tables.event), ["envelope", "at", "what", "mailbox", "message"])
 
 
 def add(tx: Connection, envelope: StoredEnvelope, recipients: Sequence[UUID]) -> list[UUID]:
     """Record a sent envelope; return the UUIDs of its arrivals, one a recipient."""
-    tx.execute(_ADD, row_of(envelope))
+    _ADD.run(tx, row_of(envelope))
     arrivals = [Arrival(uuid4(), envelope.uuid, mailbox, "received", envelope.created_at) for mailbox in recipients]
-    if arrivals:
-        tx.execute(_ADD_ARRIVAL, [row_of(arrival) for arrival in arrivals])
+    for arrival in arrivals:
+        _ADD_ARRIVAL.run(tx, row_of(arrival))
     return [arrival.uuid for arrival in arrivals]
 
 
 def get(connection: Connection, uuid: UUID) -> StoredEnvelope:
     """Return an envelope. Raises NotFoundError."""
-    row = connection.execute(_GET, {"wanted": uuid}).first()
+    row = _GET.first(connection, {"wanted": uuid})
     if row is None:
         raise NotFoundError(f"There is no envelope {uuid}.")
     return StoredEnvelope(*row)
@@ -176,7 +177,7 @@ def change_status(tx: Connection, before: StoredEnvelope, *, status: str, reason
 
 def get_arrival(connection: Connection, uuid: UUID) -> Arrival:
     """Return an arrival. Raises NotFoundError."""
-    row = connection.execute(_GET_ARRIVAL, {"wanted": uuid}).first()
+    row = _GET_ARRIVAL.first(connection, {"wanted": uuid})
     if row is None:
         raise NotFoundError(f"There is no arrival {uuid}.")
     return Arrival(*row)
@@ -184,7 +185,7 @@ def get_arrival(connection: Connection, uuid: UUID) -> Arrival:
 
 def arrived(connection: Connection, uuid: UUID) -> tuple[Arrival, StoredEnvelope]:
     """Return an arrival with its envelope. Raises NotFoundError."""
-    row = connection.execute(_ARRIVED, {"wanted": uuid}).first()
+    row = _ARRIVED.first(connection, {"wanted": uuid})
     if row is None:
         raise NotFoundError(f"There is no arrival {uuid}.")
     width = len(tables.arrival.c)
@@ -199,13 +200,13 @@ def arrivals(connection: Connection, envelope: UUID) -> list[Arrival]:
 
 def change_arrival(tx: Connection, uuid: UUID, state: ArrivalState) -> None:
     """Say how far the exchange of an arrived envelope is."""
-    tx.execute(_CHANGE_ARRIVAL, {"wanted": uuid, "state": state, "changed_at": datetime.now(UTC)})
+    _CHANGE_ARRIVAL.run(tx, {"wanted": uuid, "state": state, "changed_at": datetime.now(UTC)})
 
 
 def end_arrival(tx: Connection, uuid: UUID, state: ArrivalState) -> bool:
     """Say how the exchange of an envelope that has just arrived ended; False, and nothing done, when it had ended."""
     values = {"wanted": uuid, "state": state, "changed_at": datetime.now(UTC)}
-    return tx.execute(_END_ARRIVAL, values).rowcount == 1
+    return _END_ARRIVAL.run(tx, values) == 1
 
 
 def attach(tx: Connection, attachment: Attachment) -> None:
@@ -222,7 +223,7 @@ def attachments(connection: Connection, envelope: UUID) -> list[Attachment]:
 def add_event(tx: Connection, envelope: UUID, what: str, *, mailbox: UUID | None = None, message: str = "") -> None:
     """Add to an envelope's history."""
     values = {"envelope": envelope, "at": datetime.now(UTC), "what": what, "mailbox": mailbox, "message": message}
-    tx.execute(_ADD_EVENT, values)
+    _ADD_EVENT.run(tx, values)
 
 
 def events(connection: Connection, envelope: UUID) -> list[Event]:

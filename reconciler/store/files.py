@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from reconciler.store import tables
+from reconciler.store.statement import Statement
 from reconciler.store.upsert import insert_if_absent, insert_or_replace
 
 _PAGE = 1000
@@ -36,15 +37,15 @@ _AT_PLACE = (
     tables.file.c.folder == bindparam("of_folder"),
     tables.file.c.name == bindparam("of_name"),
 )
-# Built once: a partner's upload waits for each of them.
-_FIND = select(tables.file).where(*_AT_PLACE)
-_REMOVE = delete(tables.file).where(*_AT_PLACE)
-_REMOVE_OF_RECEIPT = _REMOVE.where(tables.file.c.receipt == bindparam("of_receipt"))
+# A partner's upload waits for each of them.
+_FIND = Statement(select(tables.file).where(*_AT_PLACE))
+_REMOVE = Statement(delete(tables.file).where(*_AT_PLACE))
+_REMOVE_OF_RECEIPT = Statement(delete(tables.file).where(*_AT_PLACE, tables.file.c.receipt == bindparam("of_receipt")))
 
 
 def find(connection: Connection, mailbox: UUID, folder: str, name: str) -> StoredFile | None:
     """Return a file by its place, or None."""
-    row = connection.execute(_FIND, _place(mailbox, folder, name)).first()
+    row = _FIND.first(connection, _place(mailbox, folder, name))
     return None if row is None else StoredFile(*row)
 
 
@@ -116,12 +117,12 @@ def _values(mailbox: UUID, folder: str, name: str, sha256: str, size: int) -> di
 
 def remove(tx: Connection, mailbox: UUID, folder: str, name: str) -> bool:
     """Remove a file by its place; say whether there was one."""
-    return tx.execute(_REMOVE, _place(mailbox, folder, name)).rowcount == 1
+    return _REMOVE.run(tx, _place(mailbox, folder, name)) == 1
 
 
 def remove_of_receipt(tx: Connection, mailbox: UUID, folder: str, name: str, receipt: UUID) -> None:
     """Remove the file that stands for an acknowledged input, if it still lies where that was put."""
-    tx.execute(_REMOVE_OF_RECEIPT, _place(mailbox, folder, name) | {"of_receipt": receipt})
+    _REMOVE_OF_RECEIPT.run(tx, _place(mailbox, folder, name) | {"of_receipt": receipt})
 
 
 def names_of_conversion(connection: Connection, mailbox: UUID, conversion: UUID) -> list[str]:

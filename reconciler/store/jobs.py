@@ -12,10 +12,10 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     RowMapping,
-    Update,
     and_,
     bindparam,
     func,
+    insert,
     literal_column,
     or_,
     select,
@@ -26,6 +26,7 @@ from reconciler.errors import LeaseLostError
 from reconciler.store import tables, trace
 from reconciler.store.job_states import TRANSITIONS, JobEvent, JobState
 from reconciler.store.moment import NOW, microseconds
+from reconciler.store.statement import Statement
 from reconciler.store.upsert import Insert, insert_into
 from reconciler.store.wake import CHANNEL
 
@@ -34,9 +35,8 @@ JobKind = Literal["receipt", "arrival", "post", "mdn", "mail", "digest", "expiry
 IN_A_HURRY = -1
 """The priority of what a person waits for; 0 is usual, and lower goes first."""
 
-# Statements that every input needs are built once: building costs several times what running them does.
 _DELAY = bindparam("delay", type_=BigInteger)
-_RING = select(func.pg_notify(CHANNEL, ""))
+_RING = Statement(select(func.pg_notify(CHANNEL, "")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,24 +99,53 @@ def add(
         "delay": microseconds(delay),
         "trace": trace.current() or trace.new(),
     }
-    added = tx.execute(_addition(tx.dialect.name), row).first() is not None
+    added = _ADD.run(tx, row) == 1
     ring(tx)
     return added
 
 
-@cache
+def begin(tx: Connection, kind: JobKind, subject: UUID | str, *, owner: str, lease: timedelta) -> Job:
+    """Add a job that its adder does next, under a lease from the first moment on: nobody has to look for it."""
+    of_trace = trace.current() or trace.new()
+    row = {"kind": kind, "subject": str(subject), "owner": owner, "lease": microseconds(lease), "trace": of_trace}
+    begun = _BEGIN.first(tx, row)
+    if begun is None:
+        raise AssertionError("an INSERT that returns the row returned none")
+    return Job(begun[0], kind, str(subject), "", 1, 0, owner, of_trace)
+
+
 def _addition(dialect: str) -> Insert:
     fresh = {"claims": 0, "failures": 0, "error": "", "created_at": NOW, "run_at": NOW + _DELAY}
     names = ("kind", "subject", "queue", "ordered", "priority", "key", "state", "trace")
     given: dict[str, object] = {name: bindparam(name) for name in names}
-    statement = insert_into(dialect, tables.job).values(**given, **fresh)
-    return statement.on_conflict_do_nothing().returning(tables.job.c.number)  # type: ignore[return-value]
+    return insert_into(dialect, tables.job).values(**given, **fresh).on_conflict_do_nothing()
+
+
+_ADD = Statement(_addition)
+_BEGIN = Statement(
+    insert(tables.job)
+    .values(
+        **{name: bindparam(name) for name in ("kind", "subject", "trace")},
+        queue="",
+        ordered=False,
+        priority=0,
+        failures=0,
+        error="",
+        created_at=NOW,
+        run_at=NOW,
+        state=TRANSITIONS[JobEvent.CLAIM][1],
+        claims=1,
+        lease_owner=bindparam("owner"),
+        lease_until=NOW + bindparam("lease", type_=BigInteger),
+    )
+    .returning(tables.job.c.number)
+)
 
 
 def ring(tx: Connection) -> None:
     """Wake the workers of all nodes when this transaction commits, where the database can do that."""
     if tx.dialect.name == "postgresql":
-        tx.execute(_RING)
+        _RING.first(tx)
 
 
 def is_in(*states: JobState) -> ColumnElement[bool]:
@@ -149,12 +178,12 @@ def fail(tx: Connection, job: Job, *, error: str, retry_in: timedelta | None) ->
 def _fenced(tx: Connection, job: Job, event: JobEvent, *, delay: timedelta | None = None, **values: object) -> None:
     holder = {"held_number": job.number, "held_owner": job.owner, "held_claims": job.claims}
     due = {} if delay is None else {"delay": microseconds(delay)}
-    if tx.execute(_change(event, tuple(values), is_delayed=bool(due)), {**holder, **due, **values}).rowcount != 1:
+    if _change(event, tuple(values), is_delayed=bool(due)).run(tx, {**holder, **due, **values}) != 1:
         raise LeaseLostError(f"the lease on job {job.number} went to another worker")
 
 
 @cache
-def _change(event: JobEvent, names: tuple[str, ...], *, is_delayed: bool) -> Update:
+def _change(event: JobEvent, names: tuple[str, ...], *, is_delayed: bool) -> Statement:
     """Return what changes a job for the holder of this very claim, and for nobody else."""
     before, after = TRANSITIONS[event]
     row = tables.job.c
@@ -167,7 +196,8 @@ def _change(event: JobEvent, names: tuple[str, ...], *, is_delayed: bool) -> Upd
     values: dict[str, object] = {"state": after, "lease_owner": None, "lease_until": None} | {
         name: bindparam(name) for name in names
     }
-    return update(tables.job).where(held).values(values | ({"run_at": NOW + _DELAY} if is_delayed else {}))
+    due = {"run_at": NOW + _DELAY} if is_delayed else {}
+    return Statement(update(tables.job).where(held).values(values | due))
 
 
 def revive(tx: Connection, kind: JobKind, subject: UUID | str) -> bool:

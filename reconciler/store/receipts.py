@@ -1,15 +1,16 @@
 """Acknowledged inputs: what a partner was told has been received."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from reconciler.errors import NotFoundError
 from reconciler.store import tables
+from reconciler.store.statement import Statement, insertion
 from reconciler.store.upsert import row_of
 
 Channel = Literal["sftp", "as2", "admin"]
@@ -37,36 +38,42 @@ class Receipt:
     conversion: UUID | None = None
 
 
-# Statements that every input needs are built once.
-_ADD = insert(tables.receipt)
+_COLUMNS = insertion(tables.receipt)
+_ADD = Statement(insert(tables.receipt), _COLUMNS)
 _THIS = tables.receipt.c.uuid == bindparam("wanted")
-_GET = select(tables.receipt).where(_THIS)
-_END = update(tables.receipt).where(_THIS, tables.receipt.c.state == "received").values(state=bindparam("state"))
+_GET = Statement(select(tables.receipt).where(_THIS))
+_END = Statement(
+    update(tables.receipt).where(_THIS, tables.receipt.c.state == "received").values(state=bindparam("state"))
+)
 
 
 def add(tx: Connection, receipt: Receipt) -> None:
     """Record an acknowledged input."""
-    tx.execute(_ADD, row_of(receipt))
+    _ADD.run(tx, row_of(receipt))
 
 
 def get(connection: Connection, uuid: UUID) -> Receipt:
     """Return an input. Raises NotFoundError."""
-    row = connection.execute(_GET, {"wanted": uuid}).mappings().first()
+    row = _GET.first(connection, {"wanted": uuid})
     if row is None:
         raise NotFoundError(f"There is no receipt {uuid}.")
-    return Receipt(**row)
+    return _receipt(row)
 
 
 def since(connection: Connection, moment: datetime) -> list[Receipt]:
     """Return the inputs that were received since a moment and not withdrawn, oldest first."""
     row = tables.receipt.c
     query = select(tables.receipt).where(row.received_at >= moment, row.state != "withdrawn").order_by(row.received_at)
-    return [Receipt(**found) for found in connection.execute(query).mappings()]
+    return [_receipt(found) for found in connection.execute(query)]
+
+
+def _receipt(row: Sequence[Any]) -> Receipt:
+    return Receipt(**dict(zip(_COLUMNS, row, strict=True)))
 
 
 def end(tx: Connection, uuid: UUID, state: ReceiptState) -> bool:
     """Give an input the state in which it ends; False, and nothing done, when it ended already."""
-    return tx.execute(_END, {"wanted": uuid, "state": state}).rowcount == 1
+    return _END.run(tx, {"wanted": uuid, "state": state}) == 1
 
 
 def again(tx: Connection, uuid: UUID, *, conversion: UUID, name: str) -> None:

@@ -22,13 +22,14 @@ from sqlalchemy import (
 )
 
 from reconciler.store import tables
+from reconciler.store.statement import Statement, insertion
 
 FEW = 1000
 """Matches of a keyword up to which they are fetched and sorted; with more, the newest records are looked through."""
 
 LONGEST_WORD = 40
 
-_ADD = insert(tables.word)
+_ADD = Statement(insert(tables.word), insertion(tables.word))
 _WORD = re.compile(r"[^\W_]+")
 _UUID_START = re.compile(r"[0-9a-f]{4}[0-9a-f-]{0,32}")
 
@@ -68,7 +69,7 @@ def index(tx: Connection, record: UUID, text: str, *, known: bool) -> None:
         tx.execute(delete(tables.word).where(tables.word.c.conversion == record))
     rows = [{"word": word, "conversion": record} for word in words(text)]
     if rows:
-        tx.execute(_ADD, rows)
+        _ADD.run_many(tx, rows)
 
 
 def condition(connection: Connection, wanted: LogFilter) -> ColumnElement[bool]:

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Table
+from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.sql.dml import ReturningInsert
+
+from reconciler.store.statement import Statement
 
 Insert = postgresql.Insert | sqlite.Insert
 
@@ -23,23 +24,25 @@ def row_of(noun: object) -> dict[str, Any]:
 
 def insert_if_absent(tx: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     """Insert a row unless one with the same key exists; say whether it was inserted."""
-    return tx.execute(_insert_if_absent(tx.dialect.name, table), row).first() is not None
+    return _insert_if_absent(table, tuple(row)).run(tx, row) == 1
 
 
 def insert_or_replace(tx: Connection, table: Table, row: Mapping[str, Any], key: tuple[str, ...]) -> None:
     """Insert a row, or give all these values to the one that has the same key."""
-    tx.execute(_insert_or_replace(tx.dialect.name, table, tuple(row), key), row)
+    _insert_or_replace(table, tuple(row), key).run(tx, row)
 
 
 @cache
-def _insert_if_absent(dialect: str, table: Table) -> ReturningInsert[Any]:
-    # Counting rows would not do: PostgreSQL's driver does not count where the database makes the key.
-    return insert_into(dialect, table).on_conflict_do_nothing().returning(*table.primary_key)
+def _insert_if_absent(table: Table, columns: tuple[str, ...]) -> Statement:
+    return Statement(lambda dialect: insert_into(dialect, table).on_conflict_do_nothing(), columns)
 
 
 @cache
-def _insert_or_replace(dialect: str, table: Table, columns: tuple[str, ...], key: tuple[str, ...]) -> Executable:
-    statement = insert_into(dialect, table)
-    return statement.on_conflict_do_update(
-        index_elements=[table.c[name] for name in key], set_={name: statement.excluded[name] for name in columns}
-    )
+def _insert_or_replace(table: Table, columns: tuple[str, ...], key: tuple[str, ...]) -> Statement:
+    def build(dialect: str) -> Insert:
+        statement = insert_into(dialect, table)
+        return statement.on_conflict_do_update(
+            index_elements=[table.c[name] for name in key], set_={name: statement.excluded[name] for name in columns}
+        )
+
+    return Statement(build, columns)

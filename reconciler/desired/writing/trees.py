@@ -16,7 +16,8 @@ from reconciler.model.protocol import ProtocolRegistry
 from reconciler.model.rule import Rule, RuleTest
 from reconciler.model.source_file import SourceFile
 from reconciler.model.state import Resource, State
-from reconciler.model.template import Template, TemplateRef
+from reconciler.model.template import Template
+from reconciler.model.template_ref import TemplateRef
 
 Tree = dict[str, "Leaf"]
 Leaf = Tree | Sequence["Leaf"] | SourceFile | str | int | float | bool | None

@@ -20,6 +20,8 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from reconciler.conversion.converter import Converted, Converter, InConversion, OutConversion
+from reconciler.conversion.ready_envelope import made_ready
+from reconciler.envelope import xml
 from reconciler.jobs.acceptance import accept
 from reconciler.jobs.bell import Bell
 from reconciler.jobs.directory import Directory
@@ -49,12 +51,15 @@ class Canned(Converter):
         self._out, self._back = out, back
 
     def convert_out(self, request: OutConversion, _: object) -> Converted:
-        return Converted(results=(renumbered(self._out, re.findall(r"\d+", request.file_name)[0]),))
+        made = renumbered(self._out, re.findall(r"\d+", request.file_name)[0])
+        assert request.sent is not None
+        return Converted(results=(made,), ready=(made_ready(made, definition=lambda _: None, sent=request.sent),))
 
     def convert_in(self, request: InConversion, _: object) -> Converted:
         number = re.search(rb'<field name="number">(\d+)<', request.envelope)
         assert number is not None
-        return Converted(results=(renumbered(self._back, number[1].decode()),))
+        fields = xml.parse(request.envelope).field_texts(request.fields)
+        return Converted(results=(renumbered(self._back, number[1].decode()),), fields=fields)
 
 
 def renumbered(content: bytes, number: str) -> bytes:

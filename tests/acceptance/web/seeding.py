@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from reconciler.envelope import xml
 from reconciler.envelope.xml import Document, Envelope, Field, FieldGroup, Fieldset, Role, Status, Value
+from reconciler.envelope.xml_writing import to_xml
 from reconciler.model.key import Key
 from reconciler.model.rule import Direction
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 from reconciler.service.workspace import Workspace
 from reconciler.store import conversions, envelopes
 from reconciler.store.blobs import Batch
@@ -66,7 +66,7 @@ def seed(workspace: Workspace, *, count: int = 90) -> list[UUID]:
     for number, at in _moments(count):
         content = order(number, sender, recipient, at)
         batch = Batch(workspace.store.blobs)
-        source, result = batch.add(EDIFACT.format(number=number).encode()), batch.add(xml.to_xml(content))
+        source, result = batch.add(EDIFACT.format(number=number).encode()), batch.add(to_xml(content))
         failed = number % 9 == 4
         row = StoredEnvelope(
             uuid=UUID(int=number << 64),

@@ -14,7 +14,7 @@ import pytest
 from reconciler.conversion.converter import Converted, Converter, InConversion, Limits, OutConversion, UnfinishedError
 from reconciler.errors import ConversionError
 from reconciler.model.source_file import Part, SourceFile, digest
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 
 CASES = Path(__file__).parents[2] / "cases" / "conversion"
 SENDER = UUID("11111111-1111-4111-8111-111111111111")

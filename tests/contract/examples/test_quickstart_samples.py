@@ -19,6 +19,7 @@ from reconciler.envelope.check import check_envelope
 from reconciler.envelope.match import PartnerFile, choose_in, choose_out, ordered
 from reconciler.envelope.template import TemplateDefinition, parse_template
 from reconciler.envelope.xml import Envelope
+from reconciler.envelope.xml_writing import to_xml
 from reconciler.model.dictionary import Dictionary
 from reconciler.model.integration import Integration
 from reconciler.model.key import Key
@@ -98,17 +99,21 @@ class Quickstart:
         assert chosen is not None
         _, rule = chosen
         assert rule.name_pattern is not None
-        request = InConversion.by(rule, xml.to_xml(envelope), sender_mailbox=uuid_of(ORDERS))
+        pattern = naming.parse(rule.name_pattern)
+        content = to_xml(envelope)
+        request = InConversion.by(rule, content, sender_mailbox=uuid_of(ORDERS), fields=pattern.fields)
+        converted = self.converter.convert_in(request, self)
         name = naming.render(
-            naming.parse(rule.name_pattern),
-            envelope=envelope,
+            pattern,
+            texts=converted.fields,
             mailbox_uuid=uuid_of(mailbox),
             envelope_uuid=UUID(int=1),
+            template_uuid=envelope.template.uuid,
             now=datetime(2026, 11, 20, tzinfo=UTC),
             random_number=1,
             types=self.definition.field_type,
         )
-        return name, self.converter.convert_in(request, self).results[0]
+        return name, converted.results[0]
 
 
 def configuration(root: Path) -> Desired:

@@ -11,9 +11,10 @@ import pytest
 from reconciler.envelope import xml
 from reconciler.envelope.status import StatusError
 from reconciler.envelope.xml import Envelope, EnvelopeState, Role, Status
+from reconciler.envelope.xml_writing import to_xml
 from reconciler.errors import ReconcilerError
 from reconciler.jobs.closing import complete, reject
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 from reconciler.store import envelopes
 from reconciler.store.blobs import Batch
 from reconciler.store.database import Store
@@ -35,7 +36,7 @@ def uuid(store: Store) -> UUID:
     template = TemplateRef(uuid=uuid4(), version=uuid4())
     roles = (Role("sender", SENDER), Role("first", FIRST), Role("second", SECOND))
     batch = Batch(store.blobs)
-    sha256 = batch.add(xml.to_xml(Envelope(template=template, state=EnvelopeState(Status.SENT, NOW), roles=roles)))
+    sha256 = batch.add(to_xml(Envelope(template=template, state=EnvelopeState(Status.SENT, NOW), roles=roles)))
     row = StoredEnvelope(uuid4(), template.uuid, template.version, SENDER, "SENT", "", "", sha256, NOW, NOW)
     with store.write() as tx:
         batch.put(tx)

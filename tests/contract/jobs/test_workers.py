@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
+from threading import enumerate as enumerate_threads
 from time import monotonic, sleep
 
 import pytest
 
 from reconciler.jobs.bell import Bell
-from reconciler.jobs.job import FinalError, LaterError
+from reconciler.jobs.job import LEASE, FinalError, LaterError
 from reconciler.jobs.lane import Lane
 from reconciler.jobs.worker import Workers
 from reconciler.store import claims, jobs
@@ -29,13 +30,16 @@ class Told:
         self._store = store
         self.told: dict[str, Callable[[Job], None]] = {}
         self.handled: list[str] = []
+        self.following: dict[str, str] = {}
         self.given_up: list[str] = []
 
-    def handle(self, job: Job) -> None:
+    def handle(self, job: Job) -> Job | None:
         self.handled.append(job.subject)
         self.told.get(job.subject, nothing)(job)
+        following = self.following.get(job.subject)
         with self._store.write() as tx:
             jobs.finish(tx, job)
+            return jobs.begin(tx, "receipt", following, owner=job.owner, lease=LEASE) if following else None
 
     def give_up(self, job: Job, error: str) -> None:
         self.given_up.append(job.subject)
@@ -104,6 +108,26 @@ class TestOutcomes:
         site.add("a", "b", "c")
         site.await_states(a=JobState.DONE, b=JobState.DONE, c=JobState.DONE)
         assert sorted(site.handler.handled) == ["a", "b", "c"]
+
+    def test_what_follows_a_job_is_done_at_once(self, site: Site) -> None:
+        site.handler.following = {"a": "b", "b": "c"}
+        site.workers.start()
+        site.add("a")
+        site.await_states(a=JobState.DONE, b=JobState.DONE, c=JobState.DONE)
+        assert site.handler.handled == ["a", "b", "c"]
+
+    def test_what_follows_a_job_is_given_back_when_the_worker_stops(self, site: Site) -> None:
+        site.handler.following = {"a": "b"}
+
+        def stop(_: Job) -> None:
+            Thread(target=site.workers.stop, args=(PATIENCE,)).start()
+            site.await_that(lambda: "worker-receipt" not in {thread.name for thread in enumerate_threads()})
+
+        site.handler.told["a"] = stop
+        site.workers.start()
+        site.add("a")
+        site.await_states(a=JobState.DONE, b=JobState.READY)
+        assert site.handler.handled == ["a"]
 
     def test_a_failure_is_recorded_and_comes_back_later(self, site: Site) -> None:
         site.handler.told["a"] = fails(OSError("no route"))

@@ -14,7 +14,7 @@ from reconciler.conversion.compiler import ContentCompiler
 from reconciler.desired.codes import Code
 from reconciler.desired.compiler import Compiler, Fault
 from reconciler.model.source_file import SourceFile, digest
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 
 REF = TemplateRef(uuid=UUID(int=1), version=UUID(int=2))
 PARTS = '<documents/><roles><role id="seller" type="sender"/></roles>'

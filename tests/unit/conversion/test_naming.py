@@ -9,7 +9,7 @@ import pytest
 from reconciler.conversion import naming
 from reconciler.envelope.xml import Document, Envelope, Field, FieldGroup, Value
 from reconciler.errors import ConversionError
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 
 MAILBOX = UUID("11111111-1111-4111-8111-111111111111")
 ENVELOPE = UUID("22222222-2222-4222-8222-222222222222")
@@ -36,13 +36,16 @@ ITEMS = (
 
 
 def _name(pattern: str, *, typed: bool = False) -> str:
+    envelope = Envelope(
+        template=TemplateRef(uuid=TEMPLATE, version=TEMPLATE), documents=(Document("d1", ITEMS), Document("d2"))
+    )
+    parsed = naming.parse(pattern)
     return naming.render(
-        naming.parse(pattern),
-        envelope=Envelope(
-            template=TemplateRef(uuid=TEMPLATE, version=TEMPLATE), documents=(Document("d1", ITEMS), Document("d2"))
-        ),
+        parsed,
+        texts=envelope.field_texts(parsed.fields),
         mailbox_uuid=MAILBOX,
         envelope_uuid=ENVELOPE,
+        template_uuid=TEMPLATE,
         now=NOW,
         random_number=4711,
         types=(lambda document, name: TYPES.get((document, name))) if typed else None,
@@ -129,9 +132,10 @@ def test_what_must_not_be_in_a_name_is_an_error_in_text_and_replaced_in_values(c
     )
     name = naming.render(
         naming.parse('{"d1":"number"}'),
-        envelope=envelope,
+        texts=envelope.field_texts([("d1", "number")]),
         mailbox_uuid=MAILBOX,
         envelope_uuid=ENVELOPE,
+        template_uuid=TEMPLATE,
         now=NOW,
         random_number=1,
     )

@@ -10,7 +10,7 @@ from reconciler.desired.codes import Code
 from reconciler.desired.compiler import Fault
 from reconciler.model.protocol import ProtocolRegistry
 from reconciler.model.source_file import ContentReader, SourceFile
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 from reconciler.protocols.as2.settings import As2Settings
 from reconciler.protocols.sftp.settings import SftpSettings
 

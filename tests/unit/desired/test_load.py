@@ -14,7 +14,7 @@ from reconciler.model.key import Key, sftp_host_key
 from reconciler.model.mailbox import Mailbox
 from reconciler.model.protocol import ProtocolRegistry
 from reconciler.model.rule import Archive, Direction, Match, Rule
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 
 ROOT = """\
 version: 1

@@ -8,7 +8,7 @@ import pytest
 from reconciler.envelope.check import check_envelope
 from reconciler.envelope.template import TemplateDefinition, parse_template
 from reconciler.envelope.xml import Document, Envelope, Field, FieldGroup, Fieldset, Role, Value
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 
 U = UUID(int=7)
 ORDER = TemplateRef(uuid=UUID(int=1), version=UUID(int=2))

@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.envelope.status import TRANSITIONS, Event, StatusError, advance, end_turn, turn, view
 from reconciler.envelope.xml import Envelope, EnvelopeState, Role, Status
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 
 ENDS = {Status.COMPLETED, Status.CANCELLED, Status.EXPIRED}
 A, B, C = (UUID(int=number) for number in (1, 2, 3))

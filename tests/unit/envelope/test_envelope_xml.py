@@ -20,10 +20,10 @@ from reconciler.envelope.xml import (
     Status,
     Value,
     parse,
-    to_xml,
 )
+from reconciler.envelope.xml_writing import to_xml
 from reconciler.errors import ConversionError
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 
 TEMPLATE = TemplateRef(
     uuid=UUID("1997a1b4-88e3-4f58-88ca-fcd2c6fb5869"), version=UUID("4a303734-a118-44a2-aedf-67df61612628")
@@ -251,7 +251,7 @@ class TestWrite:
         )
 
     def test_a_text_that_xml_cannot_hold_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="XML compatible"):
+        with pytest.raises(ValueError, match="XML cannot hold"):
             to_xml(Envelope(template=TEMPLATE, subject="\0"))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.envelope.status import expires_at
 from reconciler.envelope.xml import Envelope
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 
 SENT = datetime(2026, 3, 28, 12, tzinfo=UTC)
 

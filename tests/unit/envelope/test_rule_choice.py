@@ -9,7 +9,7 @@ from reconciler.envelope.match import PartnerFile, choose_in, choose_out, ordere
 from reconciler.model.key import Key
 from reconciler.model.rule import Direction, Match, MatchBy, Rule
 from reconciler.model.source_file import SourceFile
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 
 ORDER = TemplateRef(uuid=UUID(int=1), version=UUID(int=2))
 ORDER_2 = TemplateRef(uuid=UUID(int=1), version=UUID(int=3))

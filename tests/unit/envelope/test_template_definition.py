@@ -15,7 +15,7 @@ from reconciler.envelope.template import (
     TemplateDefinition,
     parse_template,
 )
-from reconciler.model.template import TemplateRef
+from reconciler.model.template_ref import TemplateRef
 
 U = UUID("1997a1b4-88e3-4f58-88ca-fcd2c6fb5869")
 ROLES = '<role id="seller" type="sender"/><role id="buyer" type="signer" name="Buyer"/>'

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,8 @@ from reconciler.model.packed import packed, packed_as
 from reconciler.model.rule import Archive, Direction, Rule
 from reconciler.model.source_file import Part, SourceFile
 from reconciler.model.state import Resource, State
-from reconciler.model.template import Template, TemplateRef
+from reconciler.model.template import Template
+from reconciler.model.template_ref import TemplateRef
 from reconciler.plan.change import Delete, Update, change_from_json, change_to_json
 from reconciler.plan.diff import applied, diff
 from reconciler.plan.live_side import LiveSide
@@ -51,7 +53,7 @@ rules = st.builds(
     active=st.booleans(),
     direction=st.just(Direction.IN),
     position=st.integers(0, 2),
-    template=st.builds(TemplateRef, uuid=uuids, version=uuids),
+    template=st.builds(TemplateRef, uuid=uuids.map(UUID), version=uuids.map(UUID)),
     archive=st.just(Archive()),
     name_pattern=st.none() | texts,
     validation=st.lists(files, max_size=2),
