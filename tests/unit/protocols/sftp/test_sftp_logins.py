@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from ipaddress import ip_address
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -18,7 +18,8 @@ from reconciler.protocols.sftp.logins import KeyProof, Logins, PasswordProof, Pr
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 HOME = ip_address("192.0.2.1")
-LINE = Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key()
+LINE = KEY.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
 def password(text: str, expires: datetime | None = None) -> LiveCredential:
@@ -26,7 +27,7 @@ def password(text: str, expires: datetime | None = None) -> LiveCredential:
 
 
 PARTNER = Partner(
-    mailbox=uuid4(),
+    mailbox=UUID("0b9d2a54-93a5-4c52-8f0f-51a5c1d3a7e2"),
     key=Key.parse("accounts.acme.mailboxes.orders"),
     settings={"authorized_keys": [LINE]},
     credentials={"password": (password("new"), password("old", NOW + timedelta(hours=1)))},
@@ -46,7 +47,7 @@ def given(text: str) -> PasswordProof:
         (NAME, given("old"), NOW + timedelta(hours=2), False),
         (NAME, given("wrong"), NOW, False),
         (NAME, given(""), NOW, False),
-        (str(uuid4()), given("new"), NOW, False),
+        ("5f0c3f3e-6f7b-4d55-9a0e-0d1f7c1f8a11", given("new"), NOW, False),
         ("", given(""), NOW, False),
         (NAME, KeyProof(AuthorizedKey.parse(LINE).blob), NOW, True),
         (NAME, KeyProof(b"another"), NOW, False),

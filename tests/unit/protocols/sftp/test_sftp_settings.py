@@ -22,7 +22,7 @@ def openssh(public: Ed25519PrivateKey | rsa.RSAPrivateKey) -> str:
     return public.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
-ED25519 = openssh(Ed25519PrivateKey.generate())
+ED25519 = openssh(Ed25519PrivateKey.from_private_bytes(bytes(32)))
 
 
 class TestSettings:
