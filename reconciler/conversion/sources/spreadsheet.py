@@ -38,6 +38,8 @@ def to_xml(payload: bytes) -> bytes:
     if payload.startswith(_ZIP):
         check(payload)
     elif payload.startswith(_COMPOUND_FILE):
+        if xls_extent.is_endless(payload):
+            raise ConversionError("spreadsheet_syntax", "the file is damaged: a chain of its sectors has no end")
         rows, columns = xls_extent.largest_area(payload)
         if rows * columns > MOST_AREA:
             reason = f"the cells span {rows} rows and {columns} columns, more than {MOST_AREA} cells"

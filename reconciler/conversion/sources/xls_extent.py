@@ -5,7 +5,7 @@ measured as far as it can be; the library then says what is wrong with it.
 """
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 _SECTORS = {9: 512, 12: 4096}
@@ -24,6 +24,27 @@ def largest_area(payload: bytes) -> tuple[int, int]:
         for extent in _extents(_records(_workbook(payload))):
             largest = max(largest, extent, key=_area)
     return largest
+
+
+def is_endless(payload: bytes) -> bool:
+    """Say whether a chain of sectors leads back to itself: whoever followed it would fill the memory."""
+    with suppress(struct.error, ValueError):
+        file = _CompoundFile(payload)
+        return file.endless or _loops(file.table) or _loops(file.mini_table)
+    return False
+
+
+def _loops(table: tuple[int, ...]) -> bool:
+    # Each number is visited once: those of this chain bear its mark.
+    visited = [-1] * len(table)
+    for start in range(len(table)):
+        number = start
+        while number < len(table) and visited[number] < 0:
+            visited[number] = start
+            number = table[number]
+        if number < len(table) and visited[number] == start:
+            return True
+    return False
 
 
 def _extents(records: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, int]]:
@@ -59,41 +80,55 @@ def _records(stream: bytes) -> Iterator[tuple[int, bytes]]:
 
 def _workbook(payload: bytes) -> bytes:
     """Return the stream of the workbook; empty when there is none."""
-    size = _SECTORS.get(struct.unpack_from("<H", payload, 30)[0], 0)
-    if not size:
-        return b""
-    most = len(payload) // size
-    directory, _, cutoff, mini = struct.unpack_from("<IIII", payload, 48)
-
-    def sector(number: int) -> bytes:
-        # The header takes the first sector's place.
-        return payload[(number + 1) * size :][:size]
-
-    def stream(first: int) -> bytes:
-        return b"".join(map(sector, _chain(table, first, most)))
-
-    table = _numbers(b"".join(map(sector, _table_sectors(payload, sector, most))))
-    entries = stream(directory)
+    file = _CompoundFile(payload)
+    entries = file.stream(file.directory)
     for at in range(0, len(entries) - _ENTRY + 1, _ENTRY):
         name = entries[at : at + 64].decode("utf-16-le", "replace").partition("\0")[0]
         if name.lower() in {"workbook", "book"}:
             start, length = struct.unpack_from("<II", entries, at + 116)
-            if length >= cutoff:
-                return stream(start)[:length]
-            minis, mini_table = stream(struct.unpack_from("<I", entries, 116)[0]), _numbers(stream(mini))
-            return b"".join(minis[number * 64 :][:64] for number in _chain(mini_table, start, most * 8))[:length]
+            if length >= file.cutoff:
+                return file.stream(start)[:length]
+            minis = file.stream(struct.unpack_from("<I", entries, 116)[0])
+            chain = _chain(file.mini_table, start, file.most * 8)
+            return b"".join(minis[number * 64 :][:64] for number in chain)[:length]
     return b""
 
 
-def _table_sectors(payload: bytes, sector: Callable[[int], bytes], most: int) -> Iterator[int]:
-    """Yield the sectors of the allocation table: some are listed in the header, more in a chain of sectors."""
-    count, following = struct.unpack_from("<I", payload, 44)[0], struct.unpack_from("<I", payload, 68)[0]
-    count = min(count, most)
-    listed = list(struct.unpack_from(f"<{_IN_HEADER}I", payload, 76))
-    while len(listed) < count and following < most:
-        *more, following = _numbers(sector(following))
-        listed += more
-    yield from listed[:count]
+class _CompoundFile:
+    """The allocation tables of a compound file: the sector that follows each. Raises struct.error or ValueError."""
+
+    def __init__(self, payload: bytes) -> None:
+        self._payload = payload
+        self._size = _SECTORS.get(struct.unpack_from("<H", payload, 30)[0], 0)
+        if not self._size:
+            raise ValueError("no such size of sectors")
+        self.most = len(payload) // self._size
+        self.directory, _, self.cutoff, mini = struct.unpack_from("<IIII", payload, 48)
+        self.endless = False
+        self.table = _numbers(b"".join(map(self._sector, self._table_sectors())))
+        self.mini_table = _numbers(self.stream(mini))
+
+    def stream(self, first: int) -> bytes:
+        """Return the content of a chain of sectors."""
+        return b"".join(map(self._sector, _chain(self.table, first, self.most)))
+
+    def _sector(self, number: int) -> bytes:
+        # The header takes the first sector's place.
+        return self._payload[(number + 1) * self._size :][: self._size]
+
+    def _table_sectors(self) -> list[int]:
+        """Return the sectors of the allocation table: some are listed in the header, more in a chain of sectors."""
+        count, following = (struct.unpack_from("<I", self._payload, at)[0] for at in (44, 68))
+        listed = list(struct.unpack_from(f"<{_IN_HEADER}I", self._payload, 76))
+        visited: set[int] = set()
+        while following < self.most:
+            if following in visited:
+                self.endless = True
+                break
+            visited.add(following)
+            *more, following = _numbers(self._sector(following))
+            listed += more
+        return listed[: min(count, self.most)]
 
 
 def _chain(table: tuple[int, ...], number: int, most: int) -> Iterator[int]:

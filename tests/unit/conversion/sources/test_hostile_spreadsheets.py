@@ -84,6 +84,16 @@ def test_an_xls_from_corner_to_corner(record: int, length: int, content: bytes) 
     assert _code(XLS[:at] + content + XLS[at + len(content) :]) == "spreadsheet_too_large"
 
 
+def test_an_xls_of_which_a_chain_of_sectors_has_no_end() -> None:
+    directory, table = (struct.unpack_from("<I", XLS, at)[0] for at in (48, 76))
+    at = (table + 1) * 512 + directory * 4
+    assert _code(XLS[:at] + struct.pack("<I", directory) + XLS[at + 4 :]) == "spreadsheet_syntax"
+    # The chain of the table itself, when the header says that it is longer than fits in there.
+    assert _code(XLS[:68] + struct.pack("<I", 0) + XLS[72:512] + struct.pack("<I", 0) * 128 + XLS[1024:]) == (
+        "spreadsheet_syntax"
+    )
+
+
 def test_an_xls_is_measured() -> None:
     assert largest_area(XLS) == (3, 4)
 
