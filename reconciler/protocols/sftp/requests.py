@@ -197,10 +197,12 @@ class SpaceOfHandle:
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeFolders:
-    """Make or remove a folder."""
+class ChangeFolder:
+    """Make a folder, or remove it."""
 
     id: int
+    path: bytes
+    make: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +237,7 @@ Request = (
     | Sync
     | SpaceOfPath
     | SpaceOfHandle
-    | ChangeFolders
+    | ChangeFolder
     | Link
     | Unsupported
 )
@@ -358,8 +360,10 @@ def decode(packet: memoryview) -> Request:  # noqa: C901, PLR0911, PLR0912 - one
             return ReadFolder(request, fields.string())
         case 13:
             return Remove(request, fields.string())
-        case 14 | 15:
-            return ChangeFolders(request)
+        case 14:
+            return ChangeFolder(request, fields.string(), make=True)
+        case 15:
+            return ChangeFolder(request, fields.string(), make=False)
         case 16:
             return RealPath(request, fields.string())
         case 18:

@@ -109,7 +109,8 @@ class Session:
                 return _ok(id)
             case requests.Read(id, handle, offset, length):
                 content = self._read(handle, offset, min(length, requests.MAX_DATA))
-                return responses.data(id, content) if content else responses.status(id, Status.EOF, "end of file")
+                is_more = content or not length
+                return responses.data(id, content) if is_more else responses.status(id, Status.EOF, "end of file")
             case requests.Write(id, handle, offset, data):
                 self._arrival(handle).write(offset, data)
                 return _ok(id)
@@ -144,13 +145,13 @@ class Session:
                 self._arrival(handle).sync()
                 return _ok(id)
             case requests.SpaceOfPath(id, path):
-                paths.resolve(path)
+                self._attributes(paths.resolve(path))
                 return responses.space(id, self._space())
             case requests.SpaceOfHandle(id, handle):
                 self._held(handle)
                 return responses.space(id, self._space())
-            case requests.ChangeFolders(id):
-                return responses.status(id, Status.PERMISSION_DENIED, "the five folders are neither made nor removed")
+            case requests.ChangeFolder(_, path, make):
+                raise self._refusal_of_folder(path, make=make)
             case requests.Link(id):
                 return responses.status(id, Status.PERMISSION_DENIED, "there are no links")
             case requests.Unsupported(id):
@@ -325,6 +326,16 @@ class Session:
         received = self._received.pop(source, None)
         if received is not None:
             self._received[target] = received
+
+    def _refusal_of_folder(self, path: bytes, *, make: bool) -> RefusedError:
+        """Return why no folder is made or removed; clients that make sure of one go on when it is there already."""
+        fixed = RefusedError(Refusal.PERMISSION_DENIED, "the five folders are neither made nor removed")
+        try:
+            place = paths.resolve(path)
+            self._attributes(place)
+        except RefusedError as refused:
+            return fixed if make and refused.refusal is Refusal.NO_SUCH_FILE else refused
+        return RefusedError(Refusal.ALREADY_EXISTS, f"{paths.written(place)} is there already") if make else fixed
 
     def _lines(self, place: paths.Place) -> Generator[Line]:
         self._require_handle()

@@ -233,6 +233,25 @@ class TestRefusals:
         assert client.status(kind, *parts) is Status.PERMISSION_DENIED
         assert client.folders.get(MAILBOX, "inbox", "a") == b"a"
 
+    @pytest.mark.parametrize("path", ["/", "coutbox/", "/inbox/a"])
+    def test_who_makes_sure_of_a_folder_goes_on(self, path: str) -> None:
+        """Clients take FAILURE for what is there already, as OpenSSH's server says it."""
+        client = Client()
+        client.folders.put(MAILBOX, "inbox", "a", b"a")
+        assert client.status(14, text(path), struct.pack(">I", 0)) is Status.FAILURE
+
+    @pytest.mark.parametrize(("kind", "before"), [(13, b""), (15, b""), (17, b""), (200, text("statvfs@openssh.com"))])
+    @pytest.mark.parametrize("path", ["/inbox/none", "/none", "/inbox/a/b"])
+    def test_what_is_not_there_is_said_not_to_be(self, kind: int, before: bytes, path: str) -> None:
+        assert Client().status(kind, before, text(path)) is Status.NO_SUCH_FILE
+
+    def test_nothing_is_read_where_nothing_is_asked_for(self) -> None:
+        client = Client()
+        client.folders.put(MAILBOX, "inbox", "a", b"a")
+        handle = client.open("/inbox/a", READ)
+        assert client.ask(5, handle, struct.pack(">QI", 0, 0)) == (103, text(b""))
+        assert client.status(5, handle, struct.pack(">QI", 1, 1)) is Status.EOF
+
     def test_handles_are_bounded_and_come_back(self) -> None:
         client = Client(handles=2)
         opened = [client.open("/coutbox/a", WRITE | CREATE), client.open("/coutbox/b", WRITE | CREATE)]
