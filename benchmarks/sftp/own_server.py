@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from reconciler.desired.listen import Listen
-from reconciler.desired.sftp_gateway import SftpDefence, SftpGateway, SftpLimits
+from reconciler.desired.sftp_gateway import SftpGateway, SftpLimits
 from reconciler.jobs.folders import StoreFolders
 from reconciler.model.credential import Secret
 from reconciler.model.key import Key
@@ -27,7 +27,6 @@ def main(folder: str, key: str, port: str, *options: str) -> None:
         listen=Listen(host="127.0.0.1", port=int(port)),
         plain_transport="--plain" in options,
         limits=SftpLimits(unauthenticated=500, unauthenticated_per_address=500),
-        defence=SftpDefence(never_ban=("127.0.0.0/8",)),
     )
     server = SftpServer(
         settings=settings,
