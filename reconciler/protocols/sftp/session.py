@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Generator, Iterator
-from datetime import UTC, datetime, timedelta
-from stat import S_IFDIR, S_IFREG, filemode
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import assert_never
 from uuid import UUID
 
 from reconciler.errors import Refusal, RefusedError
 from reconciler.protocols.sftp import paths, requests, responses
+from reconciler.protocols.sftp.attributes import FOLDER, attributes_of, attributes_of_entry, line_of
 from reconciler.protocols.sftp.folders import BOUNDLESS, FOLDERS, Entry, Folders, Room
 from reconciler.protocols.sftp.open_files import Arrival, Download, Listing, OpenFile, RoomForFile
 from reconciler.protocols.sftp.permissions import require_move, require_upload
@@ -27,13 +28,8 @@ _CODES = {
     Refusal.UNAVAILABLE: Status.FAILURE,
 }
 
-_FOLDER = Attributes(size=0, mode=S_IFDIR | 0o755, modified=0)
-
 _MANY_FILES = 2**32
 """How many files are said to have room where no quota counts them."""
-
-_RECENT = timedelta(days=180)
-"""The age up to which a listing tells the time of day, as `ls -l` does; beyond, the year."""
 
 _REMEMBERED = 64
 """Files just received that a session still knows when a worker has already taken them."""
@@ -117,7 +113,7 @@ class Session:
             case requests.Stat(id, path):
                 return responses.attributes(id, self._attributes(paths.resolve(path)))
             case requests.HandleStat(id, handle):
-                return responses.attributes(id, _attributes_of(self._held(handle)))
+                return responses.attributes(id, attributes_of(self._held(handle)))
             case requests.SetStat(id, path, changes):
                 self._change(paths.resolve(path), changes)
                 return _ok(id)
@@ -227,7 +223,7 @@ class Session:
                 assert_never(file)
 
     def _receive_file(self, file: Arrival) -> None:
-        attributes = _attributes_of(file)
+        attributes = attributes_of(file)
         file.close()
         # Clients ask for the size of what they sent, to be sure of it; a worker may by then have taken the file away.
         self._received[paths.File(file.folder, file.name)] = attributes
@@ -270,12 +266,12 @@ class Session:
     def _attributes(self, place: paths.Place) -> Attributes:
         match place:
             case paths.Root() | paths.Folder():
-                return _FOLDER
+                return FOLDER
             case paths.File():
                 entry = self._folders.find(self._mailbox, place.folder, place.name)
                 # What was received and is gone already is told once more, then no longer.
                 taken = None if entry else self._received.pop(place, None)
-                return taken or _attributes_of_entry(entry or self._find(place))
+                return taken or attributes_of_entry(entry or self._find(place))
             case _:
                 assert_never(place)
 
@@ -290,8 +286,14 @@ class Session:
         file = self._held(handle)
         if changes.size is not None:
             self._arrival(handle).truncate(changes.size)
-        if isinstance(file, Arrival) and changes.modified is not None:
-            file.modified = datetime.fromtimestamp(changes.modified, UTC)
+        if changes.modified is None:
+            return
+        modified = datetime.fromtimestamp(changes.modified, UTC)
+        if isinstance(file, Arrival):
+            file.modified = modified
+        elif isinstance(file, Download):
+            self._folders.set_modified(self._mailbox, file.entry.folder, file.entry.name, modified)
+            file.entry = replace(file.entry, modified=modified)
 
     def _set_modified(self, file: paths.File, modified: int | None) -> None:
         try:
@@ -341,7 +343,7 @@ class Session:
         self._require_handle()
         match place:
             case paths.Root():
-                return (_line(name, _FOLDER) for name in FOLDERS)
+                return (line_of(name, FOLDER) for name in FOLDERS)
             case paths.Folder(name):
                 return self._lines_of_folder(name)
             case paths.File():
@@ -354,7 +356,7 @@ class Session:
         entries = self._folders.entries(self._mailbox, folder)
         try:
             for entry in entries:
-                yield _line(entry.name, _attributes_of_entry(entry))
+                yield line_of(entry.name, attributes_of_entry(entry))
         finally:
             entries.close()
 
@@ -367,27 +369,3 @@ def _file(place: paths.Place) -> paths.File:
     if not isinstance(place, paths.File):
         raise RefusedError(Refusal.PERMISSION_DENIED, f"{paths.written(place)} is a folder, which stays as it is")
     return place
-
-
-def _attributes_of(file: OpenFile) -> Attributes:
-    match file:
-        case Download(entry=entry):
-            return _attributes_of_entry(entry)
-        case Arrival(upload=upload):
-            modified = file.modified or datetime.now(UTC)
-            return Attributes(size=upload.size, mode=S_IFREG | 0o644, modified=int(modified.timestamp()))
-        case Listing():
-            return _FOLDER
-        case _:
-            assert_never(file)
-
-
-def _attributes_of_entry(entry: Entry) -> Attributes:
-    return Attributes(size=entry.size, mode=S_IFREG | 0o644, modified=int(entry.modified.timestamp()))
-
-
-def _line(name: str, attributes: Attributes) -> Line:
-    changed = datetime.fromtimestamp(attributes.modified, UTC)
-    when = f"{changed:%b %e %H:%M}" if abs(datetime.now(UTC) - changed) < _RECENT else f"{changed:%b %e  %Y}"
-    long = f"{filemode(attributes.mode)} 1 partner partner {attributes.size:>12} {when} {name}"
-    return Line(name, long, attributes)

@@ -53,6 +53,14 @@ class TestTimes:
         assert client.size("/coutbox/a") == 3
         assert client.status(17, text("/coutbox/a")) is Status.NO_SUCH_FILE
 
+    def test_a_time_may_be_set_by_the_handle_of_a_file_that_is_read(self) -> None:
+        client = Client()
+        client.upload("/coutbox/a", b"a")
+        handle = client.open("/coutbox/a", READ)
+        assert client.status(10, handle, TIMES) is Status.OK
+        assert self.modified(client, "/coutbox/a") == MOMENT
+        assert client.ask(8, handle) == client.ask(17, text("/coutbox/a"))
+
     def test_a_file_that_never_was_has_no_time(self) -> None:
         assert Client().status(9, text("/coutbox/a"), TIMES) is Status.NO_SUCH_FILE
 
