@@ -30,6 +30,7 @@ YOUNG = timedelta(hours=12)
 
 
 _CONTENT = Statement(select(blob.c.content).where(blob.c.sha256 == bindparam("named")))
+_MADE = Statement(select(blob.c.created_at).where(blob.c.sha256 == bindparam("named")))
 
 
 _TRUSTED = 3600.0
@@ -295,8 +296,8 @@ def _digest_of(file: BinaryIO) -> str:
 
 def _refresh(tx: Connection, name: str) -> bool:
     """Keep a payload that is there from being collected; False when it is not there."""
-    created = tx.execute(select(blob.c.created_at).where(blob.c.sha256 == name)).scalar()
-    if created is not None and created > datetime.now(UTC) - YOUNG:
+    found = _MADE.first(tx, {"named": name})
+    if found is not None and found[0] > datetime.now(UTC) - YOUNG:
         return True
     renewed = update(blob).where(blob.c.sha256 == name).values(created_at=datetime.now(UTC))
     return tx.execute(renewed).rowcount == 1
