@@ -18,7 +18,8 @@ import pytest
 from tests.conftest import require_program
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
+    """Return the folder of the newest server's programs."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[4]))
     if found:
         return found[-1].parent
@@ -35,7 +36,7 @@ class PostgresqlServer:
     """A server that can be stopped, started again, and asked for databases."""
 
     def __init__(self, folder: Path, *, port: int | None = None) -> None:
-        self._bin = _binaries()
+        self._bin = binaries()
         self._folder = folder
         self._data = folder / "data"
         self.port = port or free_port()

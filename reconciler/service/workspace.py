@@ -1,5 +1,6 @@
 """A configuration with its live side: everything that a command does, in the words of the domain."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -44,6 +45,9 @@ from reconciler.store.database import Store
 FAILURES = 5
 """How many of the newest failures a status shows."""
 
+FOLDER_VARIABLE = "RECONCILER_FOLDER"
+"""Names the folder for what stays on this machine when the state is a database elsewhere. Default: beside the files."""
+
 LOCK_TIMEOUT = 10.0
 """Seconds that applying waits for another to end, unless told otherwise."""
 
@@ -56,7 +60,8 @@ class Workspace(Planning, Operating):
         """The store that `state` names; a folder is made when it is not there."""
         state, root = self.project.state, self.project.root
         if "://" in state:
-            return Store(root / ".reconciler", state, self.project.payloads)
+            folder = os.environ.get(FOLDER_VARIABLE)
+            return Store(Path(folder) if folder else root / ".reconciler", state, self.project.payloads)
         return Store(root / state, payloads=self.project.payloads)
 
     def close(self) -> None:
