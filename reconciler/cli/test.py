@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("address", required=False, default="")
 @click.option("--live", is_flag=True, help="Run the tests that the live rules have, with their live maps.")
-@click.option("--update", is_flag=True, help="Write what comes out as what is expected.")
+@click.option("--update", is_flag=True, help="Where what comes out differs, write it as what is expected.")
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write the results for CI too.")
 @click.pass_context
 def test(ctx: click.Context, address: str, junit: Path | None, *, live: bool, update: bool) -> None:

@@ -16,6 +16,7 @@ from reconciler.errors import Position, Problem
 _CODES = {code.value: code for code in Code}
 _KEY_TAG = "[key]"
 _LONG = 60
+_QUOTED_VARIABLE = ('"${', "'${")
 _EXPECTED = {
     "string": "text",
     "boolean": "true or false",
@@ -70,6 +71,8 @@ def _bad_value(document: YamlDocument, place: tuple[str | int, ...], details: Er
     wanted = _wanted(schema, document.path(place)) or details["msg"].removeprefix("Input should be ")
     code, message, suggestion = _explained(details, wanted)
     problem = document.problem(code, message, place, of_key=code is Code.BAD_NAME, suggestion=suggestion)
+    if details["type"].endswith("_type") and problem.source.startswith(_QUOTED_VARIABLE, problem.position.column - 1):
+        problem = replace(problem, suggestion="in quotes a variable is text; write it without, on a line of its own")
     if details["type"] != "included":
         return problem
     inside = details["ctx"]

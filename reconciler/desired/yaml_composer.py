@@ -98,6 +98,8 @@ class Composer:
         line = excerpt(self.text, mark.line + 1) if mark is not None else ""
         if line.lstrip(" ").startswith("\t"):
             return "a tab cannot indent", "indent with spaces"
+        if "${" in line:
+            return f"not YAML: {error.problem}", "between braces or brackets a variable needs quotes, and is text then"
         mend = "quote the text that contains a colon" if "':'" in error.problem or ": " in line else ""
         return f"not YAML: {error.problem}" + (f" ({error.context} of line {since.line + 1})" if since else ""), mend
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from types import MappingProxyType
 
 from reconciler.errors import PlanRefusedError
@@ -46,7 +47,9 @@ CAREFUL = Terms()
 
 
 def make(live: LiveSide, wish: Wish, terms: Terms, *, now: datetime, undelivered: Undelivered = lambda _: 0) -> Plan:
-    """Return the plan. Raises PlanRefusedError for a rename that cannot be."""
+    """Return the plan. Raises PlanRefusedError for a rename that cannot be, and for a target that names nothing."""
+    for target in terms.selection.unknown(chain(wish.state.resources, live.state.resources)):
+        raise PlanRefusedError(f"--target {target} names nothing that is live or in the configuration.")
     moves = tuple(_moves(live.state, wish, terms.selection, _in_force(live, now)))
     state = live.state
     for move in moves:

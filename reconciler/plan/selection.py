@@ -25,6 +25,16 @@ class Selection:
         """Say whether an address is selected."""
         return (not self.targets or _named(key, self.targets)) and not _named(key, self.excludes)
 
+    def unknown(self, keys: Iterable[Key]) -> tuple[str, ...]:
+        """Return the targets that name none of the addresses: most likely they are misspelt."""
+        wanted = dict.fromkeys(self.targets)
+        for key in keys:
+            if not wanted:
+                break
+            for glob in [glob for glob in wanted if _named(key, (glob,))]:
+                del wanted[glob]
+        return tuple(wanted)
+
     def of(self, changes: Sequence[Change], live: State) -> list[Change]:
         """Return the selected changes, with those that they cannot do without and without those that cannot be."""
         if not self.targets and not self.excludes:

@@ -32,7 +32,7 @@ class WrittenTestRun:
 def run_written_tests(desired: Desired, *, only: str, update: bool) -> Iterator[WrittenTestRun]:
     """Yield the results of the tests of the rules at and below an address, in order; all tests without one.
 
-    With `update`, what is expected is written instead of compared.
+    With `update`, what is expected is written where it differs.
     """
     root = desired.project.root.resolve()
     offline = Offline(desired.state, desired.files.__getitem__)
@@ -44,7 +44,7 @@ def run_written_tests(desired: Desired, *, only: str, update: bool) -> Iterator[
             run, made = _run(written.rule, written.name, written.test, written.payload, expected, offline, converter)
             updated = False
             if made is not None and written.path is not None:
-                if update:
+                if update and (run.fault or expected is None):
                     run, updated = replace(run, fault="", diff=""), _write(root / written.path, made)
                 elif expected is None:
                     mend = "write it with: reconciler test --update"

@@ -29,6 +29,7 @@ from reconciler.plan.order import LEVELS, ordered
 from reconciler.plan.plan import Plan, build
 from reconciler.plan.render import markdown, text
 from reconciler.plan.saved import SavedPlan, config_hash
+from reconciler.plan.selection import Selection
 
 ACME = Key.of_account("acme")
 ORDERS = ACME.mailbox("orders")
@@ -247,3 +248,9 @@ def test_colours_only_when_asked_for() -> None:
     assert "\x1b[31m- accounts.acme.mailboxes.orders\x1b[0m" in coloured
     assert "\x1b[32m+ accounts.acme\x1b[0m" in coloured
     assert "\x1b" not in text.render(plan)
+
+
+def test_a_target_that_names_nothing_is_refused() -> None:
+    terms = Terms(selection=Selection(("accounts.acme", "accounts.acne")))
+    with pytest.raises(PlanRefusedError, match=r"--target accounts\.acne names nothing"):
+        make(LiveSide(), Wish(state=State({ACME: Account(name="Acme")})), terms, now=NOON)

@@ -24,3 +24,9 @@ def test_a_glob_names_an_address_and_what_is_below(
     targets: tuple[str, ...], excludes: tuple[str, ...], has: bool
 ) -> None:
     assert Selection(targets, excludes).has(RULE) is has
+
+
+def test_a_target_that_names_nothing_is_known() -> None:
+    selection = Selection(("accounts.acme", "accounts.acne", "*.first", "*.last"))
+    assert selection.unknown([RULE, Key.of_account("globex")]) == ("accounts.acne", "*.last")
+    assert Selection().unknown([]) == ()
