@@ -23,7 +23,7 @@ from reconciler.protocols.as2.relation import Relation
 from reconciler.protocols.protocol import Partner
 
 TIMEOUT = 120.0
-"""Seconds that a post may take from the first byte sent to the last byte of the answer."""
+"""Seconds that a post may take to a server of which nothing is declared."""
 
 _LARGEST_ANSWER = 1024 * 1024
 _MOST_CLIENTS = 256
@@ -41,9 +41,14 @@ def expect(partner: Partner, post: Post, *, content: ContentReader) -> Expectati
 
 
 class Sender:
-    """Posts to all partners. Thread-safe; keeps a client, with its connections, for each partner's server."""
+    """Posts to all partners. Thread-safe; keeps a client, with its connections, for each partner's server.
 
-    def __init__(self, content: ContentReader, *, timeout: float = TIMEOUT, async_mdn_url: str | None = None) -> None:
+    `timeout` is the seconds that a post may take, instead of what each partner's declaration says.
+    """
+
+    def __init__(
+        self, content: ContentReader, *, timeout: float | None = None, async_mdn_url: str | None = None
+    ) -> None:
         self._content = content
         self._timeout = timeout
         self._async_mdn_url = async_mdn_url
@@ -104,7 +109,8 @@ class Sender:
         wire = Outgoing(
             started_at=datetime.now(UTC), seconds=0, headers={**headers, "Host": where.host}, wire_size=len(body)
         )
-        return _Try(client, where, wire, secret, time.monotonic() + self._timeout).run(body)
+        seconds = self._timeout or (recipient.timeout if is_declared else TIMEOUT)
+        return _Try(client, where, wire, secret, seconds, time.monotonic() + seconds).run(body)
 
     def _client(self, relation: Relation | None, where: Target) -> httpx.Client:
         """Return the client for a server: connections are shared by what goes to it under one declaration only."""
@@ -132,9 +138,7 @@ class Sender:
         except (OSError, ValueError, ReconcilerError) as error:
             raise DeliveryError(f"the connection cannot be secured: {error}", retryable=False) from error
         limits = httpx.Limits(max_keepalive_connections=4, keepalive_expiry=15)
-        return httpx.Client(
-            trust_env=False, timeout=self._timeout, follow_redirects=False, verify=context, limits=limits
-        )
+        return httpx.Client(trust_env=False, follow_redirects=False, verify=context, limits=limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,7 @@ class _Try:
     where: Target
     wire: Outgoing
     secret: Mapping[str, str]
+    seconds: float
     deadline: float
 
     def run(self, body: Bytes) -> Outgoing:
@@ -170,6 +175,7 @@ class _Try:
             url,
             content=bytes(body),
             headers={**self.wire.headers, **fixed, **self.secret},
+            timeout=self.seconds,
             extensions={"sni_hostname": self.where.host_name},
         ) as response:
             for chunk in response.iter_raw():

@@ -139,6 +139,12 @@ class Recipient(Noun):
     )
     tls: Tls = Field(default=Tls(), description="How the partner's web server is recognised, and how it recognises us.")
     basic_auth: BasicAuth | None = Field(default=None, description="User name and password for the web server.")
+    timeout: int = Field(
+        default=120,
+        ge=1,
+        le=600,
+        description="Seconds that a post may take from the first byte sent to the last byte of the answer.",
+    )
     email: str | None = Field(default=None, description="A person or list at the partner's, for the connection sheet.")
 
 

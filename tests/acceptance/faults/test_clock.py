@@ -1,8 +1,9 @@
-"""Fault 9: clocks that are put forward or back by an hour, as by hand or by daylight saving, while work goes on."""
+"""Fault 9: clocks put forward or back by an hour, and daylight saving that begins or ends, while work goes on."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
@@ -13,7 +14,8 @@ from tests.acceptance.faults.sites import ARCHIVE, SALES, Site
 from tests.acceptance.running_gateway import await_that
 from tests.conftest import require_program
 
-ZONES = "Europe/Berlin"
+ZONE = "Europe/Berlin"
+HOUR = timedelta(hours=1)
 
 
 class Clock:
@@ -29,7 +31,7 @@ class Clock:
             "FAKETIME_TIMESTAMP_FILE": str(file),
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "TZ": ZONES,
+            "TZ": ZONE,
         }
 
     def move(self, by: timedelta) -> None:
@@ -63,13 +65,60 @@ def test_a_clock_that_jumps_loses_hastens_and_reorders_nothing(
         later = jobs.listed(connection, [JobState.RETRYING], limit=10)
     assert sorted((row.kind, row.failures) for row in later) == [("expiry", 0), ("mail", 0)]
     assert sorted(site.names(SALES, "cinbox")) == sorted(f"ORDER_{number}.xml" for number in range(5000, 5040))
-    with site.store.read() as connection:
-        in_order = (
-            select(tables.file.c.name)
-            .where(tables.file.c.mailbox == site.mailbox(SALES))
-            .order_by(tables.file.c.number)
-        )
-        names = list(connection.execute(in_order).scalars())
+    names = delivered(site)
     status = {row.subject: row.status for row in site.workspace.envelopes(mailbox=ARCHIVE)}
     assert status == {"in 45 minutes": "SENT", "long ago": "EXPIRED"}
     assert names == [f"ORDER_{number}.xml" for number in range(5000, 5040)]
+
+
+@pytest.mark.parametrize("month", [3, 10], ids=["begins", "ends"])
+def test_daylight_saving_loses_hastens_delays_and_reorders_nothing(
+    new_site: Callable[..., Site], tmp_path: Path, month: int
+) -> None:
+    clock = Clock(tmp_path / "clock")
+    site = new_site(environment=clock.environment)
+    site.keep_order()
+    change = next_change(month)
+    before, after = (change + timedelta(seconds=seconds) for seconds in (-1, 1))
+    assert abs(offset(after) - offset(before)) == HOUR
+    # Before the gateway starts: what is put while it runs, it does not believe.
+    shift = change - timedelta(seconds=12) - datetime.now(UTC)
+    clock.move(shift)
+    site.start()
+    ends = {"behind it": change + timedelta(seconds=2), "in 45 minutes": change + timedelta(minutes=45)}
+    site.send_expiring({subject: end - datetime.now(UTC) for subject, end in ends.items()})
+    site.accept_orders(range(5000, 5030))
+    await_that(lambda: datetime.now(UTC) + shift > change, "the hour changes")
+    site.accept_orders(range(5030, 5040))
+    await_that(lambda: len(delivered(site)) == 40, "all orders are delivered", 90)
+    assert delivered(site) == [f"ORDER_{number}.xml" for number in range(5000, 5040)]
+
+    def status() -> dict[str, str]:
+        return {row.subject: row.status for row in site.workspace.envelopes(mailbox=ARCHIVE)}
+
+    await_that(lambda: status()["behind it"] == "EXPIRED", "what ends behind the change expires", 20)
+    assert status()["in 45 minutes"] == "SENT"
+
+
+def offset(moment: datetime) -> timedelta:
+    return ZoneInfo(ZONE).utcoffset(moment.astimezone(ZoneInfo(ZONE))) or timedelta()
+
+
+def next_change(month: int) -> datetime:
+    """Return the last Sunday of the next such month, at 1 o'clock UTC: then the clocks of Europe change."""
+    now = datetime.now(UTC)
+    change = now
+    for year in (now.year, now.year + 1):
+        last = datetime(year, month, 31, 1, tzinfo=UTC)
+        change = last - timedelta(days=(last.weekday() + 1) % 7)
+        if change > now:
+            break
+    return change
+
+
+def delivered(site: Site) -> list[str]:
+    """Return the names of Globex's orders as they were delivered."""
+    file = tables.file.c
+    in_order = select(file.name).where(file.mailbox == site.mailbox(SALES)).order_by(file.number)
+    with site.store.read() as connection:
+        return list(connection.execute(in_order).scalars())

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
@@ -20,8 +21,12 @@ from reconciler.store import destinations, tables
 from reconciler.store.job_states import JobState
 from tests.acceptance.faults.partners import SALES_AS2_GLN, STEADY_GLN, Partners, order_of
 from tests.acceptance.faults.scale import scaled
+from tests.acceptance.faults.servers import BrokenTls
 from tests.acceptance.faults.sites import ACME, SALES, Site
 from tests.acceptance.running_gateway import await_that
+
+ONE_STORE = pytest.mark.parametrize("site", ["sqlite"], indirect=True)
+"""For what the store has no part in."""
 
 
 @pytest.fixture
@@ -69,24 +74,54 @@ class TestDeathAroundThePost:
 
 
 class TestMisbehaviour:
-    def test_a_bad_partner_is_left_alone_and_a_good_one_notices_nothing(self, site: Site, partners: Partners) -> None:
+    """The partner is left alone after five failures, and another gets everything meanwhile."""
+
+    def test_answers_that_are_none(self, site: Site, partners: Partners) -> None:
         bad = partners.start(behaviours=[Behaviour.UNAVAILABLE, Behaviour.RESET, Behaviour.NO_MDN, Behaviour.WRONG_MIC])
-        good = partners.start(steady=True)
-        site.accept({f"ORDERS_{n}.edi": order_of(site.folder, n, SALES_AS2_GLN) for n in range(6000, 6040)})
-        site.accept({f"ORDERS_{n}.edi": order_of(site.folder, n, STEADY_GLN) for n in range(7000, 7020)})
-        site.start()
-        await_that(lambda: len(good.files) == 20, "the good partner has everything", 60)
-        await_that(lambda: site.posts("delivered") == 20, "and confirmed it")
-        # Five failures in a row open the breaker; what had begun beside the fifth may still end.
-        await_that(lambda: site.breaker_is_open("post/"), "the bad one is left alone")
-        concurrency = 4
-        assert destinations.BREAKER_AFTER <= len(bad.behaviours) <= destinations.BREAKER_AFTER + concurrency
-        assert site.posts("delivered") == 20
-        with site.store.read() as connection:
-            waiting = connection.execute(
-                select(tables.job.c.state).where(tables.job.c.kind == "post", tables.job.c.state != JobState.DONE)
-            ).scalars()
-            assert set(waiting) <= {JobState.READY, JobState.RETRYING}  # nothing is lost, and nothing holds a thread
+        another_gets_everything(site, partners)
+        assert_left_alone(site, len(bad.behaviours))
+
+    @ONE_STORE
+    def test_no_answer_in_time(self, site: Site, partners: Partners) -> None:
+        site.edit("accounts/globex.yaml", "email: as2@globex.example", "timeout: 1")
+        site.apply()
+        bad = partners.start(behaviours=[Behaviour.TIMEOUT])
+        another_gets_everything(site, partners)
+        assert_left_alone(site, len(bad.behaviours))
+
+    @ONE_STORE
+    def test_tls_that_breaks(self, site: Site, partners: Partners, tmp_path: Path) -> None:
+        url = f"127.0.0.1:{partners.port}/as2"
+        site.edit("accounts/globex.yaml", f"http://{url}", f"https://{url}")
+        site.apply()
+        with BrokenTls(partners.port, *new_key("STRANGER"), tmp_path) as bad:
+            another_gets_everything(site, partners)
+            assert_left_alone(site, len(bad.seen))
+            assert len(set(bad.seen)) == 3
+
+
+def another_gets_everything(site: Site, partners: Partners) -> None:
+    good = partners.start(steady=True)
+    site.accept({f"ORDERS_{n}.edi": order_of(site.folder, n, SALES_AS2_GLN) for n in range(6000, 6040)})
+    site.accept({f"ORDERS_{n}.edi": order_of(site.folder, n, STEADY_GLN) for n in range(7000, 7020)})
+    site.start()
+    await_that(lambda: len(good.files) == 20, "the good partner has everything", 60)
+    await_that(lambda: site.posts("delivered") == 20, "and confirmed it")
+
+
+def assert_left_alone(site: Site, tries: int) -> None:
+    # Five failures in a row open the breaker; what had begun beside the fifth may still end.
+    await_that(lambda: site.breaker_is_open("post/"), "the bad one is left alone")
+    concurrency = 4
+    assert destinations.BREAKER_AFTER <= tries <= destinations.BREAKER_AFTER + concurrency
+    assert site.posts("delivered") == 20
+    await_that(lambda: waiting(site) <= {JobState.READY, JobState.RETRYING}, "nothing is lost, nor holds a thread")
+
+
+def waiting(site: Site) -> set[str]:
+    with site.store.read() as connection:
+        posts = select(tables.job.c.state).where(tables.job.c.kind == "post", tables.job.c.state != JobState.DONE)
+        return set(connection.execute(posts).scalars())
 
 
 class TestTheSameAtOnce:
