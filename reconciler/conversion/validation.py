@@ -27,6 +27,8 @@ _BASE = _SCHEME + "d/" * 32
 _URL = re.compile(rf"{_SCHEME}[^'\s]+")
 _SHOWN = 20
 _SVRL = "{http://purl.oclc.org/dsdl/svrl}"
+_QUALIFIED = re.compile(r"\*:([\w.-]+)\[namespace-uri\(\)='[^']*'\]")
+"""A step as those stylesheets write it that name elements without prefixes."""
 _DECLARATION = re.compile(r"\A\ufeff?\s*<\?xml\s[^>]*\?>")
 _XML_SCHEMAS = frozenset(
     f"{scheme}://www.w3.org/{path}xml.xsd"
@@ -243,7 +245,7 @@ def _schematron_finding(failure: etree._Element) -> Finding:
 def _finding(element: etree._Element, said: str, severity: str) -> Finding:
     name, text = element.get("id"), " ".join(said.split()) or f"not as the test says: {element.get('test', '')}"
     return Finding(
-        element.get("location", ""),
+        _QUALIFIED.sub(r"\1", element.get("location", "")),
         f"[{name}] {text}" if name and name not in text else text,
         severity_is_failure(severity),
     )

@@ -5,7 +5,7 @@
   <xsl:output method="xml" omit-xml-declaration="no" encoding="ISO-8859-1" indent="yes"/>
   <xsl:template match="*" mode="full-path">
     <xsl:apply-templates select="parent::*" mode="full-path"/>
-    <xsl:value-of select="concat('/', name(), '[', 1 + count(preceding-sibling::*[name() = name(current())]), ']')"/>
+    <xsl:value-of select="concat('/*:', local-name(), &quot;[namespace-uri()='urn:order'][&quot;, 1 + count(preceding-sibling::*[name() = name(current())]), ']')"/>
   </xsl:template>
   <xsl:template match="/">
     <svrl:schematron-output title="Orders" schemaVersion="iso">
