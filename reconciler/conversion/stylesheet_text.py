@@ -1,11 +1,11 @@
-"""A stylesheet's text made ready for Saxon: includes as data: URIs, and our functions before the root's end tag.
+"""A stylesheet's text made ready for Saxon: includes and documents as data: URIs, our functions before its end tag.
 
 The text is edited in place, never parsed and written again, so that every line keeps its number in error messages.
 """
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from xml.parsers import expat
 
@@ -18,6 +18,9 @@ XSLT = "http://www.w3.org/1999/XSL/Transform"
 _ROOTS = frozenset({f"{XSLT} stylesheet", f"{XSLT} transform", f"{XSLT} package"})
 _INCLUDES = frozenset({f"{XSLT} include", f"{XSLT} import"})
 _HREF = re.compile(rb"""(?<=\s)href\s*=\s*(?:"[^"]*"|'[^']*')""")
+_TAG = re.compile(rb"""<(?:[^"'>]|"[^"]*"|'[^']*')*>""")
+_DOCUMENT = re.compile(rb"""\b(?:fn:)?doc(?:ument)?\(\s*(?P<quote>['"])(?P<href>[^'"]*)(?P=quote)\s*\)""")
+"""A document that a map reads: itself, or a file beside it, such as a table of codes."""
 _MAX_BYTES = 32 << 20
 
 
@@ -68,9 +71,13 @@ class _Assembly:
             part = self.file.included(name, href)
             found = _HREF.search(text, start)
             if part is not None and found is not None:
-                uri = b"data:application/xml;base64," + b64encode(self.module(part, (*including, name)))
+                uri = _uri(self.module(part, (*including, name)))
                 self.modules[uri.decode()] = part
                 edits.append((found.start(), found.end(), b'href="' + uri + b'"'))
+        for start in spots.documents:
+            tag = _TAG.match(text, start)
+            edits += [] if tag is None else self._documents(name, text, tag)
+        edits.sort()
         if not including and spots.end is not None and self.calls_functions:
             edits.append((spots.end, spots.end, functions.declarations().encode()))
         # Included modules come first: what this one declares stands above them.
@@ -82,12 +89,28 @@ class _Assembly:
             raise ConversionError("stylesheet_invalid", f"{name}: included so often that it exceeds {_MAX_BYTES} bytes")
         return text
 
+    def _documents(self, name: str, text: bytes, tag: re.Match[bytes]) -> Iterator[tuple[int, int, bytes]]:
+        """Yield the edits that hand over what a tag reads; what is none of the rule's files stays, and fails."""
+        for found in _DOCUMENT.finditer(text, tag.start(), tag.end()):
+            href = found["href"].decode()
+            part = self.file.included(name, href) if href else name
+            if part is not None:
+                content = self.file.contents[part]
+                document = text_of(content, parse(content, what=part, code="stylesheet_invalid")).encode()
+                self.size += len(document)
+                yield *found.span("href"), _uri(document)
+
+
+def _uri(document: bytes) -> bytes:
+    return b"data:application/xml;base64," + b64encode(document)
+
 
 @dataclass(slots=True)
 class _Spots:
     """The byte positions of a module that are edited; `end` is the root's end tag, None when there is no place."""
 
     includes: list[tuple[int, str]] = field(default_factory=list)
+    documents: list[int] = field(default_factory=list)
     output: dict[str, str] = field(default_factory=dict)
     end: int | None = None
 
@@ -104,6 +127,9 @@ class _Spots:
                 spots.includes.append((parser.CurrentByteIndex, attributes["href"]))
             elif tag == f"{XSLT} output" and "name" not in attributes:
                 spots.output |= {key: attributes[key] for key in ("method", "encoding") if key in attributes}
+            # An attribute of an element that is written is text, but for what stands in braces.
+            if any("doc" in value and (tag.startswith(XSLT) or "{" in value) for value in attributes.values()):
+                spots.documents.append(parser.CurrentByteIndex)
             depth += 1
 
         def end(_tag: str) -> None:

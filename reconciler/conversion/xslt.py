@@ -246,7 +246,7 @@ def _mend(message: str, code: str) -> str:
     if "result-document" in message:
         return "a map has one result: write it without xsl:result-document"
     if "has been prohibited" in message:
-        return "a map reads nothing but its source, and includes only files of the configuration"
+        return "a map reads its source, and files of the configuration that it names in quotes"
     return ""
 
 

@@ -28,7 +28,8 @@ _INCLUDES = {
 }
 _INCLUDES[".xslt"] = _INCLUDES[".xsl"]
 _DOCUMENT = re.compile(r"""\bdoc(?:ument)?\(\s*['"]([^'"]*)['"]\s*\)""")
-"""A file that the tests of a Schematron schema read, such as a list of codes."""
+"""A file that a map, or the tests of a Schematron schema, read, such as a list of codes."""
+_READS_DOCUMENTS = (".sch", ".xsl", ".xslt")
 _LITERAL = re.compile(r"""'([^'"]*)'|"([^'"]*)\"""")
 
 DIRECTORIES = "edifact"
@@ -177,7 +178,7 @@ def _hrefs(path: str, content: bytes) -> Iterator[tuple[str, int]]:
     except etree.XMLSyntaxError:
         return
     found = [(element, str(element.get(attribute, ""))) for tag, attribute in includes for element in tree.iter(tag)]
-    if path.lower().endswith(".sch"):
+    if path.lower().endswith(_READS_DOCUMENTS):
         found += (
             (element, href)
             for element in tree.iter(etree.Element)

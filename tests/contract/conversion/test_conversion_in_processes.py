@@ -42,7 +42,7 @@ class Files:
         )
 
     def folder(self, folder: Path) -> SourceFile:
-        parts = {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*.xsl")}
+        parts = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.x[sm]l")}
         return self.add("map.xsl", parts.pop("map.xsl"), **parts)
 
     def stylesheet(self, body: str, declarations: str = "") -> SourceFile:

@@ -21,7 +21,7 @@ def saxon() -> Saxon:
 
 
 def rule_file(folder: Path, main: str = "map.xsl") -> RuleFile:
-    contents = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.xsl")}
+    contents = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.x[sm]l")}
     return RuleFile(main, contents)
 
 
