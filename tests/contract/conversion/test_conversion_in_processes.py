@@ -34,7 +34,7 @@ class Files:
     def __call__(self, sha256: str) -> bytes:
         return self.contents[sha256]
 
-    def add(self, name: str, content: str | bytes, **parts: str) -> SourceFile:
+    def add(self, name: str, content: str | bytes, **parts: str | bytes) -> SourceFile:
         return SourceFile(
             name=name,
             sha256=self._put(content),
