@@ -71,7 +71,9 @@ def watch(
     logs.configure(log_format)
     chosen: Chosen = ctx.find_root().obj
     home: Path = folder or chosen.config or Path.cwd()
-    source = watching.branch(url, ref, path, home) if url is not None else _folder(home)
+    # A path is meant from here; git would read it from its clone.
+    place = str(Path(url).resolve()) if url is not None and Path(url).exists() else url
+    source = watching.branch(place, ref, path, home) if place is not None else _folder(home)
     stop, wake = Event(), Event()
     _end_on_signals(stop, wake)
     token = os.environ.get(TOKEN_VARIABLE)

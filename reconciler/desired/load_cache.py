@@ -4,17 +4,20 @@ Only a configuration without mistakes is kept, for a day at most, since certific
 user's alone and holds what the configuration's files hold; losing or deleting it costs a second.
 """
 
+import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from errno import EPERM
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, BinaryIO
 
 import reconciler
 from reconciler import __version__
@@ -69,19 +72,20 @@ class LoadCache:
     @without_cycles()
     def _found(self, file: Path, load: Callable[[], Loaded]) -> Desired | None:
         try:
-            with file.open(encoding="utf-8") as stream:
-                header = json.loads(stream.readline())
+            with file.open("rb") as stream:
+                if not _is_own(stream.fileno()):
+                    raise PermissionError(EPERM, "others can write it")
+                header = _header(stream)
                 if not self._holds(header):
                     return None
-                lines = stream.read().split("\n")
-        except (OSError, ValueError):
+                texts = dict(_texts(stream, header["body"]))
+        except FileNotFoundError:
             return None
-        if len(lines) != header["resources"]:
+        except (OSError, ValueError) as error:
+            import logging  # noqa: PLC0415 - hardly ever, and a plan of what did not change waits for it
+
+            logging.getLogger(__name__).debug("%s is not used: %s", file, error)
             return None
-        texts = {}
-        for line in lines:
-            address, _, text = line.partition("\t")
-            texts[Key.known(address)] = text
         paths = {sha256: path for path, sha256 in header["files"].items()}
         return Desired(
             project=load_project(self.root, environment=self.environment, environ=self.environ),
@@ -107,17 +111,16 @@ class LoadCache:
             "warnings": [asdict(problem) for problem in desired.warnings],
             "renames": {str(new): str(old) for new, old in desired.renames.items()},
             "sections": sorted(map(list, desired.sections or ())),
-            "resources": len(desired.state),
         }
         resources = desired.state.resources
-        lines = (f"{key}\t{text_of(resources, key)}" for key in resources)
+        body = "".join(f"{key}\t{text_of(resources, key)}\n" for key in resources).encode()
+        first = json.dumps({**header, "body": digest(body)}).encode()
         with suppress(OSError):
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             # Made with the permissions 0600, and in place all at once.
             descriptor, written = tempfile.mkstemp(dir=file.parent, prefix=".load-")
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                stream.write(f"{json.dumps(header)}\n")
-                stream.write("\n".join(lines))
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.writelines((digest(first).encode(), b" ", first, b"\n", body))
             Path(written).replace(file)
 
     def _stamp(self) -> dict[str, Any]:
@@ -142,6 +145,32 @@ class LoadCache:
         # Where a link leads was looked at when the file was loaded; the same content is the same answer.
         root = str(self.root)
         return all(digest(read_regular(f"{root}/{path}")) == sha256 for path, sha256 in header["files"].items())
+
+
+def _is_own(descriptor: int) -> bool:
+    """Say whether nobody but the user could have written a file."""
+    status = os.fstat(descriptor)
+    return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _header(stream: BinaryIO) -> dict[str, Any]:
+    """Return the first line of a cache, which has its own SHA-256 in front. Raises ValueError when it is another."""
+    sha256, _, first = stream.readline().rstrip(b"\n").partition(b" ")
+    if digest(first).encode() != sha256:
+        raise ValueError("its first line is not as it was written")
+    header: dict[str, Any] = json.loads(first)
+    return header
+
+
+def _texts(stream: BinaryIO, expected: str) -> Iterator[tuple[Key, str]]:
+    """Yield the resources, one a line. Raises ValueError in the end when they are not as they were written."""
+    found = hashlib.sha256()
+    for line in stream:
+        found.update(line)
+        address, _, text = line[:-1].decode().partition("\t")
+        yield Key.known(address), text
+    if found.hexdigest() != expected:
+        raise ValueError("what it holds is not as it was written")
 
 
 class _Files(Mapping[str, bytes]):

@@ -77,9 +77,14 @@ def _git(*arguments: str) -> str:
     except subprocess.TimeoutExpired:
         raise GitError(f"git did not answer within {_TIMEOUT} seconds.") from None
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["it said nothing"]
-        raise GitError(f"git failed: {without_secrets(lines[-1], arguments)}")
+        raise GitError(f"git failed: {without_secrets(_reason(done.stderr), arguments)}")
     return done.stdout.strip()
+
+
+def _reason(said: str) -> str:
+    """Return the line that says why git failed; what follows it is general advice."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()] or ["it said nothing"]
+    return next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1])
 
 
 def without_secrets(text: str, arguments: tuple[str, ...]) -> str:

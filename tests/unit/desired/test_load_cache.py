@@ -106,6 +106,36 @@ def test_a_cache_that_is_broken_is_as_good_as_none(project: Project, content: by
     assert project.times == 2
 
 
+@pytest.mark.parametrize("broken", ["cut off", "header", "body"])
+def test_one_that_is_not_as_it_was_written_is_not_used(
+    project: Project, broken: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = project.desired()
+    (file,) = Path(project.environ["RECONCILER_CACHE"]).iterdir()
+    content = file.read_bytes()
+    first, _, body = content.partition(b"\n")
+    spoilt = {
+        "cut off": content[:-20],
+        "header": first.replace(b'"named": [', b'"named": ["0", ') + b"\n" + body,
+        "body": first + b"\n" + body.replace(b'"name":"Acme"', b'"name":"Evil"'),
+    }[broken]
+    assert spoilt != content
+    file.write_bytes(spoilt)
+    with caplog.at_level("DEBUG"):
+        assert project.desired().state == expected.state
+    assert project.times == 2
+    assert "is not used" in caplog.text
+
+
+def test_one_that_others_can_write_is_not_used(project: Project) -> None:
+    expected = project.desired()
+    (file,) = Path(project.environ["RECONCILER_CACHE"]).iterdir()
+    file.chmod(0o622)
+    assert project.desired().state == expected.state
+    assert project.times == 2
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
 def test_without_a_place_for_it_nothing_is_kept(project: Project) -> None:
     for folder in ("", "/proc/no/such/place"):
         project.environ["RECONCILER_CACHE"] = folder
