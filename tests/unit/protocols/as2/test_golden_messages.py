@@ -31,9 +31,10 @@ OUTCOMES = {
 
 
 @pytest.fixture(scope="session")
-def golden(tmp_path_factory: pytest.TempPathFactory) -> World:
+def golden(world: World, tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("golden")
-    shutil.copytree(CASES / "keys", folder, dirs_exist_ok=True)
+    for source in (world.folder, CASES / "keys"):
+        shutil.copytree(source, folder, dirs_exist_ok=True)
     return World(folder)
 
 

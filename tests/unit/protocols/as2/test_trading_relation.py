@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import pytest
 from cryptography import x509
@@ -51,6 +52,12 @@ def test_without_credentials_and_recipient_nothing_is_exchanged(world: World) ->
             _ = relation.identities if "certificate" in needed else relation.recipient
 
 
+@cache
+def rsa_key() -> rsa.RSAPrivateKey:
+    """Return one key for all certificates, because making one takes long."""
+    return rsa.generate_private_key(65537, 2048)
+
+
 class Authority:
     """Issues certificates; itself is issued by another one, or by itself."""
 
@@ -61,7 +68,7 @@ class Authority:
 
     def issue(self, name: str, usage: str = "", *, curve: bool = False) -> bytes:
         """Return a certificate whose key is for a usage alone, or for all."""
-        key = ec.generate_private_key(ec.SECP256R1()) if curve else rsa.generate_private_key(65537, 2048)
+        key = ec.generate_private_key(ec.SECP256R1()) if curve else rsa_key()
         return self._issued_by(self, name, key.public_key(), usage)
 
     @staticmethod
