@@ -1,6 +1,7 @@
 """Finding the usual faults of a gateway, each with what mends it."""
 
 import os
+import re
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -204,7 +205,11 @@ def _mail(workspace: Workspace) -> Iterator[Diagnosis]:
 
     def greet() -> str:
         secret = read_secret(password, root, os.environ) if password else None
-        return mail_server(smtp.url, smtp.sender, secret).greet()
+        try:
+            return mail_server(smtp.url, smtp.sender, secret).greet()
+        except OSError as error:
+            place = urlsplit(smtp.url).netloc.rpartition("@")[2]
+            raise ReconcilerError(f"{place} does not answer: {error.strerror or error}") from None
 
     yield _tried("SMTP", greet, "Check gateway.smtp in reconciler.yaml, and that the mail server lets this host in.")
     yield _tried(
@@ -265,7 +270,8 @@ def _reached(url: str) -> str:
         # Nothing is told; whether its certificate is taken is decided when something is.
         response = httpx.head(url, timeout=PATIENCE, trust_env=False, verify=False)  # noqa: S501 - see above
     except httpx.HTTPError as error:
-        raise ReconcilerError(f"{url} does not answer: {error}") from None
+        seen = re.sub(r"^\[Errno -?\d+\] ", "", str(error))
+        raise ReconcilerError(f"{url} does not answer: {seen}") from None
     if "Date" in response.headers:
         apart = abs(parsedate_to_datetime(response.headers["Date"]) - datetime.now(UTC))
         if apart > APART:

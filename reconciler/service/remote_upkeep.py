@@ -25,9 +25,9 @@ class RemoteUpkeep(Upkeep):
     def __init__(self, client: GatewayClient) -> None:
         self._client = client
 
-    def jobs(self, states: Sequence[str], limit: int) -> list[JobRow]:
+    def jobs(self, states: Sequence[str], limit: int, offset: int = 0) -> list[JobRow]:
         """Return up to `limit` jobs in these states, oldest first."""
-        return _JOBS.validate_python(self._client.json("GET", "/jobs", state=list(states), limit=limit))
+        return _JOBS.validate_python(list(self._client.items("/jobs", state=list(states), offset=offset, limit=limit)))
 
     def retry(self, numbers: Sequence[int]) -> list[JobRow]:
         """Have dead jobs run again, all or none. Raises NotFoundError, or ReconcilerError when one is not dead."""
@@ -59,6 +59,6 @@ class RemoteUpkeep(Upkeep):
         """End a token and its sessions. Raises NotFoundError."""
         self._client.json("POST", "/tokens/revoke", body={"name": name})
 
-    def audit(self, limit: int) -> list[Call]:
+    def audit(self, limit: int, offset: int = 0) -> list[Call]:
         """Return up to `limit` calls of the admin API and the pages, newest first."""
-        return _CALLS.validate_python(self._client.json("GET", "/audit", limit=limit))
+        return _CALLS.validate_python(list(self._client.items("/audit", offset=offset, limit=limit)))

@@ -22,10 +22,10 @@ class Upkeep:
 
     # --- jobs ----------------------------------------------------------------------------------------------------
 
-    def jobs(self, states: Sequence[str], limit: int) -> list[JobRow]:
+    def jobs(self, states: Sequence[str], limit: int, offset: int = 0) -> list[JobRow]:
         """Return up to `limit` jobs in these states, oldest first."""
         with self._store.read() as connection:
-            return jobs.listed(connection, [JobState(state) for state in states], limit=limit)
+            return jobs.listed(connection, [JobState(state) for state in states], limit=limit, offset=offset)
 
     def retry(self, numbers: Sequence[int]) -> list[JobRow]:
         """Have dead jobs run again, all or none. Raises NotFoundError, or ReconcilerError when one is not dead."""
@@ -67,7 +67,7 @@ class Upkeep:
         with self._store.write() as tx:
             tokens.revoke(tx, name)
 
-    def audit(self, limit: int) -> list[Call]:
+    def audit(self, limit: int, offset: int = 0) -> list[Call]:
         """Return up to `limit` calls of the admin API and the pages, newest first."""
         with self._store.read() as connection:
-            return list(audit.newest(connection, limit))
+            return list(audit.newest(connection, limit, offset))

@@ -25,9 +25,14 @@ def add(tx: Connection, call: Call) -> None:
     tx.execute(insert(access_tables.audit).values(asdict(call)))
 
 
-def newest(connection: Connection, limit: int) -> Iterator[Call]:
+def newest(connection: Connection, limit: int, offset: int = 0) -> Iterator[Call]:
     """Yield up to `limit` calls, newest first."""
     row = access_tables.audit.c
-    query = select(row.at, row.actor, row.peer, row.what, row.status).order_by(row.number.desc()).limit(limit)
+    query = (
+        select(row.at, row.actor, row.peer, row.what, row.status)
+        .order_by(row.number.desc())
+        .limit(limit)
+        .offset(offset)
+    )
     for found in connection.execute(query):
         yield Call(at=found.at, actor=found.actor, peer=found.peer, what=found.what, status=found.status)

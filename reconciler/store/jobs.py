@@ -234,9 +234,9 @@ def hasten(tx: Connection, kind: JobKind, subject: UUID | str) -> None:
     ring(tx)
 
 
-def listed(connection: Connection, states: Sequence[JobState], *, limit: int) -> list[JobRow]:
+def listed(connection: Connection, states: Sequence[JobState], *, limit: int, offset: int = 0) -> list[JobRow]:
     """Return up to `limit` jobs in these states, oldest first."""
-    query = select(tables.job).where(is_in(*states)).order_by(tables.job.c.number).limit(limit)
+    query = select(tables.job).where(is_in(*states)).order_by(tables.job.c.number).limit(limit).offset(offset)
     return [_row(row) for row in connection.execute(query).mappings()]
 
 

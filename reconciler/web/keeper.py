@@ -14,7 +14,7 @@ from reconciler.store.tokens import Role, Token
 class Keeper(Protocol):
     """What the routes ask; the service does it."""
 
-    def jobs(self, states: Sequence[str], limit: int) -> list[JobRow]:
+    def jobs(self, states: Sequence[str], limit: int, offset: int = 0) -> list[JobRow]:
         """Return up to `limit` jobs in these states, oldest first."""
         ...
 
@@ -46,6 +46,6 @@ class Keeper(Protocol):
         """End a token and its sessions."""
         ...
 
-    def audit(self, limit: int) -> list[Call]:
+    def audit(self, limit: int, offset: int = 0) -> list[Call]:
         """Return up to `limit` calls, newest first."""
         ...

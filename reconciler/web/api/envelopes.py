@@ -12,7 +12,7 @@ from reconciler.live.views import EnvelopeView
 from reconciler.store.tokens import Identity
 from reconciler.web.access import require_within, scoped
 from reconciler.web.api.caller import Operator, Viewer
-from reconciler.web.api.paging import Limit, Offset, Page, page
+from reconciler.web.api.paging import Account, Limit, Offset, OfMailbox, Page, Uuid, page
 from reconciler.web.api.problems import documented
 from reconciler.web.operations import Operations
 
@@ -49,9 +49,9 @@ def router(operations: Operations) -> APIRouter:
     @routes.get("", responses=missing)
     def list_envelopes(
         identity: Viewer,
-        account: Annotated[str | None, Query(max_length=100)] = None,
-        mailbox: Annotated[str | None, Query(max_length=500)] = None,
-        status: Status | None = None,
+        account: Account = None,
+        mailbox: OfMailbox = None,
+        status: Annotated[Status | None, Query(description="Only those in this state.")] = None,
         subject: Annotated[str, Query(max_length=200, description="A part of the subject.")] = "",
         offset: Offset = 0,
         limit: Limit = 50,
@@ -74,14 +74,16 @@ def router(operations: Operations) -> APIRouter:
         content: Annotated[bytes, Body(media_type="application/xml", max_length=64 * 2**20)],
         mailbox: Annotated[str, Query(max_length=500, description="The mailbox that sends it.")],
         identity: Operator,
-        name: Annotated[str, Query(min_length=1, max_length=200)] = "envelope.xml",
+        name: Annotated[
+            str, Query(min_length=1, max_length=200, description="The file name that the log shows.")
+        ] = "envelope.xml",
     ) -> Received:
         """Accept an envelope's XML as if it were uploaded to the mailbox's outbox."""
         require_within(identity, mailbox)
         return Received(receipt=operations.send(mailbox, name, content))
 
     @routes.get("/{uuid}", responses=missing)
-    def show(uuid: UUID, identity: Viewer) -> EnvelopeView:
+    def show(uuid: Uuid, identity: Viewer) -> EnvelopeView:
         """Return one envelope with its history."""
         return envelope_of(identity, uuid)
 
@@ -90,7 +92,7 @@ def router(operations: Operations) -> APIRouter:
         response_class=Response,
         responses=missing | {200: {"content": {"application/xml": {}}, "description": "The envelope itself."}},
     )
-    def xml(uuid: UUID, identity: Viewer) -> Response:
+    def xml(uuid: Uuid, identity: Viewer) -> Response:
         """Return an envelope's XML as it is now."""
         envelope_of(identity, uuid)
         return Response(operations.envelope_xml(uuid), media_type="application/xml")
@@ -100,19 +102,19 @@ def router(operations: Operations) -> APIRouter:
         response_class=Response,
         responses=missing | {200: {"content": {"application/zip": {}}, "description": "The zip."}},
     )
-    def archive(uuid: UUID, identity: Viewer) -> Response:
+    def archive(uuid: Uuid, identity: Viewer) -> Response:
         """Return an envelope's archive: its XML, its attachments, its history."""
         envelope_of(identity, uuid)
         return Response(operations.envelope_archive(uuid), media_type="application/zip")
 
     @routes.post("/{uuid}/complete", status_code=204, responses=ending)
-    def complete(uuid: UUID, by: Ending, identity: Operator) -> None:
+    def complete(uuid: Uuid, by: Ending, identity: Operator) -> None:
         """Complete an envelope as one of its recipients."""
         require_within(identity, by.mailbox)
         operations.complete(uuid, by.mailbox)
 
     @routes.post("/{uuid}/reject", status_code=204, responses=ending)
-    def reject(uuid: UUID, by: Rejection, identity: Operator) -> None:
+    def reject(uuid: Uuid, by: Rejection, identity: Operator) -> None:
         """Reject an envelope as one of its recipients, for a reason that its sender sees."""
         require_within(identity, by.mailbox)
         operations.reject(uuid, by.mailbox, by.reason)

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from reconciler.errors import ReconcilerError
@@ -13,7 +13,7 @@ from reconciler.store.conversions import ConversionStatus
 from reconciler.store.tokens import Identity
 from reconciler.web.access import require_within, scoped
 from reconciler.web.api.caller import Operator, Viewer
-from reconciler.web.api.paging import Limit, Offset, Page, page
+from reconciler.web.api.paging import Account, Limit, Offset, OfMailbox, Page, Uuid, page
 from reconciler.web.api.problems import documented
 from reconciler.web.operations import Operations
 
@@ -73,10 +73,10 @@ def router(operations: Operations) -> APIRouter:
     @routes.get("", responses=missing)
     def list_records(
         identity: Viewer,
-        account: Annotated[str | None, Query(max_length=100)] = None,
-        mailbox: Annotated[str | None, Query(max_length=500)] = None,
+        account: Account = None,
+        mailbox: OfMailbox = None,
         rule: Annotated[str | None, Query(max_length=500, description="A rule's address.")] = None,
-        status: ConversionStatus | None = None,
+        status: Annotated[ConversionStatus | None, Query(description="Only those with this result.")] = None,
         keyword: Annotated[
             str, Query(max_length=200, description="Beginnings of words of file name and subject, or of the UUID.")
         ] = "",
@@ -105,7 +105,7 @@ def router(operations: Operations) -> APIRouter:
         return reprocess_all(operations, identity, wanted)
 
     @routes.get("/{uuid}", responses=missing)
-    def show_record(uuid: UUID, identity: Viewer) -> LogRecord:
+    def show_record(uuid: Uuid, identity: Viewer) -> LogRecord:
         """Return one record with everything that is known of it."""
         return record_of(identity, uuid)
 
@@ -114,13 +114,13 @@ def router(operations: Operations) -> APIRouter:
         response_class=Response,
         responses=missing | {200: {"content": {"application/octet-stream": {}}, "description": "The file."}},
     )
-    def download(uuid: UUID, part: LogPart, identity: Viewer) -> Response:
+    def download(uuid: Uuid, part: Annotated[LogPart, Path(description="Which part.")], identity: Viewer) -> Response:
         """Return a part of a record, byte for byte: input, source (what the map saw), output or messages."""
         record_of(identity, uuid)
         return Response(operations.log_payload(uuid, part), media_type="application/octet-stream")
 
     @routes.post("/{uuid}/reprocess", status_code=204, responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT))
-    def reprocess(uuid: UUID, identity: Operator) -> None:
+    def reprocess(uuid: Uuid, identity: Operator) -> None:
         """Have a FAILED record run again, with the rules as they are now."""
         record_of(identity, uuid)
         operations.reprocess(uuid)

@@ -2,14 +2,31 @@
 
 from collections.abc import Sequence
 from typing import Annotated, Generic, TypeVar
+from uuid import UUID
 
-from fastapi import Query
+from fastapi import Path, Query
 from pydantic import BaseModel, Field
 
 Item = TypeVar("Item")
 
 Offset = Annotated[int, Query(ge=0, le=10**9, description="How many of the newest, or first, are left out.")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many are returned at most.")]
+
+
+Address = Annotated[
+    str,
+    Path(
+        max_length=500,
+        description="An address, as `reconciler show` prints it.",
+        examples=["accounts.acme.mailboxes.orders"],
+    ),
+]
+Uuid = Annotated[UUID, Path(description="The UUID, as the list has it.")]
+Account = Annotated[str | None, Query(max_length=100, description="Only those of this account.", examples=["acme"])]
+OfMailbox = Annotated[
+    str | None,
+    Query(max_length=500, description="Only those of this mailbox.", examples=["accounts.acme.mailboxes.orders"]),
+]
 
 
 class Page(BaseModel, Generic[Item]):

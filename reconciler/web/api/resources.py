@@ -16,7 +16,7 @@ from reconciler.model.state import to_json
 from reconciler.store.tokens import Identity
 from reconciler.web.access import require_within, scoped
 from reconciler.web.api.caller import Operator, Viewer
-from reconciler.web.api.paging import Limit, Offset, Page, page
+from reconciler.web.api.paging import Account, Address, Limit, Offset, Page, page
 from reconciler.web.api.problems import documented
 from reconciler.web.operations import Operations
 
@@ -29,9 +29,14 @@ _PLURALS: tuple[tuple[Kind, str], ...] = (
     (Kind.DICTIONARY, "dictionaries"),
 )
 
-Address = Annotated[str, Path(examples=["accounts.acme.mailboxes.orders"], max_length=500)]
 
 Sha256 = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The SHA-256 of the content, as resources name it.")]
+
+
+Within = Annotated[
+    str | None,
+    Query(max_length=500, description="Only what is there and below.", examples=["accounts.acme.mailboxes.orders"]),
+]
 
 
 class LiveItem(BaseModel):
@@ -68,7 +73,7 @@ def router(operations: Operations) -> APIRouter:
         _add(routes, operations, kind, plural)
 
     @routes.get("/resources", tags=["state"], responses=documented(HTTPStatus.NOT_FOUND))
-    def show(identity: Viewer, address: Annotated[str | None, Query(max_length=500)] = None) -> list[LiveItem]:
+    def show(identity: Viewer, address: Within = None) -> list[LiveItem]:
         """Return everything that is live at and below an address, or all there is."""
         return [live_item(found) for found in _within(operations, identity, address)]
 
@@ -116,7 +121,7 @@ def _within(operations: Operations, identity: Identity, address: str | None) -> 
 def _add(routes: APIRouter, operations: Operations, kind: Kind, plural: str) -> None:
     def listed(
         identity: Viewer,
-        account: Annotated[str | None, Query(max_length=100, description="Only those of this account.")] = None,
+        account: Account = None,
         offset: Offset = 0,
         limit: Limit = 100,
     ) -> Page[LiveItem]:
@@ -134,6 +139,7 @@ def _add(routes: APIRouter, operations: Operations, kind: Kind, plural: str) -> 
         tags=[plural],
         operation_id=f"list_{plural}",
         summary=f"List {plural}",
+        description=f"List the {plural} that are live, by address.",
         responses=documented(),
     )
     routes.add_api_route(
@@ -142,5 +148,6 @@ def _add(routes: APIRouter, operations: Operations, kind: Kind, plural: str) -> 
         tags=[plural],
         operation_id=f"show_{kind}",
         summary=f"Show one of the {plural}",
+        description=f"Return one of the {plural} that are live.",
         responses=documented(HTTPStatus.NOT_FOUND),
     )

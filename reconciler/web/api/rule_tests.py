@@ -13,13 +13,13 @@ from reconciler.model.key import Key, Kind
 from reconciler.model.rule import Rule, RuleTest
 from reconciler.web.access import require_within
 from reconciler.web.api.caller import Viewer
+from reconciler.web.api.paging import Address
 from reconciler.web.api.problems import documented
 from reconciler.web.operations import Operations
 from reconciler.web.trial import TryOut
 
 TestFile = Literal["input", "expect"]
-
-Address = Annotated[str, Path(examples=["accounts.acme.mailboxes.orders.rules.orders-from-edifact"], max_length=500)]
+Part = Annotated[TestFile, Path(description="The sample, or what is expected to come out.")]
 
 
 class TestItem(BaseModel):
@@ -97,7 +97,7 @@ def router(operations: Operations, directory: Directory, try_out: TryOut) -> API
     )
     def download_rule_test(
         address: Address,
-        part: TestFile,
+        part: Part,
         name: Annotated[str, Query(max_length=300, description="The test's name.", examples=["no delivery date"])],
         identity: Viewer,
     ) -> Response:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from pydantic import Base64Bytes, BaseModel, Field, JsonValue
 
 from reconciler.apply.lease import APPLY, LENGTH, Held
@@ -27,12 +27,14 @@ from reconciler.store import configuration, leases, suspensions, undelivered
 from reconciler.store.database import Store
 from reconciler.web.access import everything, require_within
 from reconciler.web.api.caller import Admin, Viewer
-from reconciler.web.api.paging import Limit, Offset, Page, page
+from reconciler.web.api.paging import Address, Limit, Offset, Page, page
 from reconciler.web.api.problems import HeldError, InvalidError, documented
 from reconciler.web.operations import Operations
 
-Address = Annotated[str, Path(max_length=500)]
-LeaseName = Annotated[Literal["apply", "watch"], Path()]
+LeaseToken = Annotated[
+    str | None, Query(max_length=32, description="The holder's token; without it the lease is taken away.")
+]
+LeaseName = Annotated[Literal["apply", "watch"], Path(description="What is done alone.")]
 
 
 class Desired(BaseModel, extra="forbid"):
@@ -154,7 +156,7 @@ def _add_reading(routes: APIRouter, store: Store, directory: Directory, operatio
             found = configuration.headers(connection, limit=limit + 1, offset=offset)
         return page([RevisionDocument.of(revision) for revision in found], offset, limit)
 
-    number = Path(ge=1, le=2**31)
+    number = Path(ge=1, le=2**31, description="The number of the revision.")
 
     @routes.get("/revisions/{number}", responses=documented(HTTPStatus.NOT_FOUND))
     def show_revision(number: Annotated[int, number], identity: Viewer) -> RevisionDocument:
@@ -195,7 +197,7 @@ def _add_leases(routes: APIRouter, store: Store) -> None:
             leases.renew(tx, name, token=claim.token, length=LENGTH)
 
     @routes.delete("/leases/{name}", responses=documented())
-    def release(name: LeaseName, identity: Admin, token: str | None = None) -> bool:
+    def release(name: LeaseName, identity: Admin, token: LeaseToken = None) -> bool:
         """Give a lease back, or (without its token) take it from its holder; say whether there was one."""
         everything(identity)
         with store.write() as tx:

@@ -15,7 +15,7 @@ from reconciler.store.jobs import JobRow
 from reconciler.store.tokens import Role, Token
 from reconciler.web.access import everything
 from reconciler.web.api.caller import Admin, Operator, Viewer
-from reconciler.web.api.paging import Limit
+from reconciler.web.api.paging import Limit, Offset, Page, page
 from reconciler.web.api.problems import documented
 from reconciler.web.keeper import Keeper
 
@@ -69,11 +69,15 @@ def _add_jobs(routes: APIRouter, keeper: Keeper) -> None:
 
     @routes.get("/jobs", tags=["jobs"], responses=documented())
     def list_jobs(
-        identity: Viewer, state: Annotated[list[JobState] | None, Query()] = None, limit: Limit = 50
-    ) -> list[JobRow]:
+        identity: Viewer,
+        state: Annotated[list[JobState] | None, Query(description="In one of these states. Default: dead.")] = None,
+        offset: Offset = 0,
+        limit: Limit = 50,
+    ) -> Page[JobRow]:
         """List jobs, oldest first: those that were given up, or those in the states that are named."""
         everything(identity)
-        return keeper.jobs(state or [JobState.DEAD], limit)
+        found = keeper.jobs(state or [JobState.DEAD], limit + 1, offset)
+        return page(found, offset, limit)
 
     def changing(path: str, change: Callable[[Sequence[int]], list[JobRow]], summary: str) -> None:
         def changed(which: Numbers, identity: Operator) -> list[JobRow]:
@@ -86,6 +90,7 @@ def _add_jobs(routes: APIRouter, keeper: Keeper) -> None:
             methods=["POST"],
             tags=["jobs"],
             summary=summary,
+            description="Dead jobs are those that were given up; each is named by its number.",
             operation_id=f"{path}_jobs",
             responses=ending,
         )
@@ -130,7 +135,7 @@ def _add_doors(routes: APIRouter, keeper: Keeper) -> None:
         keeper.revoke_token(which.name)
 
     @routes.get("/audit", tags=["access"], responses=documented())
-    def audit(identity: Admin, limit: Limit = 50) -> list[Call]:
+    def audit(identity: Admin, offset: Offset = 0, limit: Limit = 50) -> Page[Call]:
         """List what was done through the admin API and the pages, newest first."""
         everything(identity)
-        return keeper.audit(limit)
+        return page(keeper.audit(limit + 1, offset), offset, limit)
