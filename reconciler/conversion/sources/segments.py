@@ -127,8 +127,7 @@ def split(source: str, start: int, end: int, characters: ServiceCharacters, *, c
         )
     if characters.terminator in "\r\n":
         texts = [text for text in texts if text]
-    longest = max(map(len, texts), default=0)
-    if longest > MOST_TEXT:
+    if len(body) > MOST_TEXT and (longest := max(map(len, texts))) > MOST_TEXT:
         raise ConversionError(code, f"a segment of {longest} characters is longer than {MOST_TEXT}")
     return Segments(texts, _shapes(texts, characters), characters, hidden, source, start)
 
@@ -152,7 +151,11 @@ def _shapes(texts: list[str], characters: ServiceCharacters) -> list[str]:
 
 
 def _refuse_control_characters(body: str, characters: ServiceCharacters, code: str) -> None:
-    found = ILLEGAL.search(body.translate(dict.fromkeys(map(ord, characters.all))))
+    if any(map(ILLEGAL.match, characters.all)):
+        separated = body.translate(dict.fromkeys(map(ord, characters.all)))
+    else:
+        separated = body
+    found = ILLEGAL.search(separated)
     if found is not None:
         number = body.count(characters.terminator, 0, body.find(found[0])) + 1
         raise ConversionError(code, f"segment {number}: the control character U+{ord(found[0]):04X} is not allowed")
