@@ -13,6 +13,8 @@ from itertools import chain, islice, repeat
 from reconciler.conversion.sources.xml_text import ENTITIES, ILLEGAL, MOST_TEXT
 from reconciler.errors import ConversionError
 
+_AT_ONCE = 2000
+"""Segments: enough to make little of what is done once for them, and few enough to need no memory to speak of."""
 _MOST_BLANKS = 99
 """White space between a segment and the next."""
 
@@ -37,12 +39,11 @@ class ServiceCharacters:
 class Segments:
     """The segments of an interchange, each still in one piece. `source` has their characters from `start` on.
 
-    `shapes` says of each how it is structured: `x` is a text, and `+`, `:` and `*` separate elements, components and
-    repetitions, whatever characters do it in the interchange: `x+x++x:x`.
+    The shape of a segment says how it is structured: `x` is a text, and `+`, `:` and `*` separate elements, components
+    and repetitions, whatever characters do it in the interchange: `x+x++x:x`.
     """
 
     texts: list[str]
-    shapes: list[str]
     characters: ServiceCharacters
     hidden: Mapping[str, str]
     source: str
@@ -54,23 +55,23 @@ class Segments:
             xml = xml.replace(placeholder, text)
         return xml
 
-    def pieces(self) -> Iterator[list[str]]:
-        """Yield the texts of each segment that its separators separate, as many as its shape has places."""
-        if not self.texts:
-            return iter(())
-        # Made one kind of separator, in all segments at once, the others need not be looked for in each.
-        joined = self._with_one_separator(self.characters.terminator.join(self.texts))
-        return (text.split(self.characters.element) for text in joined.split(self.characters.terminator))
+    def pieces(self) -> Iterator[tuple[list[str], str]]:
+        """Yield the texts of each segment that its separators separate, and its shape, which has as many places."""
+        starts = range(0, len(self.texts), _AT_ONCE)
+        return chain.from_iterable(self._pieces(self.texts[start : start + _AT_ONCE]) for start in starts)
 
     def pieces_of(self, index: int) -> tuple[list[str], str]:
         """Return the pieces of one segment, and its shape."""
-        return self._with_one_separator(self.texts[index]).split(self.characters.element), self.shapes[index]
+        return next(self._pieces([self.texts[index]]))
 
-    def _with_one_separator(self, text: str) -> str:
-        for separator in (self.characters.component, self.characters.repetition):
-            if separator:
-                text = text.replace(separator, self.characters.element)
-        return text
+    def _pieces(self, texts: list[str]) -> Iterator[tuple[list[str], str]]:
+        element, terminator = self.characters.element, self.characters.terminator
+        # Made one kind of separator, in many segments at once, the others need not be looked for in each.
+        joined = terminator.join(texts)
+        for separator in filter(None, (self.characters.component, self.characters.repetition)):
+            joined = joined.replace(separator, element)
+        split = (text.split(element) for text in joined.split(terminator))
+        return zip(split, _shapes(texts, self.characters), strict=True)
 
     def where(self, index: int) -> str:
         """Return where the segment with this index stands, for a message: its number from 1, line and column."""
@@ -129,10 +130,11 @@ def split(source: str, start: int, end: int, characters: ServiceCharacters, *, c
         texts = [text for text in texts if text]
     if len(body) > MOST_TEXT and (longest := max(map(len, texts))) > MOST_TEXT:
         raise ConversionError(code, f"a segment of {longest} characters is longer than {MOST_TEXT}")
-    return Segments(texts, _shapes(texts, characters), characters, hidden, source, start)
+    return Segments(texts, characters, hidden, source, start)
 
 
 def _shapes(texts: list[str], characters: ServiceCharacters) -> list[str]:
+    """Return the shapes of segments, of which there is one at least."""
     marks = {characters.component: ":", characters.element: "+", characters.repetition: "*", characters.terminator: "'"}
     marks.pop("", None)
     joined = characters.terminator.join(texts)
@@ -147,7 +149,7 @@ def _shapes(texts: list[str], characters: ServiceCharacters) -> list[str]:
     while b"xx" in shapes:
         for length in (9, 5, 3, 2):
             shapes = shapes.replace(b"x" * length, b"x")
-    return shapes.decode().split("'") if texts else []
+    return shapes.decode().split("'")
 
 
 def _refuse_control_characters(body: str, characters: ServiceCharacters, code: str) -> None:

@@ -74,7 +74,7 @@ class _Writer:
 
     def write(self) -> str:
         """Return the content of the XML's root."""
-        stream = enumerate(zip(self._segments.pieces(), self._segments.shapes, strict=True))
+        stream = enumerate(self._segments.pieces())
         next(stream, None)
         elements = self._elements(0, ("UNB",))
         interchange = self._header(elements, 5, 0)
@@ -130,7 +130,7 @@ class _Writer:
         self._write(start)
         at, last = 0, len(message.places) - 1
         for index, (pieces, shape) in stream:
-            at, template = steps.get((at, pieces[0], shape)) or self._step(index, structure, at, pieces[0])
+            at, template = steps.get((at, pieces[0], shape)) or self._step(index, structure, at, pieces[0], shape)
             if at == last:
                 self._check(index, self._elements(index), index - start + 1, header)
             out.append(template % tuple(pieces))
@@ -139,10 +139,10 @@ class _Writer:
                 return
         raise self._error("edifact_structure", len(self._segments.texts), "UNT was expected before the end")
 
-    def _step(self, index: int, structure: Structure, at: int, tag: str) -> tuple[int, str]:
+    def _step(self, index: int, structure: Structure, at: int, tag: str, shape: str) -> tuple[int, str]:
         """Return the next place, and the format of a segment with the groups that begin and end before it."""
         try:
-            step = structure.step(at, tag, self._segments.shapes[index])
+            step = structure.step(at, tag, shape)
         except ValueError as error:
             raise self._error("edifact_syntax", index, str(error)) from None
         if step is None:
