@@ -164,7 +164,7 @@ def _ask() -> None:
 
 def has_terminal() -> bool:
     """Say whether there is somebody to ask."""
-    return sys.stdin.isatty()
+    return terminal.is_watched(sys.stdin)
 
 
 COMMANDS = {"plan": plan, "apply": apply}

@@ -14,14 +14,23 @@ import click
 from reconciler.errors import Problem
 from reconciler.model.key import Key
 
+_NO = frozenset({"", "0", "false"})
+"""What a variable says that is there and means no."""
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+def is_watched(stream: TextIO) -> bool:
+    """Say whether somebody sits at a stream's terminal; in CI nobody does, whatever it calls a terminal."""
+    return stream.isatty() and os.environ.get("CI", "") in _NO
+
+
 def wants_colour(stream: TextIO) -> bool:
-    """Say whether a stream is written in colour: NO_COLOR and FORCE_COLOR decide, else whether it is a terminal."""
+    """Say whether a stream is written in colour: NO_COLOR and FORCE_COLOR decide, else whether somebody watches."""
     if os.environ.get("NO_COLOR"):
         return False
-    return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
+    forced = os.environ.get("FORCE_COLOR", "")
+    return forced not in _NO or (not forced and is_watched(stream))
 
 
 def write(text: str, *, colour: bool = False) -> None:

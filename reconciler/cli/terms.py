@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from reconciler.cli import terminal
 from reconciler.model.duration import parse_duration
 from reconciler.plan.making import Terms
 from reconciler.plan.selection import Selection
@@ -85,7 +86,7 @@ def ended_by_signal() -> Iterator[None]:
 @contextmanager
 def progress_shown() -> Iterator[Callable[[int, int], None]]:
     """Yield what is told of progress: a bar on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
+    if not terminal.is_watched(sys.stderr):
         yield lambda _done, _of: None
         return
     from rich.console import Console  # noqa: PLC0415 - where there is no terminal, it is not waited for

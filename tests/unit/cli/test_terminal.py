@@ -21,13 +21,17 @@ class Tty(io.StringIO):
         ({"NO_COLOR": ""}, Tty(), True),
         ({"FORCE_COLOR": "1"}, io.StringIO(), True),
         ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, Tty(), False),
+        ({"FORCE_COLOR": "0"}, Tty(), False),
+        ({"CI": "true"}, Tty(), False),
+        ({"CI": "false"}, Tty(), True),
+        ({"CI": "true", "FORCE_COLOR": "1"}, Tty(), True),
     ],
 )
 def test_who_gets_colours(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], stream: io.StringIO, colour: bool
 ) -> None:
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    for name in ("NO_COLOR", "FORCE_COLOR", "CI"):
+        monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert terminal.wants_colour(stream) is colour
