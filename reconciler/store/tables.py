@@ -251,7 +251,9 @@ word = Table(
     "word",
     metadata,
     Column("word", Text, primary_key=True),
-    Column("conversion", Uuid, primary_key=True, index=True),
+    Column("conversion", Uuid, primary_key=True),
+    # Whether one record has a word: asked of each when many records have it.
+    Index("ix_word_conversion_word", "conversion", "word"),
 )
 
 # --- what leaves the database ----------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Reconciling: what was applied, what drifted, how the accounts are, and what expires."""
 
 from collections.abc import Sequence
+from time import monotonic
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -14,7 +15,7 @@ from reconciler.plan.render import text
 from reconciler.store import conditions, configuration, credentials
 from reconciler.store.database import Store
 from reconciler.web.access import Access, everything
-from reconciler.web.health import Health
+from reconciler.web.health import Check, Health
 from reconciler.web.operations import Operations
 from reconciler.web.pages.patch import yaml_patch
 from reconciler.web.pages.visit import Visit, guarded
@@ -28,7 +29,10 @@ DRIFTED = 100
 """Resources that drifted, of which the page shows so many."""
 
 PATIENCE = 0.05
-"""Seconds that the page waits for the certificates of a revision that is new; it is then asked for them once more."""
+"""Seconds that the page waits for what may take longer; it is then asked for once more."""
+
+FRESH = 2.0
+"""Seconds for which the gateway's checks are shown again."""
 
 
 class Reconcile:
@@ -39,7 +43,7 @@ class Reconcile:
     ) -> None:
         self._store = store
         self._operations = operations
-        self._health = health
+        self._checks: AtHand[Sequence[Check]] = AtHand(lambda: monotonic() // FRESH, health.look)
         self._ends = ends
 
     def shown(self, visit: Visit) -> Response:
@@ -56,7 +60,7 @@ class Reconcile:
             offset=offset,
             page_size=PAGE,
             conditions=found,
-            checks=self._health.look(),
+            checks=self._checks.within(PATIENCE),
             drift=self._operations.drift_soon(),
             drift_shown=DRIFTED,
             patch=yaml_patch,
@@ -67,6 +71,11 @@ class Reconcile:
         """Show what drifted, once it is known: what the page does not wait for."""
         everything(visit.identity)
         return visit.page("drift.html", drift=self._operations.drift(), drift_shown=DRIFTED, patch=yaml_patch)
+
+    def checks(self, visit: Visit) -> Response:
+        """Show whether the gateway works, once it is known: what the page does not wait for."""
+        everything(visit.identity)
+        return visit.page("checks.html", checks=self._checks.now())
 
     def endings(self, visit: Visit) -> Response:
         """Show what expires, once it is known: what the page does not wait for."""
@@ -102,6 +111,7 @@ def routes(access: Access, pages: Reconcile) -> list[BaseRoute]:
     return [
         guarded(access, "/reconcile", pages.shown),
         guarded(access, "/reconcile/drift", pages.drift),
+        guarded(access, "/reconcile/checks", pages.checks),
         guarded(access, "/reconcile/endings", pages.endings),
         guarded(access, "/reconcile/{number}", pages.revision),
     ]

@@ -291,7 +291,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("word", "conversion", name=op.f("pk_word")),
     )
     with op.batch_alter_table("word", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_word_conversion"), ["conversion"], unique=False)
+        batch_op.create_index("ix_word_conversion_word", ["conversion", "word"], unique=False)
 
     op.create_table(
         "conversion",
