@@ -98,8 +98,11 @@ class Composer:
         line = excerpt(self.text, mark.line + 1) if mark is not None else ""
         if line.lstrip(" ").startswith("\t"):
             return "a tab cannot indent", "indent with spaces"
-        if "${" in line:
+        in_flow = "flow" in (error.context or "")
+        if in_flow and "${" in line:
             return f"not YAML: {error.problem}", "between braces or brackets a variable needs quotes, and is text then"
+        if in_flow and since is not None and mark is not None and since.line < mark.line:
+            return f"not YAML: {error.problem}", f"close the bracket that line {since.line + 1} opens"
         mend = "quote the text that contains a colon" if "':'" in error.problem or ": " in line else ""
         return f"not YAML: {error.problem}" + (f" ({error.context} of line {since.line + 1})" if since else ""), mend
 
