@@ -20,6 +20,7 @@ from reconciler.protocols.sftp.folders import Folders
 from reconciler.protocols.sftp.host_keys import HostKeys, load_host_keys
 from reconciler.protocols.sftp.logins import Address, Login, Logins, peer_address
 from reconciler.protocols.sftp.throttle import Throttle
+from reconciler.protocols.sftp.transport import knows_post_quantum
 from reconciler.protocols.sftp.turns import Turnstile
 
 _log = logging.getLogger(__name__)
@@ -98,7 +99,9 @@ class SftpServer:
         self._cut_uninvited()
 
     def start(self) -> None:
-        """Bind and begin to accept. Raises OSError when it cannot be bound, ValueError without a host key."""
+        """Bind and begin to accept. Raises OSError when it cannot be bound, ValueError without keys or algorithms."""
+        if self._settings.post_quantum_only and not knows_post_quantum():
+            raise ValueError("gateway.sftp.post_quantum_only: the cryptography package here is too old for ML-KEM")
         self._take_up_host_keys()
         if not self._house.host_keys.used:
             raise ValueError("the SFTP server has no host key")

@@ -265,6 +265,11 @@ class ServerTransport(Transport):
         _PARAMIKO_HANDLERS[MSG_CHANNEL_CLOSE](channel, message)
 
 
+def knows_post_quantum() -> bool:
+    """Say whether the libraries here have a key exchange that a quantum computer does not break."""
+    return not vars(Transport)["_kex_info"].keys().isdisjoint(POST_QUANTUM)
+
+
 def _prepare(connection: socket) -> None:
     # A status has 28 bytes: waiting for more to send with it costs a client the round trip many times over.
     connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
