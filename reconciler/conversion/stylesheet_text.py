@@ -84,10 +84,13 @@ class _Assembly:
         self.output = replace(self.output, **spots.output)
         for start, end, replacement in reversed(edits):
             text = text[:start] + replacement + text[end:]
-        self.size += len(text)
+        self._grow(name, len(text))
+        return text
+
+    def _grow(self, name: str, size: int) -> None:
+        self.size += size
         if self.size > _MAX_BYTES:
             raise ConversionError("stylesheet_invalid", f"{name}: included so often that it exceeds {_MAX_BYTES} bytes")
-        return text
 
     def _documents(self, name: str, text: bytes, tag: re.Match[bytes]) -> Iterator[tuple[int, int, bytes]]:
         """Yield the edits that hand over what a tag reads; what is none of the rule's files stays, and fails."""
@@ -97,7 +100,7 @@ class _Assembly:
             if part is not None:
                 content = self.file.contents[part]
                 document = text_of(content, parse(content, what=part, code="stylesheet_invalid")).encode()
-                self.size += len(document)
+                self._grow(name, len(document))
                 yield *found.span("href"), _uri(document)
 
 

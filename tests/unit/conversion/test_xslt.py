@@ -163,3 +163,12 @@ def test_html_says_the_encoding_that_it_is_in(saxon: Saxon) -> None:
     assert b"charset=iso-8859-1" in made
     assert b"<title>\xe9</title>" in made
     assert b"&#8364;" in made
+
+
+def test_documents_are_handed_over_up_to_a_size(saxon: Saxon) -> None:
+    codes = b"<codes>" + b"<code/>" * 500_000 + b"</codes>"
+    reading = stylesheet(
+        "<x:value-of xmlns:x='http://www.w3.org/1999/XSL/Transform' select=\"doc('codes.xml')\"/>" * 20
+    )
+    with pytest.raises(ConversionError, match="included so often"):
+        saxon.compile(RuleFile("map.xsl", {**reading.contents, "codes.xml": codes}))
