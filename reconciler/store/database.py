@@ -4,12 +4,15 @@ import fcntl
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from reconciler.errors import ReconcilerError
 from reconciler.store import credentials
@@ -23,6 +26,11 @@ from reconciler.store.writer import DRIVEN, GroupingWriter
 
 BUSY_TIMEOUT = 30.0
 """Seconds that a SQLite connection waits for another process's transaction."""
+
+TRUSTED = 1.0
+"""Seconds for which a connection to PostgreSQL that was used is not asked whether it lives."""
+
+_USED = "used"
 
 _PATIENCE = {
     "connect_timeout": 3,
@@ -116,14 +124,16 @@ def _shelf(payloads: str | None, folder: Path) -> Shelf | None:
 def _engine(url: str) -> Engine:
     kind = make_url(url).get_backend_name()
     if kind == "postgresql":
-        return create_engine(
+        engine = create_engine(
             make_url(url).set(drivername="postgresql+psycopg"),
             hide_parameters=True,
             connect_args=_PATIENCE,
-            pool_pre_ping=True,
             pool_size=20,
             max_overflow=20,
         )
+        event.listen(engine, "checkin", _note_use)
+        event.listen(engine, "checkout", partial(_require_alive, engine.dialect))
+        return engine
     if kind != "sqlite":
         raise ReconcilerError(f"A store lives in SQLite or PostgreSQL, not in {kind}.")
     engine = create_engine(
@@ -132,6 +142,26 @@ def _engine(url: str) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _note_use(_connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+    entry.info[_USED] = monotonic()
+
+
+def _require_alive(
+    dialect: Dialect, connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection
+) -> None:
+    """Ask a connection that was not used just now whether it lives; if not, the pool takes no other of its age either.
+
+    One that was, is trusted: asking costs as much as a statement, and whoever meets one that died loses no more than
+    the transaction that would have lost it a moment ago.
+    """
+    if monotonic() - entry.info.get(_USED, monotonic()) < TRUSTED:
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as error:
+        raise InvalidatePoolError from error
 
 
 _BEGIN_WRITING = Statement(text("BEGIN IMMEDIATE").columns())

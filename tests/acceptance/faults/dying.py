@@ -171,7 +171,7 @@ def main() -> None:
         assert not in_child(partial(finish_and_add, workspace, canned, sample, number))
         number += 1
         before = chance.random() < 0.5
-        deaths += in_child(partial(work_off, workspace, canned, chance.randrange(1, 6), before=before))
+        deaths += in_child(partial(work_off, workspace, canned, chance.randrange(1, 5), before=before))
     sys.stdout.write(f"{number - 5000} {deaths}\n")
 
 

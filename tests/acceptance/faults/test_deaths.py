@@ -18,7 +18,7 @@ READY = 10.0
 
 def dying(kind: str, site: Site, count: int) -> list[int]:
     command = [sys.executable, "-m", "tests.acceptance.faults.dying", kind, str(site.folder), str(count)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=160, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=scaled(160, 1000), check=False)
     assert done.returncode == 0, done.stderr
     return [int(word) for word in done.stdout.split()]
 
@@ -63,8 +63,9 @@ class TestUploads:
 
 
 class TestConversions:
+    @pytest.mark.timeout(scaled(180, 1200))
     def test_a_hundred_deaths_at_commits_make_one_envelope_an_input(self, site: Site) -> None:
-        """Processes die before or after a commit of the way: the claim, the envelope, its claim, its delivery."""
+        """Processes die before or after a commit of the way: the claim, the envelope, its delivery."""
         site.keep_conversions()
         count = 100 if site.is_embedded else scaled(30, 100)
         inputs, deaths = dying("commits", site, count)
