@@ -82,7 +82,9 @@ class Rules:
         """Return a file of a test, byte for byte, never to be opened in the page's name."""
         _, rule = self._rule(visit)
         test = test_of(rule, visit.query.get("name", ""))
-        file = test.expect if visit.params["part"] == "expect" and test.expect else test.input
+        file = {"input": test.input, "expect": test.expect}.get(visit.params["part"])
+        if file is None:
+            raise NotFoundError("This test has no such file.")
         return attachment(self._directory.content(file.sha256), file.name)
 
     def _mailbox_of(self, key: Key, test: RuleTest) -> Key:
