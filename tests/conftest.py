@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 # How many examples a property is tried with: few while one works; .ci/check asks for --hypothesis-profile=thorough.
-settings.register_profile("quick", max_examples=20, deadline=None)
+settings.register_profile("quick", max_examples=10, deadline=None)
 settings.register_profile("thorough", max_examples=100, deadline=None)
 settings.load_profile("quick")
 

@@ -12,7 +12,7 @@ from reconciler.protocols.as2.reception import Reception
 from tests.contract.as2.as2_world import MemoryIntake, World
 from tests.contract.as2.spoiling import spoilt
 
-ROUNDS = 150
+ROUNDS = 50  # tests/contract/as2/test_as2_fuzz_endpoint.py has thousands
 POST = Post(message_id="7@globex", payload=b"UNB+UNOC:3'\r\nUNZ+1'\r\n", file_name="a.edi")
 
 
