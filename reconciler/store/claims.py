@@ -5,7 +5,7 @@ most so many running at once and is left alone after it failed too often; of an 
 statements look into the index of the state that they need, so a backlog or a history costs them nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -21,6 +21,7 @@ from sqlalchemy import (
     exists,
     select,
     text,
+    true,
     update,
 )
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -37,6 +38,9 @@ BATCH = 500
 
 SUSPICION = timedelta(seconds=10)
 """How long a gateway has to be up before it tries a job again that saw two die; the third death condemns the job."""
+
+APART = timedelta(seconds=1)
+"""How much longer each of several such jobs rests than the one before it, so that the deadly one dies alone."""
 
 _WAITING = """
     WITH RECURSIVE waiting(kind, queue) AS (
@@ -150,10 +154,9 @@ def release_node(tx: Connection, node: str) -> int:
 
     What is suspected already rests anew, so that it is no part of the death of a gateway that hardly lives.
     """
-    job = tables.job
-    suspected = is_in(JobState.RETRYING) & _SAW_TWO_DEATHS
-    tx.execute(update(job).where(suspected).values(run_at=moment(SUSPICION)))
-    return _free(tx, job.c.lease_owner.startswith(f"{node}/", autoescape=True))
+    freed = _free(tx, tables.job.c.lease_owner.startswith(f"{node}/", autoescape=True))
+    _rest(tx, JobState.RETRYING, true(), {})
+    return freed
 
 
 def is_anything_overdue(connection: Connection) -> bool:
@@ -184,17 +187,41 @@ def _free(tx: Connection, which: ColumnElement[bool]) -> int:
     cause.
     """
     freed = _move(tx, JobEvent.RELEASE, which & ~_SAW_TWO_DEATHS)
-    return freed + _move(tx, JobEvent.SUSPECT, which & _SAW_TWO_DEATHS, run_at=moment(SUSPICION))
+    before, after = TRANSITIONS[JobEvent.SUSPECT]
+    return freed + _rest(tx, before, which, {"state": after, "lease_owner": None, "lease_until": None})
 
 
-def _move(tx: Connection, event: JobEvent, which: ColumnElement[bool], **values: object) -> int:
+def _rest(tx: Connection, state: JobState, which: ColumnElement[bool], values: Mapping[str, object]) -> int:
+    """Have suspected jobs come due one after the other, up to a batch, and say how many those are.
+
+    A death counts for all that its gateway held. If they were tried together again, the third would condemn them all.
+    """
+    job = tables.job.c
+    suspected = (
+        select(job.number)
+        .where(is_in(state), _SAW_TWO_DEATHS, which)
+        .order_by(job.number)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    rests = [
+        {"suspect": number, "rest": microseconds(SUSPICION + APART * place)}
+        for place, number in enumerate(tx.scalars(suspected))
+    ]
+    if rests:
+        run_at = NOW + bindparam("rest", type_=BigInteger)
+        tx.execute(update(tables.job).where(job.number == bindparam("suspect")).values(run_at=run_at, **values), rests)
+    return len(rests)
+
+
+def _move(tx: Connection, event: JobEvent, which: ColumnElement[bool]) -> int:
     before, after = TRANSITIONS[event]
     job = tables.job.c
     numbers = select(job.number).where(is_in(before), which).limit(BATCH).with_for_update(skip_locked=True)
     moved: int = tx.execute(
         update(tables.job)
         .where(job.number.in_(numbers.scalar_subquery()), is_in(before))
-        .values(state=after, lease_owner=None, lease_until=None, **values)
+        .values(state=after, lease_owner=None, lease_until=None)
     ).rowcount
     if moved:
         ring(tx)

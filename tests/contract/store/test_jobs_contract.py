@@ -1,10 +1,11 @@
 """Jobs on every database: claimed once, in their order, within their limits, and finished with their effects or not."""
 
 from datetime import timedelta
+from itertools import pairwise
 from threading import Barrier, Thread
 
 import pytest
-from sqlalchemy import BigInteger, literal, update
+from sqlalchemy import BigInteger, literal, select, update
 
 from reconciler.errors import LeaseLostError
 from reconciler.store import claims, destinations, jobs, tables
@@ -225,6 +226,16 @@ class TestFailing:
             claims.release_node(tx, "one")
             assert claims.come_due(tx) == 0
         assert states(store) == [JobState.RETRYING]
+
+    def test_those_that_died_together_are_tried_apart(self, store: Store) -> None:
+        add(store, "a", "b", "deadly")
+        for _ in range(2):
+            assert len(claim(store, 3, owner="one/1")) == 3
+            with store.write() as tx:
+                assert claims.release_node(tx, "one") == 3
+        with store.read() as connection:
+            due = list(connection.scalars(select(tables.job.c.run_at).order_by(tables.job.c.number)))
+        assert all(later - earlier >= claims.APART for earlier, later in pairwise(due))
 
     def test_what_was_not_begun_is_given_back_unblamed(self, store: Store) -> None:
         add(store, "a")
