@@ -3,6 +3,9 @@
 from ipaddress import ip_address, ip_network
 from threading import Event, Thread
 
+import pytest
+
+from reconciler.protocols.sftp import turns
 from reconciler.protocols.sftp.turns import Turnstile
 
 PEER, OTHER = ip_address("192.0.2.1"), ip_address("192.0.2.2")
@@ -56,7 +59,8 @@ def test_a_login_gives_its_turn_to_who_waits() -> None:
     assert entered == [True]
 
 
-def test_who_is_cut_waits_no_longer() -> None:
+def test_who_is_cut_waits_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "_NAP", 0.01)
     turnstile = Turnstile(burst=1, rate=0.001, clock=Clock())
     assert is_let_in(turnstile)
     cut, entered = Event(), list[bool]()
