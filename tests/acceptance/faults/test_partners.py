@@ -37,7 +37,7 @@ def partners(site: Site) -> Iterator[Partners]:
 
 
 class TestDeathAroundThePost:
-    @pytest.mark.timeout(600)
+    @pytest.mark.timeout(scaled(600, 3000))
     def test_the_partner_sees_one_payload_under_one_message_id(self, site: Site, partners: Partners) -> None:
         """The gateway is killed when its post has arrived, before the MDN or just while that is on its way."""
         chance = random.Random(3)
