@@ -34,7 +34,7 @@ LARGE = "x" * 40_000
 """Characters that make a payload too large for a row, so that it goes through the object store."""
 
 
-def await_that(holds: Callable[[], object], what: str, seconds: float = 30) -> None:
+def await_that(holds: Callable[[], object], what: str, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, f"it does not hold that {what}"
@@ -233,15 +233,8 @@ def test_a_file_arrives_and_goes_on_arriving_when_a_gateway_is_stopped(
     orders.put("first.xml", envelope(orders, sales, "FIRST-1"))
     await_that(lambda: any(b"FIRST-1" in file for file in sales.inbox()), "the first envelope arrived")
     deployment.stop("gateway-1")
-
-    def is_sent() -> bool:
-        try:
-            orders.put("second.xml", envelope(orders, sales, "SECOND-2"))
-        except (OSError, EOFError, paramiko.SSHException):
-            return False  # the balancer has not noticed yet
-        return True
-
-    await_that(is_sent, "the other gateway is there", seconds=15)
+    # Nobody waits for the balancer to notice: whom a stopped gateway refuses gets the other.
+    orders.put("second.xml", envelope(orders, sales, "SECOND-2"))
     await_that(lambda: any(b"SECOND-2" in file for file in sales.inbox()), "the second envelope arrived")
     assert len(sales.inbox()) == 2
     deployment.reconciler("fsck")
