@@ -137,21 +137,26 @@ class Snapshot:
 
     def template(self, ref: TemplateRef) -> TemplateDefinition | None:
         """Return what envelopes of a template are made of, or None when no account declares it."""
-        template = self._declared_templates.get(ref)
-        if template is None:
+        file = self.template_file(ref)
+        if file is None:
             return None
         if ref not in self._templates:
-            self._templates[ref] = parse_template(self._content(template.file.sha256))
+            self._templates[ref] = parse_template(self._content(file.sha256))
         return self._templates[ref]
 
     def template_file(self, ref: TemplateRef) -> SourceFile | None:
         """Return the file that says what envelopes of a template are made of, or None when no account declares it."""
-        template = self._declared_templates.get(ref)
-        return None if template is None else template.file
+        declared = self._declared_templates.get(ref)
+        return None if declared is None else declared[1].file
+
+    def template_key(self, ref: TemplateRef) -> Key | None:
+        """Return the address of a template, or None when no account declares it."""
+        declared = self._declared_templates.get(ref)
+        return None if declared is None else declared[0]
 
     @cached_property
-    def _declared_templates(self) -> Mapping[TemplateRef, Template]:
-        return {template.ref: template for _, template in self.state.of(Template)}
+    def _declared_templates(self) -> Mapping[TemplateRef, tuple[Key, Template]]:
+        return {template.ref: (key, template) for key, template in self.state.of(Template)}
 
     def dictionaries(self, account: str) -> Dictionaries:
         """Return the dictionaries of an account."""

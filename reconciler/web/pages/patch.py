@@ -3,6 +3,8 @@
 import json
 
 from reconciler.live.history import Drift
+from reconciler.model.noun import Json
+from reconciler.plan.change import shown_file
 
 
 def yaml_patch(drift: Drift) -> str:
@@ -17,5 +19,13 @@ def yaml_patch(drift: Drift) -> str:
         for section in sections:
             lines.append(f"{'  ' * depth}{section}:")
             depth += 1
-        lines.append(f"{'  ' * depth}{name}: {json.dumps(field.new, ensure_ascii=False)}")
+        lines.append(f"{'  ' * depth}{name}: {_value(field.new)}")
     return "\n".join(lines)
+
+
+def _value(value: Json) -> str:
+    match value:
+        case {"name": name} if (file := shown_file(value)) is not None:
+            return f"{json.dumps(name, ensure_ascii=False)}  # {file}, which `reconciler dump --into .` writes"
+        case _:
+            return json.dumps(value, ensure_ascii=False)

@@ -106,6 +106,7 @@ class Rules:
             "rule.html",
             key=key,
             rule=rule,
+            declared=self._reading.snapshot.template_key(rule.template),
             files=self._files(rule),
             mailboxes=[mailbox] if mailbox else [row.key for row in rows],
             latest=self._operations.log(rule=str(key), limit=_LATEST),

@@ -208,6 +208,7 @@ def test_a_rule_is_tried_out_and_nothing_is_created(signed_in: SignIn, workspace
     page = signed_in()
     before = len(workspace.log(limit=1000)), len(workspace.envelopes(limit=1000))
     page.goto(f"/rules/{RULE}")
+    expect(page.locator("#what + dl")).to_contain_text("order 8cb0f552-54ab-4b26-b0d6-a4b09bc68c18/66a2b510")
     page.get_by_label("A file of the partner").set_input_files(SAMPLES / "ORDERS_4711.edi")
     page.get_by_role("button", name="Try it", exact=True).click()
     expect(page.get_by_text("It converts; all validation passed.")).to_be_visible()
