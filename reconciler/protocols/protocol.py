@@ -1,9 +1,8 @@
-"""The port of a protocol: what the gateway tells it, and what it can be asked to do."""
+"""What every protocol is told of the partners that it serves."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 from uuid import UUID
 
 from reconciler.model.credential import Secret
@@ -33,19 +32,3 @@ class Partner:
     key: Key
     settings: Mapping[str, Json]
     credentials: Mapping[str, tuple[LiveCredential, ...]] = field(default_factory=dict)
-
-
-class Endpoint(Protocol):
-    """The side of a protocol that partners connect to."""
-
-    def configure(self, partners: Sequence[Partner]) -> None:
-        """Serve these partners and no others, at once; sessions of all others are cut. May be called while serving."""
-        ...
-
-    def start(self) -> None:
-        """Begin to accept connections; returns when the listener is bound. Raises OSError when it cannot be."""
-        ...
-
-    def stop(self, grace: float) -> None:
-        """Accept nothing more, let what runs end for `grace` seconds, then cut it."""
-        ...

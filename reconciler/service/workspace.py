@@ -16,7 +16,7 @@ from reconciler.desired.yaml_files import ROOT_FILE
 from reconciler.errors import NotFoundError
 from reconciler.jobs.directory import Snapshot
 from reconciler.live.status import Listening, Status
-from reconciler.live.store_live import StoreLive
+from reconciler.live.store_live import live_side
 from reconciler.live.views import RuleTestRun
 from reconciler.model.duration import parse_duration
 from reconciler.model.key import Key, Kind
@@ -129,7 +129,7 @@ class Workspace(Planning, Operating):
 
     def read(self) -> LiveSide:
         """Return everything that is live, as of one moment."""
-        return LiveSide() if self._is_untouched() else StoreLive(self.store).read()
+        return LiveSide() if self._is_untouched() else live_side(self.store)
 
     def impact(self, plan: Plan, desired: Desired, replay: str, *, convert: bool) -> Impact:
         """Return what a plan would do to inputs: those of a time such as `7d`, or the samples of a folder.

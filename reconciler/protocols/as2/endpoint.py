@@ -67,14 +67,6 @@ class As2Endpoint:
         """
         self._reception.configure(partners, off)
 
-    def start(self) -> None:
-        """Do nothing: the listener belongs to the web application."""
-
-    def stop(self, grace: float) -> None:
-        """Receive for nobody any more; `grace` is for the listener, which is not ours."""
-        del grace
-        self._reception.configure(())
-
     async def _post(self, request: Request) -> Response:
         mailbox: str | None = request.path_params.get("mailbox")
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]

@@ -39,7 +39,7 @@ _BACKLOG = 512
 
 
 class SftpServer:
-    """An Endpoint that serves the five folders of each partner's mailbox.
+    """Serves the five folders of each partner's mailbox.
 
     `host_keys` returns the private keys that are valid now, asked for at the start and at each configuration: the first
     of each type is used, all are announced. Without `bans`, bans end with the process.

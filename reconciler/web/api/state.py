@@ -12,7 +12,7 @@ from reconciler.apply.run import Origin, run
 from reconciler.errors import PlanRefusedError
 from reconciler.jobs.directory import Directory
 from reconciler.live import history, wire
-from reconciler.live.store_live import StoreLive
+from reconciler.live.store_live import live_side
 from reconciler.live.wire import (
     DriftDocument,
     RevisionDocument,
@@ -101,7 +101,7 @@ def router(store: Store, directory: Directory, operations: Operations) -> APIRou
         except ValueError as error:
             raise InvalidError(str(error)) from None
         terms = Terms(prune=desired.prune, adopt=desired.adopt, allow_destroy=desired.allow_destroy)
-        return make(StoreLive(store).read(), wish, terms, now=datetime.now(UTC)).to_json()
+        return make(live_side(store), wish, terms, now=datetime.now(UTC)).to_json()
 
     @routes.post("/apply", responses=conflicts)
     def apply(wanted: Application, identity: Admin) -> Done:
@@ -125,7 +125,7 @@ def _add_reading(routes: APIRouter, store: Store, directory: Directory, operatio
     def read_state(identity: Viewer) -> StateDocument:
         """Return everything that is live, as of one moment. Credentials are their specifications, never secrets."""
         everything(identity)
-        return StateDocument.of(StoreLive(store).read())
+        return StateDocument.of(live_side(store))
 
     @routes.get("/undelivered/{address}", responses=documented(HTTPStatus.NOT_FOUND))
     def count_undelivered(address: Address, identity: Viewer) -> Undelivered:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from reconciler.live.store_live import StoreLive
+from reconciler.live.store_live import live_side
 from reconciler.model.account import Account
 from reconciler.model.credential import Credential, CredentialKind, Secret
 from reconciler.model.key import Key, sftp_host_key
@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
 class TestReadLive:
     def test_reads_what_the_store_reads(self, folder: Path) -> None:
         store = Store(folder)
-        expected = StoreLive(store).read()
+        expected = live_side(store)
         store.close()
         found = read_live(folder)
         assert found == expected
