@@ -1,6 +1,6 @@
 """Checks the contents of the files that a configuration names, as `reconciler.desired.compiler` asks for it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -10,7 +10,7 @@ from reconciler.conversion.converter import described
 from reconciler.conversion.dictionary import DictionaryError, Table
 from reconciler.conversion.frames import Message
 from reconciler.conversion.sources.directory import DirectoryError, parse_directory
-from reconciler.conversion.workers import Limits, Workers
+from reconciler.conversion.workers import Conversation, Limits, Workers
 from reconciler.desired.codes import Code
 from reconciler.desired.compiler import Fault
 from reconciler.envelope.element import XmlError
@@ -125,10 +125,13 @@ class ContentCompiler:
     def _checked(self, kind: str, file: SourceFile, content: ContentReader) -> Sequence[Fault]:
         contents = [content(sha256) for sha256 in file.hashes]
         message = Message({"task": "check", "kind": kind, "files": [described(file)]}, (b"",))
+
+        def check(conversation: Conversation) -> Message:
+            conversation.ask(message)  # for the contents, which it cannot have
+            return conversation.ask(Message({"contents": True}, contents))
+
         try:
-            with self._workers.conversation() as conversation:
-                conversation.ask(message)  # for the contents, which it cannot have
-                reply: dict[str, Any] = conversation.ask(Message({"contents": True}, contents)).header
+            reply: Mapping[str, Any] = self._workers.run(check).header
         except ConversionError as error:
             return [Fault(f"it cannot be compiled: {error}")]
         return [Fault(text, line, file=part, suggestion=suggestion) for text, line, part, suggestion in reply["faults"]]

@@ -231,8 +231,8 @@ class Converter:
             "directories": len(directories),
         }
         tables = [self._content(file.sha256) for file in directories]
-        with self._workers.conversation() as conversation:
-            return conversation.ask(Message(header, (payload, *tables))).frames[0]
+        message = Message(header, (payload, *tables))
+        return self._workers.run(lambda conversation: conversation.ask(message).frames[0])
 
     def _convert(
         self,
@@ -254,20 +254,24 @@ class Converter:
             "directories": len(directories),
         }
         tables = [self._content(file.sha256) for file in directories]
-        with self._workers.conversation() as conversation:
-            reply = conversation.ask(Message(header, (payload, *tables)))
-            while True:
-                if "wanted" in reply.header:
-                    reply = self._sent(conversation, reply)
-                elif "asked" in reply.header:
-                    reply = _answered(conversation, reply, lookups)
-                else:
-                    break
+        message = Message(header, (payload, *tables))
+        reply = self._workers.run(lambda conversation: self._held(conversation, message, lookups))
         failure = reply.header.get("failure")
         if isinstance(failure, list):
             code, text = failure
             raise UnfinishedError(str(code), str(text), _converted(reply, ()))
         return _converted(reply, request.fields if isinstance(request, InConversion) else ())
+
+    def _held(self, conversation: Conversation, message: Message, lookups: Lookups) -> Message:
+        """Hold a conversation until nothing more is asked, and return the last reply."""
+        reply = conversation.ask(message)
+        while True:
+            if "wanted" in reply.header:
+                reply = self._sent(conversation, reply)
+            elif "asked" in reply.header:
+                reply = _answered(conversation, reply, lookups)
+            else:
+                return reply
 
     def _sent(self, conversation: Conversation, reply: Message) -> Message:
         """Send the contents that a worker has not compiled yet, and return its next reply."""

@@ -10,6 +10,10 @@ _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_NO_NEW_PRIVS = 38
 _OPEN_FILES = 64
 _FILE_BYTES = 16 << 20
+_MOST_MEMORY = 2
+"""Times the memory that a process has to begin with."""
+_MEMORY_OF_FILES = 128
+"""Times its size: what a rule's file takes when it is compiled, and what is thrown away meanwhile."""
 _PIPE = 1 << 16
 """Bytes that a pipe holds, and that are read and written at once."""
 
@@ -39,7 +43,7 @@ def diagnostics() -> str:
 def confine(*, memory: int) -> None:
     """Limit this process for good; `memory` is in bytes. Without a kernel's permission it keeps the host's network."""
     # RLIMIT_AS would count the address space that Saxon reserves and never uses (tens of GiB).
-    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, _MOST_MEMORY * memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
@@ -49,6 +53,12 @@ def confine(*, memory: int) -> None:
         libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         if libc.unshare(_CLONE_NEWNET) != 0:
             libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
+
+
+def allow_memory(memory: int, files: int) -> None:
+    """Let this process use `memory` bytes and what `files` bytes of rules take; what it was let use before, it may."""
+    allowed, most = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (min(max(allowed, memory + _MEMORY_OF_FILES * files), most), most))
 
 
 def allow_cpu(seconds: int) -> None:

@@ -1,4 +1,4 @@
-"""A stylesheet's text made ready for Saxon: includes and documents as data: URIs, our functions before its end tag.
+"""A stylesheet's text made ready for Saxon: includes as data: URIs, documents as parameters, our functions at its end.
 
 The text is edited in place, never parsed and written again, so that every line keeps its number in error messages.
 """
@@ -19,8 +19,12 @@ _ROOTS = frozenset({f"{XSLT} stylesheet", f"{XSLT} transform", f"{XSLT} package"
 _INCLUDES = frozenset({f"{XSLT} include", f"{XSLT} import"})
 _HREF = re.compile(rb"""(?<=\s)href\s*=\s*(?:"[^"]*"|'[^']*')""")
 _TAG = re.compile(rb"""<(?:[^"'>]|"[^"]*"|'[^']*')*>""")
-_DOCUMENT = re.compile(rb"""\b(?:fn:)?doc(?:ument)?\(\s*(?P<quote>['"])(?P<href>[^'"]*)(?P=quote)\s*\)""")
+_DOCUMENT = re.compile(
+    rb"""\b(?:fn:)?doc(?:ument)?\(\s*(?P<quote>['"]|&quot;|&apos;|&#3[49];)(?P<href>[^'"&]*)(?P=quote)\s*\)"""
+)
 """A document that a map reads: itself, or a file beside it, such as a table of codes."""
+_PARAMETERS = "urn:reconciler:conversion"
+"""The namespace of the parameters that are documents."""
 _MAX_BYTES = 32 << 20
 
 
@@ -36,12 +40,14 @@ class Output:
 class Assembled:
     """The text to compile; `modules` are the data: URIs of included files → their names.
 
-    `calls_functions`: whether the gateway's functions may be called, and are there therefore.
+    `documents` are the parameters that are documents → their XML. `calls_functions`: whether the gateway's functions
+    may be called, and are there therefore.
     """
 
     text: str
     output: Output
     modules: Mapping[str, str]
+    documents: Mapping[str, str]
     calls_functions: bool
 
     def module(self, shown: str) -> str | None:
@@ -57,6 +63,8 @@ class _Assembly:
     calls_functions: bool
     output: Output = field(default_factory=Output)
     modules: dict[str, str] = field(default_factory=dict)
+    documents: dict[str, str] = field(default_factory=dict)
+    """The files that are read → the parameters that they are."""
     size: int = 0
 
     def module(self, name: str, including: tuple[str, ...]) -> bytes:
@@ -76,14 +84,19 @@ class _Assembly:
                 edits.append((found.start(), found.end(), b'href="' + uri + b'"'))
         for start in spots.documents:
             tag = _TAG.match(text, start)
-            edits += [] if tag is None else self._documents(name, text, tag)
+            # A stylesheet that is one literal element has no place for parameters.
+            inline = not including and spots.end is None
+            edits += [] if tag is None else self._read(name, text, tag, inline=inline)
         edits.sort()
-        if not including and spots.end is not None and self.calls_functions:
-            edits.append((spots.end, spots.end, functions.declarations().encode()))
+        if not including and spots.end is not None:
+            edits.append((spots.end, spots.end, self._declarations().encode()))
         # Included modules come first: what this one declares stands above them.
         self.output = replace(self.output, **spots.output)
-        for start, end, replacement in reversed(edits):
-            text = text[:start] + replacement + text[end:]
+        pieces, at = [], 0
+        for start, end, replacement in edits:
+            pieces += [text[at:start], replacement]
+            at = end
+        text = b"".join((*pieces, text[at:]))
         self._grow(name, len(text))
         return text
 
@@ -92,16 +105,33 @@ class _Assembly:
         if self.size > _MAX_BYTES:
             raise ConversionError("stylesheet_invalid", f"{name}: included so often that it exceeds {_MAX_BYTES} bytes")
 
-    def _documents(self, name: str, text: bytes, tag: re.Match[bytes]) -> Iterator[tuple[int, int, bytes]]:
+    def parameters(self) -> Mapping[str, str]:
+        """Return the parameters that are documents, and their XML."""
+        return {f"{{{_PARAMETERS}}}{name}": self._document(part) for part, name in self.documents.items()}
+
+    def _document(self, part: str) -> str:
+        content = self.file.contents[part]
+        return text_of(content, parse(content, what=part, code="stylesheet_invalid"))
+
+    def _declarations(self) -> str:
+        parameters = "".join(
+            f'<x:param xmlns:x="{XSLT}" version="3.0" name="Q{{{_PARAMETERS}}}{name}"/>'
+            for name in self.documents.values()
+        )
+        return parameters + (functions.declarations() if self.calls_functions else "")
+
+    def _read(self, name: str, text: bytes, tag: re.Match[bytes], *, inline: bool) -> Iterator[tuple[int, int, bytes]]:
         """Yield the edits that hand over what a tag reads; what is none of the rule's files stays, and fails."""
         for found in _DOCUMENT.finditer(text, tag.start(), tag.end()):
             href = found["href"].decode()
             part = self.file.included(name, href) if href else name
-            if part is not None:
-                content = self.file.contents[part]
-                document = text_of(content, parse(content, what=part, code="stylesheet_invalid")).encode()
+            if part is not None and inline:
+                document = self._document(part).encode()
                 self._grow(name, len(document))
                 yield *found.span("href"), _uri(document)
+            elif part is not None:
+                parameter = self.documents.setdefault(part, f"document-{len(self.documents)}")
+                yield *found.span(), f"$Q{{{_PARAMETERS}}}{parameter}".encode()
 
 
 def _uri(document: bytes) -> bytes:
@@ -152,4 +182,4 @@ def assemble(file: RuleFile) -> Assembled:
     calls = any(b"java:" in content or b"&#" in content or b"\0" in content for content in file.contents.values())
     assembly = _Assembly(file, calls)
     text = assembly.module(file.name, ()).decode()
-    return Assembled(text, assembly.output, assembly.modules, calls)
+    return Assembled(text, assembly.output, assembly.modules, assembly.parameters(), calls)

@@ -27,8 +27,8 @@ _BASE = _SCHEME + "d/" * 32
 _URL = re.compile(rf"{_SCHEME}[^'\s]+")
 _SHOWN = 20
 _SVRL = "{http://purl.oclc.org/dsdl/svrl}"
-_QUALIFIED = re.compile(r"\*:([\w.-]+)\[namespace-uri\(\)='[^']*'\]")
-"""A step as those stylesheets write it that name elements without prefixes."""
+_QUALIFIED = re.compile(r"""\*:([\w.-]+)\[namespace-uri\(\)=(?:'[^']*'|"[^"]*")\]|Q\{[^{}]*\}""")
+"""What stylesheets write into a step that name elements without prefixes, all but the name."""
 _DECLARATION = re.compile(r"\A\ufeff?\s*<\?xml\s[^>]*\?>")
 _XML_SCHEMAS = frozenset(
     f"{scheme}://www.w3.org/{path}xml.xsd"

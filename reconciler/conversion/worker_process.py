@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, BinaryIO, TypeVar
 from uuid import UUID
 
@@ -29,6 +30,8 @@ from reconciler.envelope.template import TemplateDefinition, parse_template
 from reconciler.errors import ConversionError
 
 _COMPILED = 128
+_COMPILED_BYTES = 8 << 20
+"""The text of the files that are kept compiled."""
 _XPATH = ("/", "xpath:")
 _OUT_OF_MEMORY = 70
 
@@ -74,14 +77,24 @@ class _NamedFile:
 
 
 class Worker:
-    """Runs tasks, keeping what it compiled. `ask` is the exchange of a question for the gateway's answer."""
+    """Runs tasks, keeping what it compiled. `ask` is the exchange of a question for the gateway's answer.
+
+    `allow` is told of how many bytes of rules' files are to be in memory, compiled.
+    """
 
     def __init__(
-        self, ask: Callable[[Message], Message], saxon: Saxon, *, largest_payload: int, largest_result: int
+        self,
+        ask: Callable[[Message], Message],
+        allow: Callable[[int], None],
+        saxon: Saxon,
+        *,
+        largest_payload: int,
+        largest_result: int,
     ) -> None:
-        self._ask, self._saxon = ask, saxon
+        self._ask, self._allow, self._saxon = ask, allow, saxon
         self._largest_payload, self._largest_result = largest_payload, largest_result
-        self._compiled: OrderedDict[tuple[object, ...], Any] = OrderedDict()
+        self._compiled: OrderedDict[tuple[object, ...], tuple[Any, int]] = OrderedDict()
+        self._compiled_bytes = 0
 
     def run(self, message: Message) -> Message:
         """Do a task and return its reply. Raises ConversionError."""
@@ -196,16 +209,22 @@ class Worker:
         contents = self._ask(Message({"wanted": list(file.hashes)})).frames
         if len(contents) != len(file.names):
             raise _AbortedError
+        self._allow(self._compiled_bytes + sum(map(len, contents)))
         return RuleFile(file.name, dict(zip(file.names, contents, strict=True)))
 
     def _once(self, kind: str, file: _NamedFile, compile_it: Callable[[RuleFile], T]) -> T:
         key = kind, *file.names, *file.hashes
         if key not in self._compiled:
-            self._compiled[key] = compile_it(self._loaded(file))
-            if len(self._compiled) > _COMPILED:
-                self._compiled.popitem(last=False)
+            loaded = self._loaded(file)
+            size = sum(map(len, loaded.contents.values()))
+            self._compiled[key] = compile_it(loaded), size
+            self._compiled_bytes += size
+            while len(self._compiled) > _COMPILED or (
+                self._compiled_bytes > _COMPILED_BYTES and len(self._compiled) > 1
+            ):
+                self._compiled_bytes -= self._compiled.popitem(last=False)[1][1]
         self._compiled.move_to_end(key)
-        compiled: T = self._compiled[key]
+        compiled: T = self._compiled[key][0]
         return compiled
 
     def _validate(self, files: Sequence[_NamedFile], result: bytes) -> list[str]:
@@ -309,7 +328,8 @@ def main() -> None:
         return read(stdin)
 
     saxon = Saxon(sandbox.diagnostics)
-    worker = Worker(ask, saxon, largest_payload=limits["payload"], largest_result=limits["result"])
+    allow = partial(sandbox.allow_memory, limits["memory"])
+    worker = Worker(ask, allow, saxon, largest_payload=limits["payload"], largest_result=limits["result"])
     # What is there stays there: no collection of garbage needs to look at it.
     gc.freeze()
     while True:

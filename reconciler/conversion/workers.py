@@ -10,11 +10,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import Empty, LifoQueue
+from typing import TypeVar
 
 import reconciler
 from reconciler.conversion.frames import BrokenConversationError, Message, read, write
@@ -35,6 +36,13 @@ class Limits:
     payload: int = 64 << 20
     result: int = 64 << 20
     conversions: int = 2000
+
+
+T = TypeVar("T")
+
+
+class WornOutError(ConversionError):
+    """A worker died that had run other conversions before, whose garbage it may have died of."""
 
 
 class Conversation:
@@ -72,15 +80,27 @@ class Workers:
         for _ in range(count):
             self._idle.put(None)
 
+    def run(self, conversion: Callable[[Conversation], T]) -> T:
+        """Run a conversion with a worker, waiting for one to be idle. Raises ConversionError, also after `close`.
+
+        One whose worker dies runs once more in a new one, so that no other conversion decides what comes of it.
+        """
+        try:
+            with self._conversation() as conversation:
+                return conversion(conversation)
+        except WornOutError:
+            with self._conversation(anew=True) as conversation:
+                return conversion(conversation)
+
     @contextmanager
-    def conversation(self) -> Iterator[Conversation]:
-        """Lend a worker for one conversion, waiting for one to be idle. Raises ConversionError after `close`."""
+    def _conversation(self, *, anew: bool = False) -> Iterator[Conversation]:
+        """Lend a worker for one conversion; `anew`: one that has run none."""
         worker = self._idle.get()
         try:
             if worker is None:
                 worker = self._start()
-            elif not worker.alive:
-                # It died while idle.
+            elif not worker.alive or (anew and worker.used):
+                # It may have died while idle.
                 worker = self._replace(worker)
             yield Conversation(worker)
         except ConversionError:
@@ -171,6 +191,11 @@ class _Worker:
         return self._left <= 0 or self._timed_out or self._process.returncode is not None
 
     @property
+    def used(self) -> bool:
+        """Whether this process has run, or begun, a conversion."""
+        return self._left < self._limits.conversions
+
+    @property
     def process_id(self) -> int:
         """The process identifier."""
         return self._process.pid
@@ -214,7 +239,8 @@ class _Worker:
             return ConversionError("conversion_timeout", f"the conversion took longer than {self._limits.seconds:g} s")
         if status == -signal.SIGXCPU:
             return ConversionError("conversion_killed", f"it used more than {self._limits.cpu_seconds} s of CPU")
-        return ConversionError(
+        worn = self._left + 1 < self._limits.conversions
+        return (WornOutError if worn else ConversionError)(
             "conversion_killed",
             f"its process ended (status {status}), most likely for want of more than {self._limits.memory >> 20} MiB"
             " of memory",

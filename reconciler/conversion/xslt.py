@@ -90,7 +90,8 @@ class Saxon:
         """Compile a stylesheet with the files it includes. Raises StylesheetError."""
         assembled = assemble(file)
         executable = self._executable(file.name, assembled)
-        return Stylesheet(self._processor, self._diagnostics, file.name, executable, assembled)
+        documents = {name: self.node(text) for name, text in assembled.documents.items()}
+        return Stylesheet(self._processor, self._diagnostics, file.name, executable, assembled, documents)
 
     def node(self, text: str) -> PyXdmNode:
         """Return a document that `xml_input` checked as Saxon's own; a declaration in it must say UTF-8 or nothing."""
@@ -129,8 +130,9 @@ class Stylesheet:
         name: str,
         executable: PyXsltExecutable,
         assembled: Assembled,
+        documents: Mapping[str, PyXdmNode],
     ) -> None:
-        self._processor, self._diagnostics = processor, diagnostics
+        self._processor, self._diagnostics, self._documents = processor, diagnostics, documents
         self._name, self._executable, self._assembled = name, executable, assembled
 
     @property
@@ -148,7 +150,7 @@ class Stylesheet:
 
         Raises ConversionError `map_failed` with file, line and reason, `lookups_endless`, `chain_ambiguous`.
         """
-        given: dict[str, str | PyXdmNode] = dict(parameters)
+        given: dict[str, str | PyXdmNode] = {**parameters, **self._documents}
         if self._assembled.calls_functions:
             given[functions.SEED] = functions.seed()
         answers: dict[str, str | None] = {}

@@ -1,6 +1,7 @@
 """Conversions through worker processes: what they make, and that nothing hostile gets out of one."""
 
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -340,6 +341,59 @@ def test_a_worker_is_replaced_after_its_share_of_conversions(files: Files) -> No
     with Converter(files, limits=Limits(conversions=2)) as converter:
         results = [out(converter, files.stylesheet("<envelope/>")).results for _ in range(5)]
     assert len(set(results)) == 1
+
+
+def test_a_conversion_runs_once_more_when_a_worker_dies_that_others_have_worn(files: Files) -> None:
+    stylesheet = files.stylesheet("<envelope to=\"{wd:getMailboxUuidByAlias('GLN:1')}\"/>")
+
+    class Killer(Gateway):
+        """Ends the worker that asks, as many times as it is told to."""
+
+        def __init__(self, converter: Converter, times: int) -> None:
+            self.converter, self.times = converter, times
+
+        def mailbox_by_alias(self, alias: str) -> str | None:
+            if self.times:
+                self.times -= 1
+                (worker,) = self.converter.process_ids()
+                os.kill(worker, signal.SIGKILL)
+            return super().mailbox_by_alias(alias)
+
+    with Converter(files) as converter:
+        request = OutConversion(
+            payload=b"<order/>", file_name="order.xml", stylesheet=stylesheet, sender_mailbox=SENDER, template=TEMPLATE
+        )
+        with pytest.raises(ConversionError) as caught:
+            converter.convert_out(request, Killer(converter, 1))
+        assert caught.value.code == "conversion_killed"
+        out(converter, stylesheet)
+        assert b'to="m-1"' in converter.convert_out(request, Killer(converter, 1)).results[0]
+        with pytest.raises(ConversionError) as caught:
+            converter.convert_out(request, Killer(converter, 2))
+        assert caught.value.code == "conversion_killed"
+
+
+def test_rules_as_large_as_those_of_standards_are_compiled_and_kept(files: Files) -> None:
+    def schema(name: str) -> SourceFile:
+        rules = "".join(
+            f"<rule context='line[@n = {number}]'><assert id='{name}-{number}' test='quantity * price = total and"
+            f" (not(@unit) or @unit = &quot;U{number}&quot;)'>The total of line {number} is wrong.</assert></rule>"
+            for number in range(1500)
+        )
+        text = f'<schema xmlns="http://purl.oclc.org/dsdl/schematron" queryBinding="xslt2"><pattern>{rules}</pattern>'
+        return files.add(f"{name}.sch", f"{text}</schema>")
+
+    document = b'<order><line n="9"><quantity>2</quantity><price>3</price><total>6</total></line></order>'
+    copying = files.stylesheet("<xsl:copy-of select='.'/>")
+    schemas = tuple(map(schema, "ab"))
+    with Converter(files) as converter:
+        into(converter, copying, document)
+        worker = converter.process_ids()
+        for _ in range(3):
+            assert into(converter, copying, document, validation=schemas).results
+        with pytest.raises(ConversionError, match=r"\[b-9\] The total of line 9 is wrong"):
+            into(converter, copying, document.replace(b"6", b"7"), validation=schemas[1:])
+        assert converter.process_ids() == worker
 
 
 def test_many_threads_share_few_workers(converter: Converter, files: Files) -> None:

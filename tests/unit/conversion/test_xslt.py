@@ -165,10 +165,19 @@ def test_html_says_the_encoding_that_it_is_in(saxon: Saxon) -> None:
     assert b"&#8364;" in made
 
 
-def test_documents_are_handed_over_up_to_a_size(saxon: Saxon) -> None:
+def test_a_document_is_handed_over_once_however_often_it_is_read(saxon: Saxon) -> None:
     codes = b"<codes>" + b"code" * 875_000 + b"</codes>"
-    reading = stylesheet(
-        "<x:value-of xmlns:x='http://www.w3.org/1999/XSL/Transform' select=\"doc('codes.xml')\"/>" * 20
-    )
+    reading = stylesheet("<xsl:value-of select=\"string-length(doc('codes.xml'))\"/>," * 100)
+    ran = run(saxon, RuleFile("map.xsl", {**reading.contents, "codes.xml": codes}))
+    assert ran.text.endswith("3500000," * 100)
+
+
+def test_a_stylesheet_that_is_one_element_reads_documents_up_to_a_size(saxon: Saxon) -> None:
+    def element(times: int) -> bytes:
+        reading = b"<xsl:value-of select='doc(\"codes.xml\")'/>" * times
+        return b'<a xsl:version="3.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">' + reading + b"</a>"
+
+    assert "<a>4</a>" in run(saxon, RuleFile("map.xsl", {"map.xsl": element(1), "codes.xml": b"<c>4</c>"})).text
+    codes = b"<codes>" + b"code" * 875_000 + b"</codes>"
     with pytest.raises(ConversionError, match="included so often"):
-        saxon.compile(RuleFile("map.xsl", {**reading.contents, "codes.xml": codes}))
+        saxon.compile(RuleFile("map.xsl", {"map.xsl": element(20), "codes.xml": codes}))
