@@ -1,44 +1,43 @@
-"""Validated documents to the resources of one configuration."""
+"""What all files say to the resources of one configuration, and what is wrong between them."""
 
-import posixpath
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from uuid import UUID
 
-from reconciler.desired.codes import Code
-from reconciler.desired.documents import (
-    AccountDocument,
-    AccountsDocument,
-    MailboxDocument,
-    RootDocument,
-    RuleDocument,
-)
-from reconciler.desired.gateway import ProjectDocument
+from reconciler.desired.codes import CODES, Code
+from reconciler.desired.findings import FileFindings, Findings
 from reconciler.desired.inspection import Inspection
-from reconciler.desired.integrations import connected
-from reconciler.desired.references import Claimed, Place, Templates, Unique
+from reconciler.desired.references import Place, Templates, Unique
 from reconciler.desired.renames import Renames
 from reconciler.desired.rule_book import RuleBook
-from reconciler.desired.rule_tests import WrittenTest, written_tests
-from reconciler.desired.rules import misfits
-from reconciler.desired.sftp_gateway import HostKeys
+from reconciler.desired.rule_tests import WrittenTest
+from reconciler.desired.rules import placed
 from reconciler.desired.source_files import SourceFiles
 from reconciler.desired.yaml_document import YamlDocument
-from reconciler.errors import Problem
+from reconciler.errors import Position, Problem
 from reconciler.model.account import Account
-from reconciler.model.credential import Credential, CredentialKind
-from reconciler.model.dictionary import Dictionary
-from reconciler.model.key import Key, sftp_host_key
-from reconciler.model.mailbox import Mailbox
-from reconciler.model.packed import Packed, packed, packed_as
-from reconciler.model.protocol import ProtocolRegistry
-from reconciler.model.template import Template
+from reconciler.model.key import Key, Kind
+from reconciler.model.packed import Packed, packed
+from reconciler.model.rule import RuleTest
+from reconciler.model.source_file import SourceFile
+from reconciler.model.template_ref import TemplateRef
+
+
+@dataclass(slots=True)
+class _Account:
+    """What the documents say of an account together: the name, who gave it, and whether it is protected."""
+
+    name: str | None = None
+    named_by: YamlDocument | None = None
+    protected: bool = False
 
 
 class Assembly:
-    """Collects the resources of all documents, and what is wrong between them."""
+    """Collects what the files say, in their order."""
 
-    def __init__(self, sources: SourceFiles, protocols: ProtocolRegistry, inspection: Inspection) -> None:
-        self.places: dict[Key, Place] = {}
+    def __init__(self, sources: SourceFiles, inspection: Inspection) -> None:
         self.problems: list[Problem] = []
         self.renames = Renames()
         self.sections: set[tuple[str, ...]] = set()
@@ -47,142 +46,135 @@ class Assembly:
         self.mailed: Place | None = None
         """The first place where somebody is named whom mail is to be sent to."""
         self._texts: dict[Key, str] = {}
-        self._accounts: dict[Key, Account] = {}
+        self._documents: dict[Key, YamlDocument] = {}
+        """The document that each resource is written in, first."""
+        self._accounts: dict[Key, _Account] = {}
         self._sources = sources
-        self._protocols = protocols
         self._inspection = inspection
         self._templates = Templates()
         self._unique = Unique()
-        self._rules = RuleBook.empty(inspection.directories())
+        self._rules = RuleBook()
         self._connected: defaultdict[Key, set[Key]] = defaultdict(set)
-        self._named: dict[Key, Place] = {}
+        self._named: list[tuple[str, str, Place]] = []
 
-    def declare(self, document: YamlDocument) -> None:
-        """Note what a document names, before anything is known to be right."""
-        self._templates.declare(document)
+    def add(self, file: FileFindings, documents: list[YamlDocument]) -> None:
+        """Take over what a file says; `documents` are read again where a place in them is asked for."""
+        self.problems += file.problems
+        named = {path: self._sources.adopt(path, item) for path, item in file.named.items()}
+        for found, document in zip(file.documents, documents, strict=True):
+            self._add(found, document, named)
 
-    def add(self, document: YamlDocument, content: AccountsDocument | ProjectDocument) -> None:
-        """Take over the accounts of a document."""
-        if isinstance(content, ProjectDocument):
-            self._host_keys(content.gateway.sftp.host_keys)
-        if not isinstance(content, AccountsDocument | RootDocument):
+    def _add(self, found: Findings, document: YamlDocument, named: Mapping[str, SourceFile]) -> None:
+        self._define(found, document)
+        self._templates.declare(found.declared)
+        self._named += ((account, name, Place(document, tuple(place))) for account, name, place in found.named)
+        self.sections.update(tuple(section.split(".")) for section in found.sections)
+        for address, (name, protected) in found.accounts.items():
+            self._account(Key.known(address), name, document, protected=protected)
+        for new, old in found.renames:
+            key = Key.known(new)
+            self.renames.add(key, Key.known(old), Place(document, key.path))
+        for address, identity, path in found.templates:
+            key = Key.known(address)
+            self._templates.refs.setdefault((key.path[1], key.name), identity)
+            of_file = partial(Place, document, (*key.path, "file"))
+            self._inspection.template(_ref(identity), named[path], of_file)
+        self.problems += self._unique.claim(found.claims, document)
+        for code, path, location in found.compiled:
+            self._inspection.file(CODES[code], named[path], partial(Place, document, tuple(location)))
+        for owner, rules in found.rules.items():
+            self._rules.add(Key.known(owner), rules, document)
+        for sample in found.samples:
+            key, test = Key.known(sample.rule), RuleTest.model_validate_json(sample.test)
+            place = Place(document, (*key.path, "tests", sample.number))
+            payload = self._sources.content(test.input.sha256)
+            self.tests.append(WrittenTest(key, sample.name, place, sample.path, test, payload))
+        if found.mailed is not None and self.mailed is None:
+            self.mailed = Place(document, tuple(found.mailed))
+
+    def _define(self, found: Findings, document: YamlDocument) -> None:
+        """Take over the resources of a document; each is written in one place only."""
+        texts, found.texts = {Key.known(address): text for address, text in found.texts.items()}, {}
+        taken = self._documents.keys() & texts.keys()
+        for key in taken:
+            also = _place(key, self._documents[key]).position(of_key=True)
+            message = f"{key} is defined already"
+            place = _place(key, document)
+            self.problems.append(place.problem(Code.DUPLICATE_OBJECT, message, of_key=True, also=also))
+            del texts[key]
+        self._documents.update(dict.fromkeys(texts, document))
+        self._texts |= texts
+        for key in texts:
+            if key.endswith(".integration"):
+                mailbox = key.removesuffix(".integration")
+                account, _, _ = mailbox.partition(".mailboxes.")
+                self._connected[Key.known(account)].add(Key.known(mailbox))
+
+    def _account(self, key: Key, name: str | None, document: YamlDocument, *, protected: bool) -> None:
+        self._documents.setdefault(key, document)
+        account = self._accounts.setdefault(key, _Account())
+        account.protected = account.protected or protected
+        if name is None:
             return
-        if "accounts" in content.model_fields_set:
-            self.sections.add(("accounts",))
-        for name, account in content.accounts.items():
-            self._account(Key.of_account(name), account, Place(document, ("accounts", name)))
-
-    def _host_keys(self, keys: HostKeys) -> None:
-        """Take over the host keys of the SFTP server; by default they are written nowhere."""
-        for name, kind, generations in (
-            ("ed25519", CredentialKind.SSH_HOST_KEY, keys.ed25519),
-            ("rsa", CredentialKind.SSH_HOST_KEY_RSA, keys.rsa),
-            ("ecdsa", CredentialKind.SSH_HOST_KEY_ECDSA, keys.ecdsa),
-        ):
-            for generation in generations:
-                self._texts[sftp_host_key(name, generation)] = Credential(kind=kind).model_dump_json()
+        if account.named_by is not None:
+            location = (*key.path, "name")
+            also = account.named_by.position(location, of_key=True)
+            message = f"{key} has its name already"
+            problem = document.problem(Code.DUPLICATE_OBJECT, message, location, of_key=True, also=also)
+            self.problems.append(problem)
+        account.name, account.named_by = name, account.named_by or document
 
     def finish(self) -> Packed:
         """Return the resources: rules can name templates of documents that came later."""
-        self._texts |= {key: account.model_dump_json() for key, account in self._accounts.items()}
-        for key, text, place in self._rules.resolved(self._templates):
-            self._define(key, text, place)
-        for pattern, template, place in self._rules.name_patterns(self._templates):
-            self._inspection.name_fields(pattern, template, place)
-        self.problems += self._templates.problems()
-        self.problems += self.renames.problems(self._texts, self.places)
+        for key, said in self._accounts.items():
+            self._texts[key] = packed(Account(name=said.name or key.name, protected=said.protected))
+        for rule in self._rules.resolved(self._templates):
+            ref, key, written = rule.ref, rule.key, rule.written
+            if ref is None:
+                self._texts.pop(key, None)
+                if written.template is not None:
+                    self._named.append((key.path[1], written.template, rule.place("template")))
+                continue
+            text = self._texts[key]
+            self._texts[key] = placed(text, rule.index, ref)
+            if written.name_pattern is not None:
+                self._inspection.name_fields(written.name_pattern, ref, partial(rule.place, "name_pattern"))
+        for account, name, place in self._named:
+            self.problems += self._templates.unknown(name, account, place)
+        self.problems += self.renames.problems(self._texts, self.positions())
         return Packed(self._texts)
+
+    def positions(self) -> Mapping[Key, Position]:
+        """Return where each resource is written; a position is worked out when it is asked for."""
+        return _Positions(self._documents)
 
     def warnings(self) -> Iterator[Problem]:
         """Yield what is not wrong, but most likely not meant; to be called when there are no problems."""
         yield from self._inspection.warnings
-        yield from self._rules.warnings(self._templates, self._connected)
+        yield from self._rules.warnings(self._connected)
 
-    def _define(self, key: Key, text: str, place: Place) -> None:
-        """Take over a resource, as JSON, that is written in one place only."""
-        first = self.places.setdefault(key, place)
-        if first is not place:
-            also = first.position(of_key=True)
-            message = f"{key} is defined already"
-            self.problems.append(place.problem(Code.DUPLICATE_OBJECT, message, of_key=True, also=also))
-            return
-        self._texts[key] = text
 
-    def _account(self, key: Key, account: AccountDocument, place: Place) -> None:
-        self.places.setdefault(key, place)
-        found = self._accounts.get(key, Account(name=key.name))
-        if account.name is not None:
-            named = self._named.setdefault(key, place)
-            if named is not place:
-                also = named.below("name").position(of_key=True)
-                message = f"{key} has its name already"
-                self.problems.append(
-                    place.below("name").problem(Code.DUPLICATE_OBJECT, message, of_key=True, also=also)
-                )
-        self._accounts[key] = Account(name=account.name or found.name, protected=account.protected or found.protected)
-        self._note_sections(key, account, "templates", "dictionaries", "rules", "mailboxes")
-        self.problems += self.renames.note(key, account.renamed_from, place)
-        for name, template in account.templates.items():
-            where = place.below("templates", name)
-            self._define(key.template(name), Template(**dict(template)).model_dump_json(), where)
-            ref = template.ref
-            self._templates.refs.setdefault((key.name, name), ref)
-            self._claim(Code.DUPLICATE_UUID, ref, f"the UUID and version {ref}", where.below("uuid"))
-            self._inspection.template(template, where)
-        for name, dictionary in account.dictionaries.items():
-            where = place.below("dictionaries", name)
-            self._define(key.dictionary(name), Dictionary(**dict(dictionary)).model_dump_json(), where)
-            self._claim(Code.DUPLICATE_UUID, dictionary.uuid, f"the UUID {dictionary.uuid}", where.below("uuid"))
-            self._inspection.file(Code.DICTIONARY, dictionary.file, where.below("file"))
-        self._written_rules(key, account.rules, place)
-        for name, mailbox in account.mailboxes.items():
-            self._mailbox(key.mailbox(name), mailbox, place.below("mailboxes", name))
+class _Positions(Mapping[Key, Position]):
+    def __init__(self, documents: Mapping[Key, YamlDocument]) -> None:
+        self._documents = documents
 
-    def _claim(self, code: Code, value: Claimed, what: str, place: Place) -> None:
-        self.problems += self._unique.claim(code, value, what, place)
+    def __getitem__(self, key: Key) -> Position:
+        return _place(key, self._documents[key]).position(of_key=True)
 
-    def _mailbox(self, key: Key, mailbox: MailboxDocument, place: Place) -> None:
-        aliases = tuple(sorted(mailbox.aliases))
-        name = mailbox.name or key.name
-        self._define(key, packed_as(Mailbox, name=name, aliases=aliases, protected=mailbox.protected), place)
-        self._note_sections(key, mailbox, "rules", "integration")
-        self.problems += self.renames.note(key, mailbox.renamed_from, place)
-        for index, alias in enumerate(mailbox.aliases):
-            self._claim(Code.DUPLICATE_ALIAS, alias, f"the alias {alias}", place.below("aliases", index))
-        self._written_rules(key, mailbox.rules, place)
-        if mailbox.integration is None:
-            return
-        where = place.below("integration")
-        read_file = self._sources.reader(posixpath.dirname(place.document.file))
-        found, problems = connected(mailbox.integration, key, where, self._protocols, read_file)
-        self.problems += problems
-        if mailbox.integration.notify_email is not None and self.mailed is None:
-            self.mailed = where.below("notify_email")
-        if found is None:
-            return
-        self._connected[Key(key.path[:2])].add(key)
-        self._define(key.integration, found.text, where)
-        for name, credential in found.credentials.items():
-            self._define(key.integration.credential(name), packed(credential), where)
-        for file, named in found.files:
-            self._inspection.file(Code.CERTIFICATE, file, named)
-        if found.identity is not None:
-            names = " and ".join(f"'{name}'" for name in found.identity)
-            what = f"the pair {names}" if len(found.identity) > 1 else names
-            protocol = mailbox.integration.protocol
-            self._claim(Code.DUPLICATE_PARTNERSHIP, (protocol, *found.identity), what, where.below(protocol))
+    def __iter__(self) -> Iterator[Key]:
+        return (key for key in self._documents if key.account is not None)
 
-    def _written_rules(self, owner: Key, rules: Mapping[str, RuleDocument], place: Place) -> None:
-        for name, rule in rules.items():
-            key, where = owner.rule(name), place.below("rules", name)
-            self.problems += self.renames.note(key, rule.renamed_from, where)
-            self._inspection.rule(rule, where)
-            wrong = list(misfits(rule, where))
-            self.problems += wrong
-            if not wrong:
-                tests = list(written_tests(key, rule, where, self._sources, self.problems.append))
-                self._rules.add(owner, name, rule, where, {test.name: test.test for test in tests if test.is_whole})
-                self.tests += tests
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
-    def _note_sections(self, key: Key, document: AccountDocument | MailboxDocument, *names: str) -> None:
-        self.sections.update((*key.path, name) for name in names if name in document.model_fields_set)
+
+def _place(key: Key, document: YamlDocument) -> Place:
+    """Return where a resource is written: at its address, and what is generated for an integration, with that."""
+    is_generated = key.kind is Kind.CREDENTIAL
+    return Place(document, key.path[:-2] if is_generated else key.path)
+
+
+@cache
+def _ref(identity: str) -> TemplateRef:
+    uuid, _, version = identity.partition("/")
+    return TemplateRef(uuid=UUID(uuid), version=UUID(version))

@@ -1,6 +1,8 @@
 """Every kind of mistake in a configuration, by a code that stays the same when the wording changes."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Self
 
 
@@ -74,3 +76,7 @@ class Code(StrEnum):
     UNREACHABLE_RULE = "unreachable-rule", "A rule above it takes everything that this one would; reorder or remove it."
     UNUSED_RULE = "unused-rule", "No mailbox can use the rule; give one an integration, or remove the rule."
     NO_MAIL = "no-mail", "Mail is to be sent, but reconciler.yaml has no gateway.smtp; the mail cannot leave."
+
+
+CODES: Mapping[str, Code] = MappingProxyType({code.value: code for code in Code})
+"""Every code by its own text."""

@@ -1,10 +1,11 @@
 """The port by which the contents of files are checked: what stands above knows the languages, the loader does not."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from reconciler.desired.codes import Code
+from reconciler.errors import Problem
 from reconciler.model.source_file import ContentReader, SourceFile
 from reconciler.model.template_ref import TemplateRef
 
@@ -25,6 +26,12 @@ class Fault:
     suggestion: str = ""
     code: Code | None = None
     is_warning: bool = False
+
+
+def at_character(problem: Problem, pattern: str, character: int) -> Problem:
+    """Return the problem with its caret below a character of the pattern, if the line has the pattern as it is."""
+    begin = problem.source.find(pattern, problem.position.column - 1)
+    return problem if begin < 0 else replace(problem, position=replace(problem.position, column=begin + character))
 
 
 class Compiler(Protocol):

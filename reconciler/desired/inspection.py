@@ -1,74 +1,78 @@
 """What is inside the files that a configuration names: each is compiled once, by what knows its language."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
-from pathlib import PurePath
+from types import MappingProxyType
 
 from pydantic_core import PydanticCustomError
 
-from reconciler.desired.codes import Code
-from reconciler.desired.compiler import Compiler, Fault
-from reconciler.desired.documents import RuleDocument, TemplateDocument
+from reconciler.desired.codes import CODES, Code
+from reconciler.desired.compiler import Compiler, Fault, at_character
 from reconciler.desired.excerpt import excerpt
+from reconciler.desired.findings import FileFindings
 from reconciler.desired.references import Place
 from reconciler.desired.source_files import SourceFiles, find_directories
 from reconciler.errors import Position, Problem
-from reconciler.model.source_file import SourceFile
+from reconciler.model.source_file import SourceFile, digest
 from reconciler.model.template_ref import TemplateRef
 
 
 class Inspection:
-    """Compiles files and patterns; `problems` are the mistakes inside them, `warnings` what works for now.
+    """Compiles files; `problems` are the mistakes inside them, `warnings` what works for now.
 
     Both are complete after `finish`.
     """
 
-    def __init__(self, sources: SourceFiles, compiler: Compiler) -> None:
+    def __init__(
+        self,
+        sources: SourceFiles,
+        compiler: Compiler,
+        known: Mapping[str, Sequence[Fault]] = MappingProxyType({}),
+    ) -> None:
+        self.compiled: dict[str, Sequence[Fault]] = {}
+        """What was found in each file that is no template; `known` is what was, before."""
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
         self._sources = sources
         self._compiler = compiler
         self._files: dict[tuple[Code, int, TemplateRef | None], SourceFile] = {}
-        self._patterns: dict[str, Sequence[Fault]] = {}
-        self._templates: dict[TemplateRef, SourceFile] = {}
+        self._known = known
+        self._templates: dict[str, SourceFile] = {}
         # What compiles works in a process of its own; meanwhile the next YAML is read.
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compile")
-        self._compiling: list[tuple[Future[Sequence[Fault]], Code, SourceFile, Place]] = []
+        self._compiling: dict[str, Future[Sequence[Fault]]] = {}
+        self._names: dict[tuple[Code, int], str] = {}
+        """What files are known by from one run to the next: what they are compiled as, and all that is in them."""
+        self._noted: list[tuple[str, Code, SourceFile, Callable[[], Place]]] = []
 
-    def rule(self, rule: RuleDocument, place: Place) -> None:
-        """Compile what a rule names."""
-        if rule.convert is not None:
-            self.file(Code.STYLESHEET, rule.convert, place, "convert")
-        for index, file in enumerate(rule.validation):
-            match PurePath(file.name).suffix.lower():
-                case ".xsd":
-                    self.file(Code.SCHEMA, file, place, "validate", index)
-                case ".sch":
-                    self.file(Code.SCHEMATRON, file, place, "validate", index)
-                case ".xsl" | ".xslt":
-                    self.file(Code.STYLESHEET, file, place, "validate", index)
-                case _:
-                    message = f"'{file.name}' is neither an .xsd nor a .sch nor an .xsl file"
-                    self.problems.append(place.below("validate", index).problem(Code.BAD_FILE, message))
-        if rule.name_pattern is not None:
-            self._name_pattern(rule.name_pattern, place)
+    def begin(self, found: FileFindings) -> None:
+        """Begin to compile what a file of the configuration names; whoever names it first is told later."""
+        for document in found.documents:
+            for code, path, _ in document.compiled:
+                self._of(CODES[code], self._sources.adopt(path, found.named[path]))
 
-    def file(self, code: Code, file: SourceFile, place: Place, *below: str | int) -> None:
-        """Compile a file that is no template, unless that was done before. `code` says as what.
-
-        It is named at what is below `place`.
-        """
+    def file(self, code: Code, file: SourceFile, place: Callable[[], Place]) -> None:
+        """Compile a file that is no template, unless that was done before. `code` says as what."""
         if self._is_new(code, file):
-            place = place.below(*below)
-            self._compiling.append((self._pool.submit(self._faults, code, file), code, file, place))
+            self._noted.append((self._of(code, file), code, file, place))
+
+    def _of(self, code: Code, file: SourceFile) -> str:
+        """Return what a file is known by; it is being compiled, or was before."""
+        name = self._names.get((code, id(file)))
+        if name is None:
+            name = self._names[code, id(file)] = digest(f"{code} {file.model_dump_json()}".encode())
+            if name in self._known:
+                self.compiled[name] = self._known[name]
+            else:
+                self._compiling[name] = self._pool.submit(self._faults, code, file)
+        return name
 
     def finish(self) -> None:
         """Wait for the files that are still compiled; then `problems` and `warnings` are complete."""
         with self._pool:
-            for faults, code, file, place in self._compiling:
-                self._note(faults.result(), code, file, place)
-        self._compiling.clear()
+            self.compiled |= {name: faults.result() for name, faults in self._compiling.items()}
+        for name, code, file, place in self._noted:
+            self._note(self.compiled[name], code, file, place)
 
     def directories(self) -> tuple[SourceFile, ...]:
         """Return the tables of the folder `edifact/`; what is wrong inside of them is noted."""
@@ -92,13 +96,11 @@ class Inspection:
             )
         return tuple(found)
 
-    def template(self, template: TemplateDocument, place: Place) -> None:
+    def template(self, ref: TemplateRef, file: SourceFile, place: Callable[[], Place]) -> None:
         """Compile a template's file."""
-        file, ref = template.file, template.ref
-        self._templates[ref] = file
+        self._templates[str(ref)] = file
         if self._is_new(Code.TEMPLATE, file, ref):
-            faults = self._compiler.template(file, self._sources.content, ref)
-            self._note(faults, Code.TEMPLATE, file, place.below("file"))
+            self._note(self._compiler.template(file, self._sources.content, ref), Code.TEMPLATE, file, place)
 
     def _is_new(self, code: Code, file: SourceFile, ref: TemplateRef | None = None) -> bool:
         # The sources have each file once; what is kept here keeps its identity.
@@ -106,9 +108,9 @@ class Inspection:
         self._files.setdefault((code, id(file), ref), file)
         return len(self._files) > known
 
-    def _note(self, faults: Sequence[Fault], code: Code, file: SourceFile, place: Place) -> None:
+    def _note(self, faults: Sequence[Fault], code: Code, file: SourceFile, place: Callable[[], Place]) -> None:
         for fault in faults:
-            problem = self._inside(fault.code or code, file, fault, place)
+            problem = self._inside(fault.code or code, file, fault, place())
             (self.warnings if fault.is_warning else self.problems).append(problem)
 
     def _faults(self, code: Code, file: SourceFile) -> Sequence[Fault]:
@@ -143,26 +145,10 @@ class Inspection:
             also=place.position(),
         )
 
-    def _name_pattern(self, pattern: str, place: Place) -> None:
-        faults = self._patterns.get(pattern)
-        if faults is None:
-            faults = self._patterns[pattern] = self._compiler.name_pattern(pattern)
-        if faults:
-            self._note_pattern(faults, pattern, place.below("name_pattern"))
-
-    def name_fields(self, pattern: str, ref: TemplateRef, place: Place) -> None:
+    def name_fields(self, pattern: str, ref: str, place: Callable[[], Place]) -> None:
         """Check the fields of a name pattern; a template that is not declared may have any."""
         file = self._templates.get(ref)
         if file is not None:
-            self._note_pattern(self._compiler.name_fields(pattern, file, self._sources.content), pattern, place)
-
-    def _note_pattern(self, faults: Sequence[Fault], pattern: str, place: Place) -> None:
-        for fault in faults:
-            problem = place.problem(Code.NAME_PATTERN, fault.message, suggestion=fault.suggestion)
-            self.problems.append(_at_character(problem, pattern, fault.column or 1))
-
-
-def _at_character(problem: Problem, pattern: str, character: int) -> Problem:
-    """Return the problem with its caret below a character of the pattern, if the line has the pattern as it is."""
-    begin = problem.source.find(pattern, problem.position.column - 1)
-    return problem if begin < 0 else replace(problem, position=replace(problem.position, column=begin + character))
+            for fault in self._compiler.name_fields(pattern, file, self._sources.content):
+                problem = place().problem(Code.NAME_PATTERN, fault.message, suggestion=fault.suggestion)
+                self.problems.append(at_character(problem, pattern, fault.column or 1))

@@ -1,7 +1,8 @@
 """Loading a configuration: all of it or nothing, with every mistake at its place."""
 
-import posixpath
+import json
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -11,22 +12,33 @@ from pydantic import ValidationError
 from reconciler.desired.assembly import Assembly
 from reconciler.desired.codes import Code
 from reconciler.desired.compiler import Compiler
-from reconciler.desired.documents import AccountsDocument, RootDocument
-from reconciler.desired.environment import read_environment
+from reconciler.desired.environment import Environment, read_environment
+from reconciler.desired.examination import Examination, Terms
+from reconciler.desired.findings import NOTHING_KNOWN, FileFindings, Known
 from reconciler.desired.gateway import GatewaySettings, ProjectDocument
 from reconciler.desired.inspection import Inspection
-from reconciler.desired.json_schema import ACCOUNTS_SCHEMA, ROOT_SCHEMA, schemas
+from reconciler.desired.json_schema import ROOT_SCHEMA, schemas
+from reconciler.desired.many_files import examined
 from reconciler.desired.mistakes import problems_of
 from reconciler.desired.operation import Alerts, Retention
-from reconciler.desired.references import Place
 from reconciler.desired.rule_tests import WrittenTest
 from reconciler.desired.source_files import SourceFiles
-from reconciler.desired.validation import parsed, validated
-from reconciler.desired.yaml_files import ROOT_FILE, find_files, find_root, read_documents
+from reconciler.desired.validation import parsed
+from reconciler.desired.variables import Variables
+from reconciler.desired.yaml_document import Yaml
+from reconciler.desired.yaml_files import (
+    ROOT_FILE,
+    find_files,
+    find_root,
+    nothing_written,
+    read_documents,
+    unread_documents,
+)
 from reconciler.errors import ConfigurationError, Position, Problem
 from reconciler.model.cycles import without_cycles
 from reconciler.model.key import Key, Kind
 from reconciler.model.protocol import ProtocolRegistry
+from reconciler.model.source_file import digest
 from reconciler.model.state import State
 
 __all__ = ["Desired", "Project", "find_root", "load", "load_project"]
@@ -74,13 +86,15 @@ class Loaded:
     """What loading found, and what that depends on.
 
     `digests` are the SHA-256 of the files that were read, `asked` the variables of the process with their values;
-    `absent` are the paths of files that need not be there and were not.
+    `absent` are the paths of files that need not be there and were not. `known` is what the next loading need not find
+    out again; the resources of its documents are the first ones of the state, in their order.
     """
 
     desired: Desired
     digests: Mapping[str, str] = field(repr=False)
     asked: Mapping[str, str | None] = field(repr=False)
     absent: frozenset[str] = frozenset()
+    known: Known = NOTHING_KNOWN
 
 
 def load_project(root: Path, *, environment: str | None = None, environ: Mapping[str, str] | None = None) -> Project:
@@ -92,7 +106,7 @@ def load_project(root: Path, *, environment: str | None = None, environ: Mapping
     documents, found = read_documents(root, ROOT_FILE, chosen.variables, chosen.patches)
     problems = [*chosen.problems, *found]
     if not documents and not problems:
-        problems.append(_nothing_written())
+        problems.append(nothing_written())
     if problems:
         raise ConfigurationError(tuple(problems))
     document, data = documents[0], documents[0].data
@@ -137,81 +151,80 @@ def load_traced(
     *,
     environment: str | None = None,
     environ: Mapping[str, str] | None = None,
+    known: Known = NOTHING_KNOWN,
 ) -> Loaded:
     """Return what all files below `root` ask for. Raises ConfigurationError with all problems of all files.
 
-    `environment` is the name of the chosen one; `environ` are the variables that `${env:NAME}` stands for.
+    `environment` is the name of the chosen one; `environ` are the variables that `${env:NAME}` stands for. What is
+    `known` of a file is taken as long as it holds.
     """
     sources = SourceFiles(root)
     chosen = read_environment(root, environment, environ or {}, sources.digests)
-    inspection = Inspection(sources, compiler)
-    assembly = Assembly(sources, protocols, inspection)
-    problems: list[Problem] = [*chosen.problems]
-    project: Project | None = None
-    for file in find_files(root):
-        documents, found = read_documents(root, file, chosen.variables, chosen.patches, sources.digests)
-        problems += found
-        if file == ROOT_FILE and not documents and not found:
-            problems.append(_nothing_written())
-        read_file = sources.reader(posixpath.dirname(file))
-        for number, document in enumerate(documents):
-            assembly.declare(document)
-            content: AccountsDocument | ProjectDocument | None
-            if file == ROOT_FILE and number == 0:
-                # What describes accounts is large, and made twice if it is made here.
-                has_accounts = isinstance(document.data, dict) and "accounts" in document.data
-                noun = RootDocument if has_accounts else ProjectDocument
-                content, found = validated(noun, document, read_file, lambda: schemas(protocols)[ROOT_SCHEMA])
-                if content is not None:
-                    project = _project(root, content, environment)
-            else:
-                content, found = validated(
-                    AccountsDocument, document, read_file, lambda: schemas(protocols)[ACCOUNTS_SCHEMA]
-                )
-            problems += found
-            if content is not None:
-                assembly.add(document, content)
-            document.release()
-    if chosen.patches is not None:
-        problems += chosen.patches.problems()
+    inspection = Inspection(sources, compiler, known.compiled)
+    terms = Terms(root, chosen, protocols, compiler, inspection.directories())
+    examination = Examination(terms, sources)
+    mark = _mark(chosen, sources.digests)
+    found = _found(sources, known, mark, examination, inspection)
+    assembly = Assembly(sources, inspection)
+    asked, absent, digests = dict(chosen.variables.asked), set[str](), dict[str, str]()
+    for file, alone in found.items():
+        item = alone
+        if item is None or not sources.are_as_read(item.digests) or sources.is_any_there(item.absent):
+            item = found[file] = examination.in_order(file)
+        documents = unread_documents(root, file, len(item.documents), chosen.variables, chosen.patches)
+        assembly.add(item, documents)
+        asked |= item.asked
+        absent |= item.absent
+        digests |= {file: item.sha256, **item.digests}
+        if alone is None or file == ROOT_FILE:
+            item.sha256 = ""  # depends on more than the file: it is not known the next time
     resources = assembly.finish()
     inspection.finish()
-    problems += assembly.problems + inspection.problems
-    if problems or project is None:
+    problems = [*chosen.problems, *assembly.problems, *inspection.problems]
+    if chosen.patches is not None:
+        problems += chosen.patches.problems(lambda: _data(root, chosen.variables))
+    if problems or examination.project is None:
         # Two files can include the same wrong one.
         distinct = {(problem.position, problem.code, problem.message): problem for problem in reversed(problems)}
         raise ConfigurationError(tuple(distinct.values()))
+    project = _project(root, examination.project, environment)
     desired = Desired(
         project=project,
         state=State(resources),
         files=MappingProxyType({sha256: sources.content(sha256) for sha256 in sorted(resources.hashes())}),
-        positions=_Positions(assembly.places),
+        positions=assembly.positions(),
         warnings=tuple(sorted((*_no_mail(project, assembly), *assembly.warnings()), key=lambda one: one.position)),
         renames=MappingProxyType(assembly.renames.former),
         sections=frozenset(assembly.sections),
         tests=tuple(assembly.tests),
     )
-    return Loaded(desired, sources.digests, chosen.variables.asked, frozenset(sources.absent))
+    known = Known(mark, {file: item for file, item in found.items() if item is not None}, inspection.compiled)
+    return Loaded(desired, sources.digests | digests, asked, frozenset(absent), known)
 
 
-class _Positions(Mapping[Key, Position]):
-    """Where each object is written; a position is worked out when it is asked for."""
+def _found(
+    sources: SourceFiles, known: Known, mark: str, examination: Examination, inspection: Inspection
+) -> dict[str, FileFindings | None]:
+    """Return what each file says by itself, in their order; None for those that depend on what stands before them."""
+    root = sources.root
+    found: dict[str, FileFindings | None] = {file: known.of(root, file, mark) for file in find_files(root)}
+    found[ROOT_FILE] = examination.in_order(ROOT_FILE)
+    with closing(examined([file for file, item in found.items() if item is None], examination)) as items:
+        for item in items:
+            found[item.file] = item
+            if sources.are_as_read(item.digests):
+                inspection.begin(item)
+    return found
 
-    def __init__(self, places: Mapping[Key, Place]) -> None:
-        self._places = places
 
-    def __getitem__(self, key: Key) -> Position:
-        return self._places[key].position(of_key=True)
-
-    def __iter__(self) -> Iterator[Key]:
-        return iter(self._places)
-
-    def __len__(self) -> int:
-        return len(self._places)
+def _mark(chosen: Environment, digests: Mapping[str, str]) -> str:
+    """Return what is another when anything is that all files are read by: variables, patches, EDIFACT tables."""
+    return digest(json.dumps([chosen.variables.values, sorted(digests.items())]).encode())
 
 
-def _nothing_written() -> Problem:
-    return Problem(Position(ROOT_FILE, 1, 1), Code.MISSING_KEY.value, "the key 'version' is missing; write version: 1")
+def _data(root: Path, variables: Variables) -> Iterator[Yaml]:
+    for file in find_files(root):
+        yield from (document.data for document in read_documents(root, file, variables)[0])
 
 
 def _no_mail(project: Project, assembly: Assembly) -> list[Problem]:

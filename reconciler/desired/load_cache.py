@@ -1,7 +1,8 @@
 """What loading a configuration found, kept until the content of a file, or whatever else it depends on, differs.
 
-Only a configuration without mistakes is kept, for a day at most, since certificates run out meanwhile. The file is the
-user's alone and holds what the configuration's files hold; losing or deleting it costs a second.
+What is known of each file is kept beside that: when some files change, the others are not read again. Only a
+configuration without mistakes is kept, for a day at most, since certificates run out meanwhile. The file is the user's
+alone and holds what the configuration's files hold; losing or deleting it costs some seconds.
 """
 
 import hashlib
@@ -15,12 +16,16 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from errno import EPERM
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 import reconciler
 from reconciler import __version__
+from reconciler.desired.codes import CODES
+from reconciler.desired.compiler import Fault
+from reconciler.desired.findings import NOTHING_KNOWN, FileFindings, Findings, Known
 from reconciler.desired.load import Desired, Loaded, load_project
 from reconciler.desired.reading import read_file, read_regular
 from reconciler.desired.source_files import find_directories
@@ -29,13 +34,17 @@ from reconciler.errors import BlobError, Position, Problem
 from reconciler.model.cycles import without_cycles
 from reconciler.model.key import Key
 from reconciler.model.packed import Packed, text_of
-from reconciler.model.source_file import digest
+from reconciler.model.source_file import SourceFile, digest
 from reconciler.model.state import State
 
 FOLDER_VARIABLE = "RECONCILER_CACHE"
 """Names another folder for the cache; empty means that there is none."""
 
-_FORMAT = 2
+_FORMAT = 3
+_HASHES = 3 * 64 + 1
+"""Bytes at the end of the file."""
+_AT_ONCE = 1000
+"""Lines that are written at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,51 +64,73 @@ class LoadCache:
         name = digest(json.dumps([os.path.realpath(root), environment]).encode())
         return cls(root, environment, environ, Path(folder, f"{name[:32]}.load") if folder else None)
 
-    def desired(self, load: Callable[[], Loaded]) -> Desired:
+    def desired(self, load: Callable[[Known], Loaded]) -> Desired:
         """Return what was found before if it still holds, without the tests beside rules; else what loading finds.
 
-        The positions of objects are found by loading when they are asked for. Raises ConfigurationError.
+        Loading is told what is known of the files that did not change. The positions of objects are found by loading
+        when they are asked for. Raises ConfigurationError.
         """
         if self.file is None:
-            return load().desired
-        found = self._found(self.file, load)
-        if found is None:
-            loaded = load()
+            return load(NOTHING_KNOWN).desired
+        with without_cycles():
+            known, desired = self._found(self.file, load)
+        if desired is None:
+            loaded = load(known)
             self._keep(self.file, loaded)
-            found = loaded.desired
-        return found
+            desired = loaded.desired
+        return desired
 
-    @without_cycles()
-    def _found(self, file: Path, load: Callable[[], Loaded]) -> Desired | None:
+    def _found(self, file: Path, load: Callable[[Known], Loaded]) -> tuple[Known, Desired | None]:
+        """Return all that was found before, if it holds; else what is known of single files."""
         try:
-            with file.open("rb") as stream:
-                if not _is_own(stream.fileno()):
-                    raise PermissionError(EPERM, "others can write it")
-                header = _header(stream)
+            with _Reading(file) as reading:
+                header = reading.header
+                if any(header.get(name) != value for name, value in self._stamp().items()):
+                    return NOTHING_KNOWN, None
                 if not self._holds(header):
-                    return None
-                texts = dict(_texts(stream, header["body"]))
+                    return self._known(reading), None
+                texts = {Key.known(address): text for address, text in reading.texts()}
         except FileNotFoundError:
-            return None
+            return NOTHING_KNOWN, None
         except (OSError, ValueError) as error:
             import logging  # noqa: PLC0415 - hardly ever, and a plan of what did not change waits for it
 
             logging.getLogger(__name__).debug("%s is not used: %s", file, error)
-            return None
+            return NOTHING_KNOWN, None
         paths = {sha256: path for path, sha256 in header["files"].items()}
-        return Desired(
+        return NOTHING_KNOWN, Desired(
             project=load_project(self.root, environment=self.environment, environ=self.environ),
             state=State(Packed(texts)),
             files=_Files(self.root, {sha256: paths[sha256] for sha256 in header["named"]}),
-            positions=_LatePositions(load),
+            positions=_LatePositions(lambda: load(self._known_later(file))),
             warnings=tuple(_problem(item) for item in header["warnings"]),
             renames=MappingProxyType({Key.parse(new): Key.parse(old) for new, old in header["renames"].items()}),
-            sections=frozenset(map(tuple, header["sections"])),
+            sections=frozenset(tuple(section.split(".")) for section in header["sections"]),
         )
+
+    def _known(self, reading: "_Reading") -> Known:
+        """Return what is known of each file for which the variables of the process are as they were."""
+        header, files = reading.header, dict[str, FileFindings]()
+        texts = iter(list(reading.texts()))
+        for item in reading.findings():
+            found, asked = _file_findings(item, texts)  # each document has the next texts
+            if all(_hashed(self.environ.get(name)) == value for name, value in asked.items()):
+                found.asked = {name: self.environ.get(name) for name in asked}
+                files[found.file] = found
+        compiled = {name: [_fault(fault) for fault in faults] for name, faults in header["compiled"].items()}
+        return Known(header["mark"], files, compiled)
+
+    def _known_later(self, file: Path) -> Known:
+        try:
+            with without_cycles(), _Reading(file) as reading:
+                return self._known(reading)
+        except (OSError, ValueError):
+            return NOTHING_KNOWN  # it was there and is not any more; nothing is lost but time
 
     def _keep(self, file: Path, loaded: Loaded) -> None:
         """Keep what was found. Where nothing can be written, nothing is kept."""
-        desired = loaded.desired
+        desired, known = loaded.desired, loaded.known
+        resources = desired.state.resources
         header = {
             **self._stamp(),
             "asked": {name: _hashed(value) for name, value in loaded.asked.items()},
@@ -110,17 +141,22 @@ class LoadCache:
             "named": sorted(desired.files),
             "warnings": [asdict(problem) for problem in desired.warnings],
             "renames": {str(new): str(old) for new, old in desired.renames.items()},
-            "sections": sorted(map(list, desired.sections or ())),
+            "sections": sorted(map(".".join, desired.sections or ())),
+            "mark": known.mark,
+            "compiled": {name: [asdict(fault) for fault in faults] for name, faults in known.compiled.items()},
+            "texts": len(resources),
+            "found": len(known.files),
         }
-        resources = desired.state.resources
-        body = "".join(f"{key}\t{text_of(resources, key)}\n" for key in resources).encode()
-        first = json.dumps({**header, "body": digest(body)}).encode()
+        first = (json.dumps(header) + "\n",)
+        body = (f"{key}\t{text_of(resources, key)}\n" for key in resources)
+        last = (json.dumps(_kept(found)) + "\n" for found in known.files.values())
         with suppress(OSError):
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             # Made with the permissions 0600, and in place all at once.
             descriptor, written = tempfile.mkstemp(dir=file.parent, prefix=".load-")
             with os.fdopen(descriptor, "wb") as stream:
-                stream.writelines((digest(first).encode(), b" ", first, b"\n", body))
+                hashes = [_write(stream, iter(lines)) for lines in (first, body, last)]
+                stream.writelines((*hashes, b"\n"))
             Path(written).replace(file)
 
     def _stamp(self) -> dict[str, Any]:
@@ -134,8 +170,7 @@ class LoadCache:
         }
 
     def _holds(self, header: Mapping[str, Any]) -> bool:
-        if any(header.get(name) != value for name, value in self._stamp().items()):
-            return False
+        """Say whether nothing is otherwise than it was."""
         if any(_hashed(self.environ.get(name)) != value for name, value in header["asked"].items()):
             return False
         if sorted(find_files(self.root)) != header["yaml"] or sorted(find_directories(self.root)) != header["tables"]:
@@ -144,33 +179,101 @@ class LoadCache:
             return False
         # Where a link leads was looked at when the file was loaded; the same content is the same answer.
         root = str(self.root)
-        return all(digest(read_regular(f"{root}/{path}")) == sha256 for path, sha256 in header["files"].items())
+        try:
+            return all(digest(read_regular(f"{root}/{path}")) == sha256 for path, sha256 in header["files"].items())
+        except OSError:
+            return False
 
 
-def _is_own(descriptor: int) -> bool:
-    """Say whether nobody but the user could have written a file."""
-    status = os.fstat(descriptor)
-    return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+class _Reading:
+    """Reads a cache from its beginning to its end: the first line, the resources, and what is known of each file.
+
+    Behind them stand the SHA-256 of all three. Raises ValueError when something is not as it was written.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._stream = file.open("rb")
+
+    def __enter__(self) -> Self:
+        try:
+            self._begin()
+        except BaseException:
+            self._stream.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+
+    def _begin(self) -> None:
+        status = os.fstat(self._stream.fileno())
+        if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise PermissionError(EPERM, "others can write it")
+        if status.st_size < _HASHES:
+            raise ValueError("it is cut off")
+        self._stream.seek(-_HASHES, os.SEEK_END)
+        hashes = self._stream.read().decode()
+        self._hashes = [hashes[begin : begin + 64] for begin in range(0, _HASHES - 1, 64)]
+        self._stream.seek(0)
+        (first,) = self._lines(1)
+        self.header: dict[str, Any] = json.loads(first)
+
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Yield the resources as address and JSON, one a line."""
+        for line in self._lines(self.header["texts"]):
+            address, _, text = line[:-1].decode().partition("\t")
+            yield address, text
+
+    def findings(self) -> Iterator[Any]:
+        """Yield what is known of each file; to be called after all texts."""
+        yield from map(json.loads, self._lines(self.header["found"]))
+
+    def _lines(self, number: int) -> Iterator[bytes]:
+        hashed = hashlib.sha256()
+        for line in islice(self._stream, number):
+            hashed.update(line)
+            yield line
+        if hashed.hexdigest() != self._hashes.pop(0):
+            raise ValueError("it is not as it was written")
 
 
-def _header(stream: BinaryIO) -> dict[str, Any]:
-    """Return the first line of a cache, which has its own SHA-256 in front. Raises ValueError when it is another."""
-    sha256, _, first = stream.readline().rstrip(b"\n").partition(b" ")
-    if digest(first).encode() != sha256:
-        raise ValueError("its first line is not as it was written")
-    header: dict[str, Any] = json.loads(first)
-    return header
+def _write(stream: BinaryIO, lines: Iterator[str]) -> bytes:
+    """Write lines and return their SHA-256 in hex."""
+    hashed = hashlib.sha256()
+    while some := "".join(islice(lines, _AT_ONCE)).encode():
+        hashed.update(some)
+        stream.write(some)
+    return hashed.hexdigest().encode()
 
 
-def _texts(stream: BinaryIO, expected: str) -> Iterator[tuple[Key, str]]:
-    """Yield the resources, one a line. Raises ValueError in the end when they are not as they were written."""
-    found = hashlib.sha256()
-    for line in stream:
-        found.update(line)
-        address, _, text = line[:-1].decode().partition("\t")
-        yield Key.known(address), text
-    if found.hexdigest() != expected:
-        raise ValueError("what it holds is not as it was written")
+def _kept(found: FileFindings) -> list[Any]:
+    return [
+        found.file,
+        found.sha256,
+        {path: file.model_dump() for path, file in found.named.items()},
+        found.digests,
+        {name: _hashed(value) for name, value in found.asked.items()},
+        sorted(found.absent),
+        [document.kept() for document in found.documents],
+    ]
+
+
+def _file_findings(item: list[Any], texts: Iterator[tuple[str, str]]) -> tuple[FileFindings, dict[str, str | None]]:
+    """Return what was kept of a file, and the hashes of the variables of the process that it depends on."""
+    file, sha256, named, digests, asked, absent, documents = item
+    found = FileFindings(
+        file,
+        sha256,
+        [Findings.restored(document, texts) for document in documents],
+        named={path: SourceFile.model_validate(one) for path, one in named.items()},
+        digests=digests,
+        absent=set(absent),
+    )
+    return found, asked
+
+
+def _fault(item: dict[str, Any]) -> Fault:
+    return Fault(**item | {"code": CODES[item["code"]] if item["code"] else None})
 
 
 class _Files(Mapping[str, bytes]):

@@ -7,13 +7,12 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from reconciler.desired.codes import Code
+from reconciler.desired.codes import CODES, Code
 from reconciler.desired.json_schema import Schema
 from reconciler.desired.nearest import is_like, nearest
 from reconciler.desired.yaml_document import Location, YamlDocument
 from reconciler.errors import Position, Problem
 
-_CODES = {code.value: code for code in Code}
 _KEY_TAG = "[key]"
 _LONG = 60
 _QUOTED_VARIABLE = ('"${', "'${")
@@ -89,9 +88,9 @@ def _explained(details: ErrorDetails, wanted: str) -> tuple[Code, str, str]:
             code = Code.BAD_NAME
             message = f"'{_shown(value)}' is no name: letters, digits, _ and -, the first a letter or digit, at most 63"
         case "included":
-            code, message, suggestion = _CODES[context["code"]], context["message"], context["suggestion"]
-        case kind if kind in _CODES:
-            code, message, suggestion = _CODES[kind], context["message"], context["suggestion"]
+            code, message, suggestion = CODES[context["code"]], context["message"], context["suggestion"]
+        case kind if kind in CODES:
+            code, message, suggestion = CODES[kind], context["message"], context["suggestion"]
         case "value_error":
             message = str(context["error"])
         case "literal_error" | "enum":

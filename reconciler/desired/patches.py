@@ -1,7 +1,7 @@
 """Patches of an environment: what it has otherwise at some addresses, merged into the documents that stand there."""
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from reconciler.desired.codes import Code
 from reconciler.desired.nearest import nearest
@@ -30,15 +30,11 @@ class Patches:
             if isinstance(patch, dict)
         }
         self._taken: dict[str, Document] = {}
-        self._names: set[str] = set()
 
     def concern(self, data: Yaml, *, is_root: bool) -> bool:
         """Say whether a document has an address that is patched."""
-        paths = {address: address.split(".") for address in self._patches}
-        for address, path in paths.items():
-            if address not in self._taken:
-                self._names.update(_addresses(data, len(path)))
-        return any((is_root and path[0] in _MADE) or isinstance(_at(data, path), dict) for path in paths.values())
+        paths = (address.split(".") for address in self._patches)
+        return any((is_root and path[0] in _MADE) or isinstance(_at(data, path), dict) for path in paths)
 
     def merged(self, content: Content, document: Document, *, is_root: bool) -> Content:
         """Return a document's content with what the patches have otherwise."""
@@ -50,20 +46,23 @@ class Patches:
                 patch = {path[0]: _nested(path[1:], patch)}
                 path = []
             elif not isinstance(_at(content.data, path), dict):
-                self._names.update(_addresses(content.data, len(path)))
                 continue
             self._taken[address] = document
             content = _Merge(content, self._environment.content).of(path, patch)
         return content
 
-    def problems(self) -> Iterator[Problem]:
-        """Yield a mistake for each patch whose address no document had."""
-        for address in self._patches:
-            if address not in self._taken:
-                message = f"nothing stands at '{address}' that could be patched"
-                mend = nearest(address, sorted(self._names))
-                where = ("patches", address)
-                yield self._environment.problem(Code.UNKNOWN_REFERENCE, message, where, of_key=True, suggestion=mend)
+    def problems(self, documents: Callable[[], Iterator[Yaml]]) -> Iterator[Problem]:
+        """Yield a mistake for each patch whose address no document had. `documents` are asked for what is alike."""
+        lost = [address for address in self._patches if address not in self._taken]
+        if not lost:
+            return
+        depths = {address.count(".") + 1 for address in lost}
+        known = {name for data in documents() for depth in depths for name in _addresses(data, depth)}
+        for address in lost:
+            message = f"nothing stands at '{address}' that could be patched"
+            mend = nearest(address, sorted(known))
+            where = ("patches", address)
+            yield self._environment.problem(Code.UNKNOWN_REFERENCE, message, where, of_key=True, suggestion=mend)
 
 
 class _Merge:

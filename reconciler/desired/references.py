@@ -1,16 +1,14 @@
 """What refers to something else in a configuration, and what may exist only once in all of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
-from uuid import UUID
 
-from reconciler.desired.codes import Code
-from reconciler.desired.documents import ReferenceDocument
+from reconciler.desired.codes import CODES, Code
+from reconciler.desired.findings import WrittenClaim
 from reconciler.desired.nearest import nearest
 from reconciler.desired.yaml_document import Yaml, YamlDocument
 from reconciler.errors import Position, Problem
-from reconciler.model.template_ref import TemplateRef
 
 
 class Place(NamedTuple):
@@ -36,43 +34,27 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Templates:
-    """The templates of all accounts by account and name, and the rules that name them.
+    """The templates of all accounts by account and name; `refs` are those that are right."""
 
-    `refs` are those that are right; `_declared` and `_named` are taken from the YAML as it is, so that a name is
-    checked whatever else is wrong with the rule or the template.
-    """
-
-    refs: dict[tuple[str, str], TemplateRef] = field(default_factory=dict)
+    refs: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Each as UUID/version."""
     _declared: set[tuple[str, str]] = field(default_factory=set)
-    _named: list[tuple[str, str, Place]] = field(default_factory=list)
 
-    def declare(self, document: YamlDocument) -> None:
-        """Note which templates a document has, and which its rules name."""
-        for account, parts in _mappings(document.data, "accounts"):
-            templates = parts.get("templates")
-            self._declared.update((account, name) for name in (templates if isinstance(templates, dict) else ()))
-            self._note(account, parts, Place(document, ("accounts", account)))
-            for mailbox, content in _mappings(parts, "mailboxes"):
-                self._note(account, content, Place(document, ("accounts", account, "mailboxes", mailbox)))
+    def declare(self, templates: Iterable[tuple[str, str]]) -> None:
+        """Note that there are templates of these accounts and names, whatever is wrong with them."""
+        self._declared.update(templates)
 
-    def _note(self, account: str, owner: Yaml, place: Place) -> None:
-        for name, rule in _mappings(owner, "rules"):
-            template = rule.get("template")
-            if isinstance(template, str):
-                self._named.append((account, template, place.below("rules", name, "template")))
-
-    def find(self, named: str | ReferenceDocument, account: str) -> TemplateRef | None:
+    def find(self, name: str, account: str) -> str | None:
         """Return the template that a rule of an account names; None when there is none, or when it is wrong."""
-        return self.refs.get(_key(named, account)) if isinstance(named, str) else named.ref
+        return self.refs.get(_key(name, account))
 
-    def problems(self) -> Iterator[Problem]:
-        """Yield a mistake for each name of a template that no account has."""
-        for account, name, place in self._named:
-            owner, template = _key(name, account)
-            if (owner, template) not in self._declared:
-                known = [own if of == account else f"{of}.{own}" for of, own in sorted(self._declared)]
-                message = f"account '{owner}' has no template '{template}'"
-                yield place.problem(Code.UNKNOWN_REFERENCE, message, suggestion=nearest(name, known))
+    def unknown(self, name: str, account: str, place: Place) -> Iterator[Problem]:
+        """Yield a mistake when no account has the template that is named at a place."""
+        owner, template = _key(name, account)
+        if (owner, template) not in self._declared:
+            known = [own if of == account else f"{of}.{own}" for of, own in sorted(self._declared)]
+            message = f"account '{owner}' has no template '{template}'"
+            yield place.problem(Code.UNKNOWN_REFERENCE, message, suggestion=nearest(name, known))
 
 
 def _key(name: str, account: str) -> tuple[str, str]:
@@ -80,21 +62,44 @@ def _key(name: str, account: str) -> tuple[str, str]:
     return owner or account, template
 
 
-Claimed = str | tuple[str, ...] | TemplateRef | UUID
+def declared_templates(data: Yaml) -> Iterator[tuple[str, str]]:
+    """Yield the templates that a document has, by account and name, as far as it has that shape."""
+    for account, parts in _mappings(data, "accounts"):
+        templates = parts.get("templates")
+        yield from ((account, name) for name in (templates if isinstance(templates, dict) else ()))
+
+
+def named_templates(data: Yaml) -> Iterator[tuple[str, str, list[str | int]]]:
+    """Yield what rules of a document call their templates: the account, the name, and where it stands."""
+    for account, parts in _mappings(data, "accounts"):
+        yield from _named(account, parts, ["accounts", account])
+        for mailbox, content in _mappings(parts, "mailboxes"):
+            yield from _named(account, content, ["accounts", account, "mailboxes", mailbox])
+
+
+def _named(account: str, owner: Yaml, location: list[str | int]) -> Iterator[tuple[str, str, list[str | int]]]:
+    for name, rule in _mappings(owner, "rules"):
+        template = rule.get("template")
+        if isinstance(template, str):
+            yield account, template, [*location, "rules", name, "template"]
 
 
 @dataclass(frozen=True, slots=True)
 class Unique:
     """What may exist only once: aliases of mailboxes, UUIDs of templates and dictionaries, partnerships."""
 
-    _first: dict[tuple[Code, Claimed], Place] = field(default_factory=dict)
+    _first: dict[tuple[str, str], tuple[YamlDocument, WrittenClaim]] = field(default_factory=dict)
 
-    def claim(self, code: Code, value: Claimed, what: str, place: Place) -> Iterator[Problem]:
-        """Yield a mistake when the value is taken already."""
-        first = self._first.setdefault((code, value), place)
-        if first is not place:
-            also = first.position()
-            yield place.problem(code, f"{what} is taken already, by {_owner(first)}", also=also)
+    def claim(self, claims: Iterable[WrittenClaim], document: YamlDocument) -> Iterator[Problem]:
+        """Yield a mistake for each value of a document that is taken already."""
+        first = self._first
+        for claim in claims:
+            taken = first.setdefault((claim.code, claim.value), (document, claim))
+            if taken[1] is not claim:
+                by = Place(taken[0], tuple(taken[1].location))
+                place = Place(document, tuple(claim.location))
+                message = f"{claim.what} is taken already, by {_owner(by)}"
+                yield place.problem(CODES[claim.code], message, also=by.position())
 
 
 def _owner(place: Place) -> str:

@@ -5,42 +5,38 @@ from dataclasses import dataclass, field
 
 from reconciler.desired.codes import Code
 from reconciler.desired.references import Place
-from reconciler.errors import Problem
+from reconciler.errors import Position, Problem
 from reconciler.model.key import Key
+
+
+def former_address(key: Key, written: str) -> Key:
+    """Return what `renamed_from` means: a name beside the new one, or an address. Raises ValueError."""
+    old = Key.parse(written if "." in written else ".".join((*key.path[:-1], written)))
+    if old.kind is not key.kind or old == key:
+        raise ValueError(f"{old} is not the former name or address of another {key.kind}")
+    return old
 
 
 @dataclass(frozen=True, slots=True)
 class Renames:
-    """New addresses with the old ones."""
+    """New addresses with the old ones, and where that is written."""
 
     former: dict[Key, Key] = field(default_factory=dict)
     _places: dict[Key, Place] = field(default_factory=dict)
 
-    def note(self, key: Key, former: str | None, place: Place) -> Iterator[Problem]:
-        """Take over a `renamed_from`, a name beside the new one or an address; yield what is wrong with it."""
-        if former is None:
-            return
-        where = place.below("renamed_from")
-        try:
-            old = Key.parse(former if "." in former else ".".join((*key.path[:-1], former)))
-        except ValueError as error:
-            yield where.problem(Code.BAD_VALUE, str(error))
-            return
-        if old.kind is not key.kind or old == key:
-            yield where.problem(Code.BAD_VALUE, f"{old} is not the former name or address of another {key.kind}")
-            return
+    def add(self, key: Key, old: Key, place: Place) -> None:
+        """Take over a rename of the object at a place."""
         self.former[key] = old
-        self._places[key] = where
+        self._places[key] = place.below("renamed_from")
 
-    def problems(self, defined: Container[Key], places: Mapping[Key, Place]) -> Iterator[Problem]:
+    def problems(self, defined: Container[Key], positions: Mapping[Key, Position]) -> Iterator[Problem]:
         """Yield a mistake for each former name that is still in use, or that two objects claim."""
         first: dict[Key, Place] = {}
         for key, old in self.former.items():
             where = self._places[key]
             if old in defined:
                 message = f"{old} is still in the configuration; remove renamed_from, or the object of the old name"
-                also = places[old].position(of_key=True) if old in places else None
-                yield where.problem(Code.BAD_VALUE, message, also=also)
+                yield where.problem(Code.BAD_VALUE, message, also=positions.get(old))
             elif first.setdefault(old, where) is not where:
                 message = f"something else was renamed from {old} already"
                 yield where.problem(Code.BAD_VALUE, message, also=first[old].position())

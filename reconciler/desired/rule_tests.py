@@ -3,6 +3,7 @@
 import posixpath
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pydantic_core import PydanticCustomError
 
@@ -35,17 +36,26 @@ class WrittenTest:
         return self.path is None or self.test.expect is not None
 
 
-def written_tests(
-    rule: Key, document: RuleDocument, place: Place, sources: SourceFiles, found: Callable[[Problem], None]
-) -> Iterator[WrittenTest]:
+class Sample(NamedTuple):
+    """A test among those of a rule; `path` is where what it expects belongs, from the root."""
+
+    number: int
+    name: str
+    path: str | None
+    test: RuleTest
+
+
+def samples(
+    document: RuleDocument, place: Place, sources: SourceFiles, found: Callable[[Problem], None]
+) -> Iterator[Sample]:
     """Yield the tests of a rule, each with a name of its own; `found` is told what is wrong with one."""
     folder = posixpath.dirname(place.document.file)
     names: set[str] = set()
     for index, test in enumerate(document.tests):
-        expect = None
+        path = expect = None
         if test.expect is not None:
             try:
-                expect = sources.not_yet_written(folder, test.expect)
+                path, expect = sources.not_yet_written(folder, test.expect)
             except PydanticCustomError as error:
                 found(place.below("tests", index, "expect").problem(Code.BAD_FILE, error.message()))
                 continue
@@ -55,7 +65,5 @@ def written_tests(
             number += 1
             name = f"{wanted} #{number}"
         names.add(name)
-        path = None if test.expect is None else posixpath.normpath(posixpath.join(folder, test.expect))
         noun = RuleTest(input=test.input, mailbox=test.mailbox, expect=expect, expect_error=test.expect_error)
-        payload = sources.content(test.input.sha256)
-        yield WrittenTest(rule, name, place.below("tests", index), path, noun, payload)
+        yield Sample(index, name, path, noun)

@@ -1,5 +1,6 @@
 """A rule as it is written to a rule as it is run."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Literal, assert_never
 from uuid import UUID
@@ -13,8 +14,10 @@ from reconciler.model.rule import Archive, Direction, Match, Rule, RuleTest
 from reconciler.model.source_file import SourceFile
 from reconciler.model.template_ref import TemplateRef
 
-UNRESOLVED = TemplateRef(uuid=UUID(int=0), version=UUID(int=0))
-"""Stands for a template that another document declares."""
+_UNRESOLVED = TemplateRef(uuid=UUID(int=0), version=UUID(int=0))
+"""Stands for a template that another document may declare."""
+_PLACED = re.compile(r'"position":[0-9]+,"template":\{"uuid":"[^"]*","version":"[^"]*"\}')
+"""What of a rule's JSON depends on other documents. Nothing that an author writes stands before it."""
 
 _OTHER = {Direction.OUT: ("archive", "name_pattern"), Direction.IN: ("match", "source", "multiple_envelopes")}
 """What does not belong to a rule of a direction."""
@@ -44,20 +47,22 @@ def misfits(rule: RuleDocument, place: Place) -> Iterator[Problem]:
 
 def rule_text(
     rule: RuleDocument,
-    template: TemplateRef,
     match: Match | None,
     position: int,
     directories: tuple[SourceFile, ...],
     tests: Mapping[str, RuleTest],
 ) -> str:
-    """Return the rule that is run, as JSON. `directories` are the EDIFACT tables of the configuration."""
+    """Return the rule that is run, as JSON, without its template; `placed` fills that in.
+
+    `directories` are the EDIFACT tables of the configuration.
+    """
     reads_edifact = rule.direction is Direction.OUT and rule.source in {None, "edifact"}
     return packed_as(
         Rule,
         active=rule.active,
         direction=rule.direction,
         position=position,
-        template=template,
+        template=_UNRESOLVED,
         match=match,
         source=rule.source,
         convert=rule.convert,
@@ -70,6 +75,16 @@ def rule_text(
         protected=rule.protected,
         tests=dict(tests),
     )
+
+
+def placed(text: str, position: int, ref: str) -> str:
+    """Return a rule's JSON with its index among the rules of its owner, and with its template, as UUID/version."""
+    uuid, _, version = ref.partition("/")
+    now = f'"position":{position},"template":{{"uuid":"{uuid}","version":"{version}"}}'
+    found = _PLACED.search(text)
+    if found is None:
+        raise ValueError("it is no rule")
+    return text if found[0] == now else f"{text[: found.start()]}{now}{text[found.end() :]}"
 
 
 def _archive(archive: ArchiveDocument | Literal[True]) -> Archive:

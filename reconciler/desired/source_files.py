@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -52,38 +52,62 @@ class SourceFiles:
         self.root = root
         self.digests: dict[str, str] = {}
         """The SHA-256 of every file that was read, by its path."""
-        self.absent: set[str] = set()
-        """The paths of what was looked for and need not be there."""
         self._files: dict[str, SourceFile] = {}
-        self._paths: dict[SourceFile, str] = {}
+        self._paths: dict[int, str] = {}
+        """Where a file was read first, by its identity."""
         self._same: dict[SourceFile, SourceFile] = {}
-        self._named: dict[str, dict[str, SourceFile]] = {}
-        """The files by the folder that they were named from, and the path that they were named by."""
         self.contents: dict[str, bytes] = {}
 
-    def reader(self, folder: str) -> Callable[[str], SourceFile]:
-        """Return a reader of paths relative to a folder; it raises PydanticCustomError with a `Code` as its type."""
-        named = self._named.setdefault(folder, {})
+    def reader(self, folder: str, named: dict[str, SourceFile] | None = None) -> Callable[[str], SourceFile]:
+        """Return a reader of paths relative to a folder; it raises PydanticCustomError with a `Code` as its type.
+
+        What it reads is noted in `named`, by its path relative to the root.
+        """
+        known: dict[str, SourceFile] = {}
 
         def read(path: str) -> SourceFile:
-            file = named.get(path)
+            file = known.get(path)
             if file is None:
-                file = named[path] = self._source_file(self._below_root(folder, path))
+                place = self._below_root(folder, path)
+                file = known[path] = self._source_file(place)
+                if named is not None:
+                    named[place] = file
             return file
 
         return read
 
-    def not_yet_written(self, folder: str, path: str) -> SourceFile | None:
-        """Return a file relative to a folder; None while it is not there. Raises PydanticCustomError."""
+    def not_yet_written(self, folder: str, path: str) -> tuple[str, SourceFile | None]:
+        """Return where a path relative to a folder leads, and the file; None while it is not there.
+
+        Raises PydanticCustomError.
+        """
         place = self._below_root(folder, path)
         if place not in self.digests and not (self.root / place).exists():
-            self.absent.add(place)
-            return None
-        return SourceFile(name=posixpath.basename(place), sha256=self._read(place))
+            return place, None
+        return place, SourceFile(name=posixpath.basename(place), sha256=self._read(place))
+
+    def are_as_read(self, digests: Mapping[str, str]) -> bool:
+        """Say whether files have the contents that they were found to have; what is there is read."""
+        try:
+            return all(self._read(path) == sha256 for path, sha256 in digests.items())
+        except PydanticCustomError:
+            return False
+
+    def is_any_there(self, paths: Iterable[str]) -> bool:
+        """Say whether any of these paths is a file's by now."""
+        return any((self.root / path).exists() for path in paths)
+
+    def adopt(self, path: str, file: SourceFile) -> SourceFile:
+        """Take over what a path was found to be, once its content and its parts' are known to be as they were."""
+        known = self._files.get(path)
+        if known is None:
+            known = self._files[path] = self._same.setdefault(file, file)
+            self._paths.setdefault(id(known), path)
+        return known
 
     def path(self, file: SourceFile, part: str | None = None) -> str:
-        """Return where a file, or one of its parts, was read."""
-        main = self._paths[file]
+        """Return where a file that was read here, or one of its parts, was read."""
+        main = self._paths[id(file)]
         return main if part is None else posixpath.normpath(posixpath.join(posixpath.dirname(main), part))
 
     def content(self, sha256: str) -> bytes:
@@ -103,8 +127,7 @@ class SourceFiles:
                 for part in sorted(self._included(path))
             ]
             file = SourceFile(name=posixpath.basename(path), sha256=sha256, parts=tuple(parts))
-            file = self._files[path] = self._same.setdefault(file, file)
-            self._paths.setdefault(file, path)
+            file = self.adopt(path, file)
         return file
 
     def _included(self, main: str) -> set[str]:

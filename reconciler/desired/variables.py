@@ -31,6 +31,10 @@ class Variables:
         self._environ = environ or {}
         self.asked = {} if asked is None else asked
 
+    def anew(self) -> "Variables":
+        """Return the same variables of which none was looked at."""
+        return Variables(self.values, self._environ)
+
     def expanded(self, text: str) -> tuple[Scalar, bool]:
         """Return a scalar with its variables replaced, and whether it is the value of one variable and nothing else.
 

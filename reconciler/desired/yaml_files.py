@@ -1,5 +1,6 @@
 """The files of a configuration: which ones there are, and what stands in them."""
 
+from array import array
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -96,3 +97,26 @@ def read_documents(
         return [YamlDocument(file, partial(read, 0), plain)], []
     documents, problems = composed()
     return [YamlDocument(file, partial(read, number), item.data) for number, item in enumerate(documents)], problems
+
+
+def unread_documents(
+    root: Path, file: str, number: int, variables: Variables, patches: Patches | None = None
+) -> list[YamlDocument]:
+    """Return so many documents of a file, which is read when something in one of them is asked for."""
+
+    def read(index: int) -> Content:
+        documents, _ = read_documents(root, file, variables, patches)
+        return documents[index].content if index < len(documents) else _nothing(file)
+
+    return [YamlDocument(file, partial(read, index)) for index in range(number)]
+
+
+def _nothing(file: str) -> Content:
+    """Return what stands in a document that is gone since it was read."""
+    return Content(((file, ""),), {}, 0, array("Q"), {})
+
+
+def nothing_written() -> Problem:
+    """Return what is wrong with a `reconciler.yaml` without a document."""
+    message = "the key 'version' is missing; write version: 1"
+    return Problem(Position(ROOT_FILE, 1, 1), Code.MISSING_KEY.value, message)

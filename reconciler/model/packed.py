@@ -1,13 +1,12 @@
 """Resources as JSON text, each read when it is asked for: a large configuration of which little is looked at."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
-from uuid import UUID
+from functools import cache, lru_cache
+
+from pydantic_core import to_json
 
 from reconciler.model.key import Key, Kind
-from reconciler.model.noun import Noun
 from reconciler.model.state import NOUNS, Resource
 from reconciler.model.template_ref import TemplateRef
 
@@ -21,27 +20,13 @@ def packed(resource: Resource) -> str:
 
 def packed_as(noun: type[Resource], **fields: object) -> str:
     """Return the JSON text of a resource of these fields, which are known to be right, without making it."""
-    return _ENCODER.encode({**_defaults(noun), **fields})
+    return to_json({**_defaults(noun), **fields}, by_alias=False).decode()
 
 
+@lru_cache(maxsize=1024)
 def packed_ref(ref: TemplateRef) -> str:
     """Return the identity of a template as it stands in a rule's JSON text."""
-    return _ENCODER.encode(ref)
-
-
-def _plain(value: object) -> object:
-    match value:
-        case Noun():
-            return value.model_dump(mode="json")
-        case TemplateRef():
-            return {"uuid": str(value.uuid), "version": str(value.version)}
-        case UUID():
-            return str(value)
-        case _:
-            raise TypeError(f"{type(value).__name__} has no place in a resource")
-
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"), default=_plain)
+    return to_json(ref).decode()
 
 
 @cache

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from reconciler.desired.findings import NOTHING_KNOWN, Known
 from reconciler.desired.load import Desired, Loaded, Project, find_root, load_project, load_traced
 from reconciler.desired.load_cache import LoadCache
 from reconciler.errors import PlanRefusedError
@@ -60,9 +61,10 @@ class Planning:
 
     def load(self) -> Desired:
         """Return what the files ask for. Raises ConfigurationError with every mistake."""
-        return LoadCache.of(self.project.root, self.project.environment, os.environ).desired(self._loaded)
+        cache = LoadCache.of(self.project.root, self.project.environment, os.environ)
+        return cache.desired(lambda known: self._loaded(known=known))
 
-    def _loaded(self, root: Path | None = None) -> Loaded:
+    def _loaded(self, root: Path | None = None, *, known: Known = NOTHING_KNOWN) -> Loaded:
         # Not needed for what did not change.
         from reconciler.conversion.compiler import ContentCompiler  # noqa: PLC0415
 
@@ -73,6 +75,7 @@ class Planning:
                 compiler,
                 environment=self.project.environment,
                 environ=os.environ,
+                known=known,
             )
 
     def plan(self, desired: Desired, terms: Terms = CAREFUL) -> Plan:

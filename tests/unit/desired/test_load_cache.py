@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.desired.compiler import Compiler
+from reconciler.desired.findings import NOTHING_KNOWN, Known
 from reconciler.desired.load import Desired, Loaded, load_traced
 from reconciler.desired.load_cache import LoadCache
 from reconciler.errors import BlobError, ConfigurationError
@@ -43,9 +44,9 @@ class Project:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
 
-    def loaded(self) -> Loaded:
+    def loaded(self, known: Known = NOTHING_KNOWN) -> Loaded:
         self.times += 1
-        return load_traced(self.root, self._protocols, self._compiler, environ=self.environ)
+        return load_traced(self.root, self._protocols, self._compiler, environ=self.environ, known=known)
 
     def desired(self) -> Desired:
         return LoadCache.of(self.root, None, self.environ).desired(self.loaded)
