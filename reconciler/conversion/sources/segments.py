@@ -6,6 +6,7 @@ character and the characters that XML would escape become control characters, wh
 """
 
 import re
+import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice, repeat
@@ -78,7 +79,8 @@ class Segments:
         chars = self.characters
         escape = f"{re.escape(chars.release)}.|" if chars.release else ""
         segment = re.compile(f"(?:{escape}[^{re.escape(chars.terminator)}])*{re.escape(chars.terminator)}?", re.DOTALL)
-        matches = segment.finditer(self.source, self.start)
+        nothing = string.whitespace + chars.terminator
+        matches = (found for found in segment.finditer(self.source, self.start) if found.group().strip(nothing))
         offset = next((match.start() for match in islice(matches, index, None)), len(self.source))
         while offset < len(self.source) and self.source[offset].isspace():
             offset += 1
@@ -110,7 +112,7 @@ def split(source: str, start: int, end: int, characters: ServiceCharacters, *, c
     """Split the source from `start` to `end`.
 
     Line breaks are dropped wherever they stand, since they only wrap lines; a terminator that is itself a line break is
-    honoured. Raises ConversionError with `code`.
+    honoured. What is empty between two terminators is no segment. Raises ConversionError with `code`.
     """
     used = characters.all
     if len(set(used)) < len(used) or any(char.isalnum() or char in " \0" for char in used):
@@ -121,13 +123,13 @@ def split(source: str, start: int, end: int, characters: ServiceCharacters, *, c
     _refuse_control_characters(body, characters, code)
     body, hidden = _hide(body, characters)
     texts = [text.lstrip() for text in body.split(characters.terminator)]
-    if texts.pop():
+    # Many an editor drops the line break at the end of a file.
+    if texts[-1] and characters.terminator not in "\r\n":
         raise ConversionError(
             code,
-            f"the last segment, number {len(texts) + 1}, does not end: {characters.terminator!r} was expected after it",
+            f"the last segment, number {len(texts)}, does not end: {characters.terminator!r} was expected after it",
         )
-    if characters.terminator in "\r\n":
-        texts = [text for text in texts if text]
+    texts = [text for text in texts if text]
     if len(body) > MOST_TEXT and (longest := max(map(len, texts))) > MOST_TEXT:
         raise ConversionError(code, f"a segment of {longest} characters is longer than {MOST_TEXT}")
     return Segments(texts, characters, hidden, source, start)

@@ -101,9 +101,10 @@ def source_format(payload: bytes, *, file_name: str, content_type: str = "") -> 
 
 def _sniffed(payload: bytes) -> "SourceFormat":
     start = payload[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
-    if start.startswith((b"UNA", b"UNB")):
+    # What lacks its header is told from the rest, so that the error says what is missing.
+    if start.startswith((b"UNA", b"UNB", b"UNG+", b"UNH+")):
         return "edifact"
-    if start.startswith(b"ISA"):
+    if start.startswith((b"ISA", b"GS*", b"ST*")):
         return "x12"
     if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         return "spreadsheet"

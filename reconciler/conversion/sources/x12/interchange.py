@@ -14,14 +14,15 @@
     </X12>
 
 Elements are named as in EDIFACT: `PO101`, components `REF0401`. Hierarchical levels (HL) nest as their parents (HL02)
-say: the packs of a shipment are within the shipment's `LOOP_HL`. Empty elements are left out. Several interchanges in
-one file follow each other. The tables hold for versions 4010 to 5010; in a set of another version a segment that has no
-place in them stays in the loop that is open. A set that has no table is written without loops.
+say, in whatever order they come: the packs of a shipment are within the shipment's `LOOP_HL`. Empty elements are left
+out. Several interchanges in one file follow each other. The tables hold for versions 4010 to 5010; in a set of another
+version a segment that has no place in them stays in the loop that is open. A set that has no table is written without
+loops.
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib import resources
 
@@ -83,7 +84,8 @@ def _separators(source: str) -> ServiceCharacters:
     element = source[3:4]
     header = source.split(element, _ISA_ELEMENTS) if source.startswith("ISA") and element else []
     if len(header) <= _ISA_ELEMENTS or len(header[_ISA_ELEMENTS]) < len(":~"):
-        raise ConversionError("x12_syntax", "an interchange begins with ISA and its 16 elements")
+        found = f"; found {source[:3]!r}" if not source.startswith("ISA") else ""
+        raise ConversionError("x12_syntax", f"an interchange begins with ISA and its 16 elements{found}")
     component, terminator = header[_ISA_ELEMENTS][0], header[_ISA_ELEMENTS][1]
     repetition = header[11] if header[12] >= _REPETITION_SINCE and len(header[11]) == 1 else ""
     return ServiceCharacters(component, element, "", "" if repetition.isalnum() else repetition, terminator)
@@ -97,12 +99,32 @@ def _structure(name: str, version: str) -> Message:
     return message if _VERSIONS[0] <= version[:6] <= _VERSIONS[1] else replace(message, loose=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """A hierarchical level: what it says, and the levels within it. The interchange itself is at depth 0."""
+
+    depth: int
+    parts: "list[str | _Level]" = field(default_factory=list)
+
+    def texts(self) -> Iterator[str]:
+        """Yield the XML of what is within."""
+        for part in self.parts:
+            if isinstance(part, str):
+                yield part
+            else:
+                yield f"<LOOP_{_HIERARCHY}>"
+                yield from part.texts()
+                yield f"</LOOP_{_HIERARCHY}>"
+
+
 class _Writer:
     """Walks through the segments once."""
 
     def __init__(self, segments: Segments) -> None:
         self._segments = segments
-        self._out: list[str] = []
+        self._root = _Level(0)
+        self._out = self._root.parts
+        """Where the next segment goes: the interchange, or a level of it."""
 
     def write(self) -> str:
         """Return the content of the XML's root."""
@@ -121,7 +143,7 @@ class _Writer:
                 groups += 1
         if index + 1 < len(self._segments.texts):
             raise self._error("x12_structure", index + 1, "IEA ends an interchange; ISA may begin another")
-        return self._segments.written("".join(self._out))
+        return self._segments.written("".join(self._root.texts()))
 
     def _functional_group(self, header: list[str], stream: Iterator[tuple[int, str]]) -> None:
         sets = 0
@@ -144,7 +166,7 @@ class _Writer:
         message = _structure(name, version)
         self._out.append(f"<{name}>")
         self._write(start, header[0])
-        levels: list[str] = []
+        levels = {"": self._root}
         at = 0
         for index, text in stream:
             elements = text.split(self._segments.characters.element)
@@ -156,36 +178,39 @@ class _Writer:
                 return
         raise self._error("x12_structure", len(self._segments.texts), "SE was expected before the end")
 
-    def _step(self, index: int, message: Message, at: int, elements: list[str], levels: list[str]) -> int:
-        """End and begin the loops before a segment and return its place. `levels` are the open HL, outermost first."""
+    def _step(self, index: int, message: Message, at: int, elements: list[str], levels: dict[str, _Level]) -> int:
+        """End and begin the loops before a segment and return its place. `levels` are those of the set, by number."""
         step = message.step(at, elements[0])
         if step is None:
             raise self._error("x12_structure", index, f"expected one of {message.expected(at)}")
         names = message.triggers
         for number in step.ended:
-            if names[number] != _HIERARCHY:
+            if names[number] == _HIERARCHY:
+                self._out = self._root.parts
+            else:
                 self._out.append(f"</LOOP_{names[number]}>")
-            elif elements[0] != _HIERARCHY:
-                self._out.append(f"</LOOP_{_HIERARCHY}>" * len(levels))
-                levels.clear()
         for number in step.begun:
             if names[number] == _HIERARCHY:
-                self._level(index, elements, levels)
-            self._out.append(f"<LOOP_{names[number]}>")
+                self._out = self._level(index, elements, levels).parts
+            else:
+                self._out.append(f"<LOOP_{names[number]}>")
         return step.place
 
-    def _level(self, index: int, elements: list[str], levels: list[str]) -> None:
-        """End the levels that a new one is not within."""
-        parent = _value(elements, 2)
-        if parent and parent not in levels:
-            reason = f"the parent {parent!r} (HL02) is no open level; expected one of {', '.join(levels) or 'none'}"
+    def _level(self, index: int, elements: list[str], levels: dict[str, _Level]) -> _Level:
+        """Begin a level within its parent."""
+        parent = levels.get(_value(elements, 2))
+        if parent is None:
+            known = ", ".join(filter(None, levels)) or "none"
+            reason = f"the parent {_value(elements, 2)!r} (HL02) is no level before this one; expected one of {known}"
             raise self._error("x12_structure", index, reason)
-        if len(levels) == _DEEPEST:
+        if parent.depth == _DEEPEST:
             raise self._error("x12_structure", index, f"hierarchical levels nest {_DEEPEST} deep at most")
-        while levels and (not parent or levels[-1] != parent):
-            levels.pop()
-            self._out.append(f"</LOOP_{_HIERARCHY}>")
-        levels.append(_value(elements, 1))
+        level = _Level(parent.depth + 1)
+        parent.parts.append(level)
+        number = _value(elements, 1)
+        if number:
+            levels[number] = level
+        return level
 
     def _header(self, elements: list[str]) -> str:
         # A separator may be a character that XML escapes or cannot hold; as a separator it was not put out of the way.
