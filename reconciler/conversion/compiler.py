@@ -100,7 +100,7 @@ class ContentCompiler:
     def name_pattern(self, pattern: str, /) -> Sequence[Fault]:
         """Check the pattern by which an IN rule names its files."""
         try:
-            naming.parse(pattern)
+            naming.check(pattern)
         except naming.NamePatternError as error:
             return [Fault(str(error), 1, error.character)]
         return []

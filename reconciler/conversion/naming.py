@@ -55,6 +55,8 @@ class Variable(StrEnum):
 
 
 _VARIABLES = {str(variable): variable for variable in Variable}
+_CERTAIN = re.compile(rf"(?!\.)(?:[A-Za-z0-9_. -]|\{{(?:{'|'.join(_VARIABLES)})\}})+")
+"""Patterns that are right at first sight: letters, digits, and tokens without parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,12 @@ class NamePattern:
     def fields(self) -> tuple[tuple[str, str], ...]:
         """The fields (document, name) that the name is made of."""
         return tuple((part.document_id, part.name) for part in self.parts if isinstance(part, FieldText))
+
+
+def check(pattern: str) -> None:
+    """Raise NamePatternError when a pattern is wrong."""
+    if not _CERTAIN.fullmatch(pattern):
+        parse(pattern)
 
 
 def parse(pattern: str) -> NamePattern:

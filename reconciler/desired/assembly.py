@@ -78,10 +78,10 @@ class Assembly:
             key = Key.known(address)
             self._templates.refs.setdefault((key.path[1], key.name), identity)
             of_file = partial(Place, document, (*key.path, "file"))
-            self._inspection.template(_ref(identity), named[path], of_file)
+            self._inspection.template(_ref(identity), named[path], path, of_file)
         self.problems += self._unique.claim(found.claims, document)
         for code, path, location in found.compiled:
-            self._inspection.file(CODES[code], named[path], partial(Place, document, tuple(location)))
+            self._inspection.file(CODES[code], named[path], path, partial(Place, document, tuple(location)))
         for owner, rules in found.rules.items():
             self._rules.add(Key.known(owner), rules, document)
         for sample in found.samples:

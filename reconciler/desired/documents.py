@@ -111,7 +111,7 @@ class MatchDocument(Noun):
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
-        if sum(value is not None for value in (self.name, self.content, self.attribute)) != 1:
+        if (self.name, self.content, self.attribute).count(None) != 2:  # noqa: PLR2004 - all but one
             raise ValueError("exactly one of name, content and attribute is needed")
         return self
 

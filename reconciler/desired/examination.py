@@ -100,11 +100,17 @@ class Examination:
         return FileFindings(file, digests.get(file, ""), problems=problems), documents, variables
 
     def _examined(self, found: FileFindings, documents: list[YamlDocument], variables: Variables) -> FileFindings:
-        read_file = self._sources.reader(posixpath.dirname(found.file), found.named)
+        paths: dict[int, str] = {}
+
+        def note(path: str, file: SourceFile) -> None:
+            found.named[path] = file
+            paths.setdefault(id(file), path)
+
+        read_file = self._sources.reader(posixpath.dirname(found.file), note)
         if found.file == ROOT_FILE and not documents and not found.problems:
             found.problems.append(nothing_written())
         for number, document in enumerate(documents):
-            examined = _Examined(self._terms, self._sources, found, document, read_file)
+            examined = _Examined(self._terms, self._sources, found, document, read_file, paths)
             found.documents.append(examined.findings)
             before = len(found.problems)
             content = self._content(document, found, read_file, is_root=found.file == ROOT_FILE and number == 0)
@@ -146,7 +152,13 @@ class _Examined:
     """Collects what one document says."""
 
     def __init__(
-        self, terms: Terms, sources: SourceFiles, file: FileFindings, document: YamlDocument, read_file: ReadFile
+        self,
+        terms: Terms,
+        sources: SourceFiles,
+        file: FileFindings,
+        document: YamlDocument,
+        read_file: ReadFile,
+        paths: Mapping[int, str],
     ) -> None:
         self.findings = Findings()
         self._terms = terms
@@ -155,6 +167,8 @@ class _Examined:
         self._problems = file.problems
         self._document = document
         self._read_file = read_file
+        self._paths = paths
+        """Where a file was found, by its identity: the sources have each file once."""
         self._compiled: set[tuple[Code, int]] = set()
 
     def host_keys(self, keys: HostKeys) -> None:
@@ -195,7 +209,7 @@ class _Examined:
         key, ref = account.template(name), str(template.ref)
         self.findings.texts[str(key)] = packed(Template(**dict(template)))
         self.findings.declared.append((account.name, name))
-        self.findings.templates.append((str(key), ref, self._sources.path(template.file)))
+        self.findings.templates.append((str(key), ref, self._paths[id(template.file)]))
         self._claim(Code.DUPLICATE_UUID, ref, f"the UUID and version {ref}", place.below("uuid"))
 
     def _mailbox(self, key: Key, mailbox: MailboxDocument, place: Place) -> None:
@@ -289,11 +303,10 @@ class _Examined:
                 self._problems.append(at_character(problem, rule.name_pattern, fault.column or 1))
 
     def _compile(self, code: Code, file: SourceFile, place: Place, *below: str | int) -> None:
-        # The sources have each file once.
         known = (code, id(file))
         if known not in self._compiled:
             self._compiled.add(known)
-            self.findings.compiled.append((code.value, self._sources.path(file), [*place.location, *below]))
+            self.findings.compiled.append((code.value, self._paths[id(file)], [*place.location, *below]))
 
     def _claim(self, code: Code, value: str, what: str, place: Place) -> None:
         self.findings.claims.append(WrittenClaim(code.value, value, what, list(place.location)))

@@ -145,9 +145,13 @@ class FileFindings:
 def parts_of(path: str, file: SourceFile) -> Iterator[tuple[str, str]]:
     """Yield the paths and hashes of a file and of what it includes, of which `path` is the main one."""
     yield path, file.sha256
-    folder = posixpath.dirname(path)
     for part in file.parts:
-        yield posixpath.normpath(posixpath.join(folder, part.name)), part.sha256
+        yield part_path(path, part.name), part.sha256
+
+
+def part_path(main: str, name: str) -> str:
+    """Return the path of what a file includes, by the file's own and the name that it has in there."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(main), name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from reconciler.desired.codes import CODES, Code
 from reconciler.desired.compiler import Compiler, Fault, at_character
 from reconciler.desired.excerpt import excerpt
-from reconciler.desired.findings import FileFindings
+from reconciler.desired.findings import FileFindings, part_path
 from reconciler.desired.references import Place
 from reconciler.desired.source_files import SourceFiles, find_directories
 from reconciler.errors import Position, Problem
@@ -43,7 +43,7 @@ class Inspection:
         self._compiling: dict[str, Future[Sequence[Fault]]] = {}
         self._names: dict[tuple[Code, int], str] = {}
         """What files are known by from one run to the next: what they are compiled as, and all that is in them."""
-        self._noted: list[tuple[str, Code, SourceFile, Callable[[], Place]]] = []
+        self._noted: list[tuple[str, Code, SourceFile, str, Callable[[], Place]]] = []
 
     def begin(self, found: FileFindings) -> None:
         """Begin to compile what a file of the configuration names; whoever names it first is told later."""
@@ -51,10 +51,10 @@ class Inspection:
             for code, path, _ in document.compiled:
                 self._of(CODES[code], self._sources.adopt(path, found.named[path]))
 
-    def file(self, code: Code, file: SourceFile, place: Callable[[], Place]) -> None:
+    def file(self, code: Code, file: SourceFile, path: str, place: Callable[[], Place]) -> None:
         """Compile a file that is no template, unless that was done before. `code` says as what."""
         if self._is_new(code, file):
-            self._noted.append((self._of(code, file), code, file, place))
+            self._noted.append((self._of(code, file), code, file, path, place))
 
     def _of(self, code: Code, file: SourceFile) -> str:
         """Return what a file is known by; it is being compiled, or was before."""
@@ -71,8 +71,8 @@ class Inspection:
         """Wait for the files that are still compiled; then `problems` and `warnings` are complete."""
         with self._pool:
             self.compiled |= {name: faults.result() for name, faults in self._compiling.items()}
-        for name, code, file, place in self._noted:
-            self._note(self.compiled[name], code, file, place)
+        for name, code, file, path, place in self._noted:
+            self._note(self.compiled[name], code, file, path, place)
 
     def directories(self) -> tuple[SourceFile, ...]:
         """Return the tables of the folder `edifact/`; what is wrong inside of them is noted."""
@@ -96,11 +96,11 @@ class Inspection:
             )
         return tuple(found)
 
-    def template(self, ref: TemplateRef, file: SourceFile, place: Callable[[], Place]) -> None:
+    def template(self, ref: TemplateRef, file: SourceFile, path: str, place: Callable[[], Place]) -> None:
         """Compile a template's file."""
         self._templates[str(ref)] = file
         if self._is_new(Code.TEMPLATE, file, ref):
-            self._note(self._compiler.template(file, self._sources.content, ref), Code.TEMPLATE, file, place)
+            self._note(self._compiler.template(file, self._sources.content, ref), Code.TEMPLATE, file, path, place)
 
     def _is_new(self, code: Code, file: SourceFile, ref: TemplateRef | None = None) -> bool:
         # The sources have each file once; what is kept here keeps its identity.
@@ -108,9 +108,11 @@ class Inspection:
         self._files.setdefault((code, id(file), ref), file)
         return len(self._files) > known
 
-    def _note(self, faults: Sequence[Fault], code: Code, file: SourceFile, place: Callable[[], Place]) -> None:
+    def _note(
+        self, faults: Sequence[Fault], code: Code, file: SourceFile, path: str, place: Callable[[], Place]
+    ) -> None:
         for fault in faults:
-            problem = self._inside(fault.code or code, file, fault, place())
+            problem = self._inside(fault.code or code, file, path, fault, place())
             (self.warnings if fault.is_warning else self.problems).append(problem)
 
     def _faults(self, code: Code, file: SourceFile) -> Sequence[Fault]:
@@ -129,9 +131,9 @@ class Inspection:
             case _:
                 raise ValueError(f"{code} is not the code of a kind of file")
 
-    def _inside(self, code: Code, file: SourceFile, fault: Fault, place: Place) -> Problem:
+    def _inside(self, code: Code, file: SourceFile, main: str, fault: Fault, place: Place) -> Problem:
         """Return a fault as a mistake in that file; where the YAML names it when no line is known."""
-        path = self._sources.path(file, fault.file)
+        path = main if fault.file is None else part_path(main, fault.file)
         if fault.line is None:
             return place.problem(code, f"{path}: {fault.message}", suggestion=fault.suggestion)
         sha256 = next((part.sha256 for part in file.parts if part.name == fault.file), file.sha256)

@@ -53,15 +53,15 @@ class SourceFiles:
         self.digests: dict[str, str] = {}
         """The SHA-256 of every file that was read, by its path."""
         self._files: dict[str, SourceFile] = {}
-        self._paths: dict[int, str] = {}
-        """Where a file was read first, by its identity."""
         self._same: dict[SourceFile, SourceFile] = {}
         self.contents: dict[str, bytes] = {}
 
-    def reader(self, folder: str, named: dict[str, SourceFile] | None = None) -> Callable[[str], SourceFile]:
+    def reader(
+        self, folder: str, note: Callable[[str, SourceFile], None] = lambda _path, _file: None
+    ) -> Callable[[str], SourceFile]:
         """Return a reader of paths relative to a folder; it raises PydanticCustomError with a `Code` as its type.
 
-        What it reads is noted in `named`, by its path relative to the root.
+        What it reads is told to `note`, once for each path, which is then relative to the root.
         """
         known: dict[str, SourceFile] = {}
 
@@ -70,8 +70,7 @@ class SourceFiles:
             if file is None:
                 place = self._below_root(folder, path)
                 file = known[path] = self._source_file(place)
-                if named is not None:
-                    named[place] = file
+                note(place, file)
             return file
 
         return read
@@ -102,13 +101,7 @@ class SourceFiles:
         known = self._files.get(path)
         if known is None:
             known = self._files[path] = self._same.setdefault(file, file)
-            self._paths.setdefault(id(known), path)
         return known
-
-    def path(self, file: SourceFile, part: str | None = None) -> str:
-        """Return where a file that was read here, or one of its parts, was read."""
-        main = self._paths[id(file)]
-        return main if part is None else posixpath.normpath(posixpath.join(posixpath.dirname(main), part))
 
     def content(self, sha256: str) -> bytes:
         """Return a content by its hash: a `ContentReader`."""

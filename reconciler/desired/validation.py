@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError, to_json
 
 from reconciler.desired.json_schema import Schema
 from reconciler.desired.mistakes import problems_of
@@ -26,7 +27,14 @@ def parsed(model: type[N], data: Yaml, read_file: ReadFile) -> N:
     It goes through JSON, since only for JSON is pydantic's strict mode what an author expects: no "yes" is true and
     no "1" is a number, but text is a UUID and a list is a tuple.
     """
-    return model.model_validate_json(json.dumps(data), strict=True, context={"read_file": read_file})
+    return model.model_validate_json(_as_json(data), strict=True, context={"read_file": read_file})
+
+
+def _as_json(data: Yaml) -> bytes | str:
+    try:
+        return to_json(data)
+    except PydanticSerializationError:  # half of a surrogate pair, of a variable of the process
+        return json.dumps(data)
 
 
 def validated(

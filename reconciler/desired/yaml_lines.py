@@ -11,9 +11,10 @@ from collections.abc import Callable
 from reconciler.desired.yaml_document import Scalar, Yaml
 from reconciler.desired.yaml_scalar import scalar
 
-_LINE = re.compile(r"^( *)((?:- )*)(?:([A-Za-z0-9_][A-Za-z0-9_.-]*):(?: +|$))?([^\n]*)$", re.MULTILINE)
-"""The blanks, the dashes, the key and the rest of a line; empty where there is none."""
-_WORD = re.compile(r"[A-Za-z_/][A-Za-z0-9_/.@+-]*")
+_WORDS = r"(?:\.\.?/)*[A-Za-z_/][A-Za-z0-9_/.@+-]*(?: [A-Za-z0-9_/.@+-]+)*"
+"""Text without any character that means something in YAML; a path, too, may begin with dots."""
+_LINE = re.compile(rf"^( *)((?:- )*)(?:([A-Za-z0-9_][A-Za-z0-9_.-]*):(?: +|$))?(?:({_WORDS})|([^\n]*))$", re.MULTILINE)
+"""The blanks, the dashes, the key, and the rest of a line, in one of two groups; empty where there is none."""
 _TYPED = frozenset("~ntfNTF")
 """What a word begins with that can be null, true or false."""
 
@@ -52,30 +53,39 @@ def _read(text: str) -> dict[str, Yaml]:
     root: dict[str, Yaml] = {}
     stack: list[_Open] = [(0, root)]
     waiting: Callable[[Yaml], None] | None = None
-    for blanks, dashes, key, rest in _LINE.findall(text):
-        if not key and not dashes and (not rest or rest[0] == "#"):
+    column, container = stack[-1]
+    for blanks, dashes, key, words, rest in _LINE.findall(text):
+        if words and key and len(blanks) == column and waiting is None and not dashes and type(container) is dict:
+            if key in container:
+                raise _OtherError
+            # Most lines are a key and words.
+            container[key] = words if words[0] not in _TYPED else _known(scalar(words))
             continue
-        column, container = stack[-1]
+        if not key and not dashes and not words and (not rest or rest[0] == "#"):
+            continue
         if waiting is not None or dashes or len(blanks) != column or type(container) is list:
-            column = len(blanks)
-            container = _container(stack, column, waiting, is_list=bool(dashes))
+            container = _container(stack, len(blanks), waiting, is_list=bool(dashes))
             waiting = None
             if dashes:
-                container = _item(stack, container, column, len(dashes) // 2, is_mapping=bool(key))
-        if isinstance(container, list):
-            container.append(_value(rest))
-        elif not key or key in container:
-            raise _OtherError
-        elif not rest or rest[0] == "#":
+                container = _item(stack, container, len(blanks), len(dashes) // 2, is_mapping=bool(key))
+        if type(container) is dict and key and key not in container and not words and (not rest or rest[0] == "#"):
             container[key] = None  # keeps the place of what follows
             waiting = _Slot(container, key)
-        elif rest[0] not in _TYPED and _WORD.fullmatch(rest):
-            container[key] = rest
         else:
-            container[key] = _value(rest)
+            _put(container, key, _known(scalar(words)) if words else _value(rest))
+        column, container = stack[-1]
     if waiting is not None or not root:
         raise _OtherError
     return root
+
+
+def _put(container: dict[str, Yaml] | list[Yaml], key: str, value: Yaml) -> None:
+    if isinstance(container, list):
+        container.append(value)
+    elif not key or key in container:
+        raise _OtherError
+    else:
+        container[key] = value
 
 
 class _Slot:

@@ -99,28 +99,28 @@ class Key(str):
 
     def template(self, name: str) -> "Key":
         """Return the address of a template of this account."""
-        return Key((self, "templates", name))
+        return Key.known(f"{self}.templates.{name}")
 
     def dictionary(self, name: str) -> "Key":
         """Return the address of a dictionary of this account."""
-        return Key((self, "dictionaries", name))
+        return Key.known(f"{self}.dictionaries.{name}")
 
     def mailbox(self, name: str) -> "Key":
         """Return the address of a mailbox of this account."""
-        return Key((self, "mailboxes", name))
+        return Key.known(f"{self}.mailboxes.{name}")
 
     def rule(self, name: str) -> "Key":
         """Return the address of a rule of this mailbox or account."""
-        return Key((self, "rules", name))
+        return Key.known(f"{self}.rules.{name}")
 
     @property
     def integration(self) -> "Key":
         """The address of this mailbox's integration."""
-        return Key((self, "integration"))
+        return Key.known(f"{self}.integration")
 
     def credential(self, name: str) -> "Key":
         """Return the address of a credential of this integration."""
-        return Key((self, "credentials", name))
+        return Key.known(f"{self}.credentials.{name}")
 
     @property
     def kind(self) -> Kind:

@@ -1,7 +1,12 @@
 """Networks of addresses, in their one written form."""
 
+import re
 from collections.abc import Iterable
 from ipaddress import ip_network
+
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_ADDRESS = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
+"""An IPv4 address in its one form: what most networks are, so that nothing has to be made of them."""
 
 
 def canonical_networks(networks: Iterable[str]) -> tuple[str, ...]:
@@ -10,6 +15,8 @@ def canonical_networks(networks: Iterable[str]) -> tuple[str, ...]:
 
 
 def _canonical(network: str) -> str:
+    if _ADDRESS.fullmatch(network):
+        return f"{network}/32"
     try:
         return str(ip_network(network))
     except ValueError:

@@ -120,6 +120,21 @@ def test_mistakes_of_and_between_files_are_the_same(
     assert len(one.value.problems) >= 5
 
 
+@pytest.mark.usefixtures("several")
+def test_files_that_are_the_same_in_two_folders_are_told_apart(
+    root: Path, protocols: ProtocolRegistry, tmp_path: Path
+) -> None:
+    for number, folder in ((8, "b"), (9, "a")):
+        (root / folder).mkdir()
+        (root / folder / "in.xsl").write_text("<in>")
+        text = ACCOUNT.format(number=number, alias=number, template="shared.order")
+        (root / folder / f"{number}.yaml").write_text(text)
+    with pytest.raises(ConfigurationError) as raised:
+        load(root, protocols, Observed(tmp_path))
+    (problem,) = raised.value.problems
+    assert (problem.position.file, problem.also and problem.also.file) == ("a/in.xsl", "a/9.yaml")
+
+
 def _fail(further: bool) -> None:
     if further:
         raise RuntimeError("the examination of a file failed")
