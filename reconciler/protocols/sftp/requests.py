@@ -333,6 +333,11 @@ def decode_init(packet: memoryview) -> Init:
     return Init(_Fields(packet).uint32())
 
 
+def id_of(packet: memoryview) -> int:
+    """Return the number by which a client knows its request. Raises MalformedError when there is none."""
+    return _Fields(packet).uint32()
+
+
 def decode(packet: memoryview) -> Request:  # noqa: C901, PLR0911, PLR0912 - one case a kind of request
     """Read a request. Raises MalformedError when a field is cut off."""
     fields = _Fields(packet)

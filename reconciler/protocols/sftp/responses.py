@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from itertools import chain
 
+from reconciler.errors import Refusal, RefusedError
 from reconciler.protocols.sftp.paths import NAME_BYTES
 from reconciler.protocols.sftp.requests import MAX_DATA, MAX_PACKET
 
@@ -18,7 +19,7 @@ _EXTENSIONS = (
     (b"fsync@openssh.com", b"1"),
     (b"limits@openssh.com", b"1"),
 )
-_SIZE, _PERMISSIONS, _TIMES = 0x1, 0x4, 0x8
+_SIZE, _OWNERS, _PERMISSIONS, _TIMES = 0x1, 0x2, 0x4, 0x8
 
 
 class Status(IntEnum):
@@ -33,6 +34,18 @@ class Status(IntEnum):
     UNSUPPORTED = 8
 
 
+_REFUSALS = {
+    # Programs look for these words, which OpenSSH's server uses, at the beginning of a message.
+    Refusal.NO_SUCH_FILE: (Status.NO_SUCH_FILE, "No such file: "),
+    Refusal.PERMISSION_DENIED: (Status.PERMISSION_DENIED, "Permission denied: "),
+    # Version 3 has no codes of its own for these; the message says which it is.
+    Refusal.ALREADY_EXISTS: (Status.FAILURE, ""),
+    Refusal.BAD_NAME: (Status.FAILURE, ""),
+    Refusal.QUOTA_EXCEEDED: (Status.FAILURE, ""),
+    Refusal.UNAVAILABLE: (Status.FAILURE, ""),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Attributes:
     """What is told of a file or folder: bytes, mode as in stat(2), time of the last change in seconds since 1970."""
@@ -42,9 +55,13 @@ class Attributes:
     modified: int
 
     def encoded(self) -> bytes:
-        """Return the attributes as the protocol writes them (section 5); its times end in the year 2106."""
+        """Return the attributes as the protocol writes them (section 5); its times end in the year 2106.
+
+        Clients that would change an owner ask for it first: everything is user 0's and group 0's.
+        """
         seconds = min(max(self.modified, 0), 0xFFFFFFFF)
-        return struct.pack(">IQIII", _SIZE | _PERMISSIONS | _TIMES, self.size, self.mode, seconds, seconds)
+        flags = _SIZE | _OWNERS | _PERMISSIONS | _TIMES
+        return struct.pack(">IQIIIII", flags, self.size, 0, 0, self.mode, seconds, seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +81,12 @@ def version() -> bytes:
 def status(request: int, code: Status, message: str) -> bytes:
     """Return a status with a message for people."""
     return _packet(101, struct.pack(">II", request, code), _string(message.encode()), _string(b"en"))
+
+
+def refusal(request: int, refused: RefusedError) -> bytes:
+    """Return the status that tells why a request is refused."""
+    code, words = _REFUSALS[refused.refusal]
+    return status(request, code, f"{words}{refused}")
 
 
 def handle(request: int, name: bytes) -> bytes:

@@ -18,16 +18,6 @@ from reconciler.protocols.sftp.responses import Attributes, Line, Space, Status
 
 _log = logging.getLogger(__name__)
 
-_CODES = {
-    Refusal.NO_SUCH_FILE: Status.NO_SUCH_FILE,
-    Refusal.PERMISSION_DENIED: Status.PERMISSION_DENIED,
-    # Version 3 has no codes of its own for these; the message says which it is.
-    Refusal.ALREADY_EXISTS: Status.FAILURE,
-    Refusal.BAD_NAME: Status.FAILURE,
-    Refusal.QUOTA_EXCEEDED: Status.FAILURE,
-    Refusal.UNAVAILABLE: Status.FAILURE,
-}
-
 _MANY_FILES = 2**32
 """How many files are said to have room where no quota counts them."""
 
@@ -70,11 +60,11 @@ class Session:
     def answers(self) -> Iterator[bytes]:
         """Yield the answer to each complete request, performed when its answer is asked for; may be asked anew.
 
-        Raises MalformedError when what came is no SFTP.
+        Raises MalformedError when what came is no SFTP, or something of it is lost that a file needs.
         """
         for packet in self._packets:
             if self._greeted:
-                yield self._answer(requests.decode(packet))
+                yield self._answer(packet)
             else:
                 requests.decode_init(packet)
                 self._greeted = True
@@ -86,15 +76,21 @@ class Session:
             _, file = self._open.popitem()
             file.release()
 
-    def _answer(self, request: requests.Request) -> bytes:
+    def _answer(self, packet: memoryview) -> bytes:
+        number = requests.id_of(packet)
         try:
-            return self._perform(request)
+            return self._perform(requests.decode(packet))
+        except requests.MalformedError as malformed:
+            if any(isinstance(file, Arrival) for file in self._open.values()):
+                # It may have been meant for a file that must not be said to be received without it.
+                raise
+            return responses.status(number, Status.BAD_MESSAGE, str(malformed))
         except RefusedError as refused:
-            return responses.status(request.id, _CODES[refused.refusal], str(refused))
+            return responses.refusal(number, refused)
         except OSError:
             # Its text may name places of the host, which are no partner's business.
             _log.exception("mailbox %s: a request failed", self._mailbox)
-            return responses.status(request.id, Status.FAILURE, "the gateway could not read or store the file")
+            return responses.status(number, Status.FAILURE, "the gateway could not read or store the file")
 
     def _perform(self, request: requests.Request) -> bytes:  # noqa: C901, PLR0911, PLR0912 - one case a kind of request
         match request:
@@ -108,7 +104,7 @@ class Session:
                 is_more = content or not length
                 return responses.data(id, content) if is_more else responses.status(id, Status.EOF, "end of file")
             case requests.Write(id, handle, offset, data):
-                self._arrival(handle).write(offset, data)
+                _as_arrival(self._held(handle)).write(offset, data)
                 return _ok(id)
             case requests.Stat(id, path):
                 return responses.attributes(id, self._attributes(paths.resolve(path)))
@@ -118,7 +114,7 @@ class Session:
                 self._change(paths.resolve(path), changes)
                 return _ok(id)
             case requests.HandleSetStat(id, handle, changes):
-                self._change_held(handle, changes)
+                self._change_open(self._held(handle), changes)
                 return _ok(id)
             case requests.OpenFolder(id, path):
                 return responses.handle(id, self._hold(Listing(self._lines(paths.resolve(path)))))
@@ -138,7 +134,7 @@ class Session:
             case requests.Limits(id):
                 return responses.limits(id, self._handles)
             case requests.Sync(id, handle):
-                self._arrival(handle).sync()
+                _as_arrival(self._held(handle)).sync()
                 return _ok(id)
             case requests.SpaceOfPath(id, path):
                 self._attributes(paths.resolve(path))
@@ -148,8 +144,8 @@ class Session:
                 return responses.space(id, self._space())
             case requests.ChangeFolder(_, path, make):
                 raise self._refusal_of_folder(path, make=make)
-            case requests.Link(id):
-                return responses.status(id, Status.PERMISSION_DENIED, "there are no links")
+            case requests.Link():
+                raise RefusedError(Refusal.PERMISSION_DENIED, "there are no links")
             case requests.Unsupported(id):
                 return responses.status(id, Status.UNSUPPORTED, "this request is not supported")
             case _:
@@ -167,11 +163,12 @@ class Session:
             raise RefusedError(Refusal.BAD_NAME, "this handle is not open")
         return file
 
-    def _arrival(self, handle: bytes) -> Arrival:
-        file = self._held(handle)
-        if not isinstance(file, Arrival):
-            raise RefusedError(Refusal.PERMISSION_DENIED, "this handle is not open for writing")
-        return file
+    def _arriving(self, place: paths.Place) -> Arrival | None:
+        """Return what this client is writing there: it alone sees a file from its opening on, as sshfs needs it to."""
+        for file in reversed(self._open.values()):
+            if isinstance(file, Arrival) and paths.File(file.folder, file.name) == place:
+                return file
+        return None
 
     def _listing(self, handle: bytes) -> Listing:
         file = self._held(handle)
@@ -268,6 +265,9 @@ class Session:
             case paths.Root() | paths.Folder():
                 return FOLDER
             case paths.File():
+                arriving = self._arriving(place)
+                if arriving is not None:
+                    return attributes_of(arriving)
                 entry = self._folders.find(self._mailbox, place.folder, place.name)
                 # What was received and is gone already is told once more, then no longer.
                 taken = None if entry else self._received.pop(place, None)
@@ -277,15 +277,18 @@ class Session:
 
     def _change(self, place: paths.Place, changes: Changes) -> None:
         """Set what is to be set of a file at rest; owners and modes are accepted and not kept, folders stay as are."""
+        arriving = self._arriving(place)
+        if arriving is not None:
+            self._change_open(arriving, changes)
+            return
         if changes.size is not None:
             self._set_size(_file(place), changes.size)
         if isinstance(place, paths.File):
             self._set_modified(place, changes.modified)
 
-    def _change_held(self, handle: bytes, changes: Changes) -> None:
-        file = self._held(handle)
+    def _change_open(self, file: OpenFile, changes: Changes) -> None:
         if changes.size is not None:
-            self._arrival(handle).truncate(changes.size)
+            _as_arrival(file).truncate(changes.size)
         if changes.modified is None:
             return
         modified = datetime.fromtimestamp(changes.modified, UTC)
@@ -363,6 +366,12 @@ class Session:
 
 def _ok(request: int) -> bytes:
     return responses.status(request, Status.OK, "done")
+
+
+def _as_arrival(file: OpenFile) -> Arrival:
+    if not isinstance(file, Arrival):
+        raise RefusedError(Refusal.PERMISSION_DENIED, "this handle is not open for writing")
+    return file
 
 
 def _file(place: paths.Place) -> paths.File:

@@ -17,6 +17,7 @@ from paramiko.common import (
     cMSG_GLOBAL_REQUEST,
     cMSG_KEXINIT,
 )
+from paramiko.kex_curve25519 import KexCurve25519
 
 from reconciler.desired.sftp_gateway import SftpGateway
 from reconciler.protocols.sftp.host_keys import HostKeys
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from reconciler.protocols.sftp.stream import Stream
 
 POST_QUANTUM = ("mlkem768x25519-sha256",)
-KEX = (*POST_QUANTUM, "curve25519-sha256@libssh.org", "diffie-hellman-group16-sha512")
+_CURVE25519 = "curve25519-sha256"
+"""What RFC 8731 calls the exchange that paramiko knows by its first name alone."""
+KEX = (*POST_QUANTUM, _CURVE25519, "curve25519-sha256@libssh.org", "diffie-hellman-group16-sha512")
 HOST_KEYS = (
     "ssh-ed25519",
     "rsa-sha2-512",
@@ -85,7 +88,11 @@ class ServerTransport(Transport):
     """
 
     _expected_packet: tuple[int, ...]
-    _kex_info = {**vars(Transport)["_kex_info"], ShortGroup16.name: ShortGroup16}  # noqa: RUF012 - paramiko's
+    _kex_info = {  # noqa: RUF012 - paramiko's
+        **vars(Transport)["_kex_info"],
+        _CURVE25519: KexCurve25519,
+        ShortGroup16.name: ShortGroup16,
+    }
 
     def __init__(
         self,
@@ -117,8 +124,9 @@ class ServerTransport(Transport):
         options = self.get_security_options()
         # mlkem needs a cryptography that has it.
         legacy = settings.legacy_algorithms
+        possible = (*options.kex, _CURVE25519)
         options.kex = (
-            _chosen(POST_QUANTUM, (), options.kex) if settings.post_quantum_only else _chosen(KEX, legacy, options.kex)
+            _chosen(POST_QUANTUM, (), possible) if settings.post_quantum_only else _chosen(KEX, legacy, possible)
         )
         options.ciphers = _chosen(CIPHERS, legacy, options.ciphers)
         options.digests = _chosen(MACS, legacy, options.digests)

@@ -62,14 +62,26 @@ class TestStream:
             struct.pack(">I", 0),
             struct.pack(">I", MAX_PACKET + 1),
             struct.pack(">I", 2**31),
-            packet(3, text("/coutbox/a")),
-            packet(6, text("1"), struct.pack(">QI", 0, 500)),
+            struct.pack(">IB", 1, 3),
+            struct.pack(">IBH", 3, 200, 7),
         ],
     )
     def test_what_is_no_sftp_ends_the_session(self, data: bytes) -> None:
         client = Client()
         with pytest.raises(MalformedError):
             client.send(data)
+
+    @pytest.mark.parametrize("kind", [*range(3, 19), 200])
+    def test_a_request_that_is_cut_off_is_told_and_the_next_one_is_answered(self, kind: int) -> None:
+        client = Client()
+        assert client.status(kind, b"\0\0") is Status.BAD_MESSAGE
+        assert client.ask(16, text("."))[0] == 104
+
+    def test_a_request_that_is_cut_off_ends_the_session_while_a_file_is_written(self) -> None:
+        client = Client()
+        handle = client.open("/coutbox/a", WRITE | CREATE)
+        with pytest.raises(MalformedError):
+            client.send(packet(6, handle, struct.pack(">QI", 0, 500)))
 
     def test_a_session_begins_with_its_version(self) -> None:
         session = Session(MAILBOX, MemoryFolders(), handles=1, largest=1)
