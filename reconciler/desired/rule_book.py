@@ -63,9 +63,9 @@ class RuleBook:
         """Yield a warning for each active rule that is never taken. `connected` are mailboxes with an integration."""
         reached = {owner: _Reached() for owner in self._rules}
         # Whether an account's rule is used depends on the rules of its mailboxes.
-        for owner, rules in sorted(self._rules.items(), key=lambda item: item[0].mailbox_key is None):
-            of_mailbox = owner.mailbox_key is not None
-            mailboxes = connected.get(Key(owner.path[:2]), frozenset())
+        for owner, rules in sorted(self._rules.items(), key=lambda item: ".mailboxes." not in item[0]):
+            account, of_mailbox, _ = owner.partition(".mailboxes.")
+            mailboxes = connected.get(Key.known(account), frozenset())
             for rule in rules:
                 if not rule.written.active:
                     continue

@@ -6,7 +6,6 @@ mistake asks where something stands.
 """
 
 import re
-from collections.abc import Callable
 
 from reconciler.desired.yaml_document import Scalar, Yaml
 from reconciler.desired.yaml_scalar import scalar
@@ -52,81 +51,66 @@ def read_plain(text: str) -> dict[str, Yaml] | None:
 def _read(text: str) -> dict[str, Yaml]:
     root: dict[str, Yaml] = {}
     stack: list[_Open] = [(0, root)]
-    waiting: Callable[[Yaml], None] | None = None
+    waiting: str | None = None  # the key whose value stands in the next lines
     column, container = stack[-1]
     for blanks, dashes, key, words, rest in _LINE.findall(text):
-        if words and key and len(blanks) == column and waiting is None and not dashes and type(container) is dict:
-            if key in container:
+        if not key and not dashes:
+            if words or (rest and rest[0] != "#"):
                 raise _OtherError
-            # Most lines are a key and words.
-            container[key] = words if words[0] not in _TYPED else _known(scalar(words))
             continue
-        if not key and not dashes and not words and (not rest or rest[0] == "#"):
-            continue
-        if waiting is not None or dashes or len(blanks) != column or type(container) is list:
-            container = _container(stack, len(blanks), waiting, is_list=bool(dashes))
+        if dashes or waiting is not None or len(blanks) != column or type(container) is list:
+            _open(stack, len(blanks), waiting, len(dashes) // 2, is_mapping=bool(key))
+            column, container = stack[-1]
             waiting = None
-            if dashes:
-                container = _item(stack, container, len(blanks), len(dashes) // 2, is_mapping=bool(key))
-        if type(container) is dict and key and key not in container and not words and (not rest or rest[0] == "#"):
-            container[key] = None  # keeps the place of what follows
-            waiting = _Slot(container, key)
+        if words:
+            _put(container, key, words if words[0] not in _TYPED else _known(scalar(words)))
+        elif rest and rest[0] != "#":
+            _put(container, key, _value(rest))
         else:
-            _put(container, key, _known(scalar(words)) if words else _value(rest))
-        column, container = stack[-1]
+            _put(container, key, None)  # keeps the place of what follows
+            waiting = key
     if waiting is not None or not root:
         raise _OtherError
     return root
 
 
 def _put(container: dict[str, Yaml] | list[Yaml], key: str, value: Yaml) -> None:
-    if isinstance(container, list):
-        container.append(value)
-    elif not key or key in container:
-        raise _OtherError
-    else:
+    if type(container) is dict:
+        if key in container:
+            raise _OtherError
         container[key] = value
+    elif value is not None and isinstance(container, list):
+        container.append(value)
+    else:
+        raise _OtherError
 
 
-class _Slot:
-    """A key whose value stands in the next lines."""
-
-    __slots__ = ("_container", "_key")
-
-    def __init__(self, container: dict[str, Yaml], key: str) -> None:
-        self._container = container
-        self._key = key
-
-    def __call__(self, value: Yaml) -> None:
-        self._container[self._key] = value
-
-
-def _container(
-    stack: list[_Open], column: int, waiting: Callable[[Yaml], None] | None, *, is_list: bool
-) -> dict[str, Yaml] | list[Yaml]:
-    """Return what a line belongs to, opened by it or before."""
+def _open(stack: list[_Open], column: int, waiting: str | None, dashes: int, *, is_mapping: bool) -> None:
+    """Have what a line belongs to at the top: opened before, or by the line for the value of a waiting key."""
+    is_list = dashes > 0
     if waiting is not None:
-        above = stack[-1][0]
+        above, container = stack[-1]
         # A list may begin where its key does.
-        if column < above or (column == above and not is_list) or len(stack) == _DEEPEST:
+        if column < above or (column == above and not is_list) or len(stack) == _DEEPEST or isinstance(container, list):
             raise _OtherError
         opened: dict[str, Yaml] | list[Yaml] = [] if is_list else {}
-        waiting(opened)
+        container[waiting] = opened
         stack.append((column, opened))
-        return opened
-    while stack[-1][0] > column or (stack[-1][0] == column and not is_list and isinstance(stack[-1][1], list)):
-        stack.pop()
-        if not stack:
+    else:
+        while stack[-1][0] > column or (stack[-1][0] == column and not is_list and type(stack[-1][1]) is list):
+            stack.pop()
+            if not stack:
+                raise _OtherError
+        if stack[-1][0] != column or (type(stack[-1][1]) is list) is not is_list:
             raise _OtherError
-    if stack[-1][0] != column or isinstance(stack[-1][1], list) is not is_list:
-        raise _OtherError
-    return stack[-1][1]
+    if is_list:
+        _item(stack, stack[-1][1], column, dashes, is_mapping=is_mapping)
 
 
 def _item(
     stack: list[_Open], container: dict[str, Yaml] | list[Yaml], column: int, dashes: int, *, is_mapping: bool
-) -> dict[str, Yaml] | list[Yaml]:
-    """Return what the item of a list is written into: the list, or what begins behind its dashes."""
+) -> None:
+    """Open what begins behind the dashes of a line."""
     for number in range(dashes - (not is_mapping)):
         if not isinstance(container, list) or len(stack) == _DEEPEST:
             raise _OtherError
@@ -135,7 +119,6 @@ def _item(
         container.append(opened)
         stack.append((column, opened))
         container = opened
-    return container
 
 
 def _value(text: str) -> Yaml:

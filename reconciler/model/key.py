@@ -90,7 +90,7 @@ class Key(str):
     @classmethod
     def known(cls, text: str) -> Self:
         """Read an address that was printed and kept; nothing is checked."""
-        return super().__new__(cls, text)
+        return str.__new__(cls, text)
 
     @classmethod
     def of_account(cls, account: str) -> Self:

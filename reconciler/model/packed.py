@@ -42,39 +42,38 @@ class Packed(Mapping[Key, Resource]):
     """Resources by address. What was read stays read; iterating over `items` reads everything."""
 
     def __init__(self, texts: Mapping[Key, str]) -> None:
-        self._texts = texts
+        self.texts = texts
+        """The JSON of each, as it is kept."""
         self._read: dict[tuple[Kind, str], Resource] = {}
 
     def text(self, key: Key) -> str | None:
         """Return a resource's JSON as it is kept, or None."""
-        return self._texts.get(key)
+        return self.texts.get(key)
 
     def hashes(self) -> frozenset[str]:
         """Return the SHA-256 of every file that the resources name, without reading them."""
         # Inside a JSON text every quote is escaped, so that nothing an author writes looks like this.
-        return frozenset(
-            sha256 for text in self._texts.values() if "sha256" in text for sha256 in _SHA256.findall(text)
-        )
+        return frozenset(sha256 for text in self.texts.values() if "sha256" in text for sha256 in _SHA256.findall(text))
 
     def moved(self, old: Key, new: Key) -> "Packed":
         """Return the resources with what is at and below `old` at `new`."""
-        return Packed({key.moved(old, new): text for key, text in self._texts.items()})
+        return Packed({key.moved(old, new): text for key, text in self.texts.items()})
 
     def __getitem__(self, key: Key) -> Resource:
-        kind, text = key.kind, self._texts[key]
+        kind, text = key.kind, self.texts[key]
         resource = self._read.get((kind, text))
         if resource is None:
             resource = self._read[kind, text] = NOUNS[kind].model_validate_json(text)
         return resource
 
     def __contains__(self, key: object) -> bool:
-        return key in self._texts
+        return key in self.texts
 
     def __iter__(self) -> Iterator[Key]:
-        return iter(self._texts)
+        return iter(self.texts)
 
     def __len__(self) -> int:
-        return len(self._texts)
+        return len(self.texts)
 
 
 def text_of(resources: Mapping[Key, Resource], key: Key) -> str:
@@ -83,17 +82,28 @@ def text_of(resources: Mapping[Key, Resource], key: Key) -> str:
     return packed(resources[key]) if text is None else text
 
 
-def shared(texts: Iterable[tuple[Key, str]], other: Mapping[Key, Resource]) -> Iterator[tuple[Key, str]]:
-    """Yield texts by address, where another configuration has the same text, that one: two in memory become one."""
-    known = other.text if isinstance(other, Packed) else lambda _: None
-    for key, text in texts:
-        same = known(key)
-        yield key, same if same is not None and same == text else text
+def shared(texts: Iterable[tuple[str, str]], other: Mapping[Key, Resource]) -> dict[Key, str]:
+    """Return texts by address; one that is the same in another configuration is that one: two in memory become one."""
+    known: Mapping[Key, str] = other.texts if isinstance(other, Packed) else {}
+    found: dict[Key, str] = {}
+    for address, text in texts:
+        key = Key.known(address)
+        same = known.get(key)
+        found[key] = same if same is not None and same == text else text
+    return found
 
 
-def alike(left: Mapping[Key, Resource], right: Mapping[Key, Resource], key: Key) -> bool:
-    """Say whether two configurations have the same text at an address; without it, only reading them tells."""
-    if not isinstance(left, Packed) or not isinstance(right, Packed):
-        return False
-    text = left.text(key)
-    return text is not None and text == right.text(key)
+def unlike(left: Mapping[Key, Resource], right: Mapping[Key, Resource]) -> Iterator[Key]:
+    """Yield the addresses at which `right` has another text than `left`, or all where only reading them would tell."""
+    if isinstance(left, Packed) and isinstance(right, Packed):
+        text_in = left.texts.get
+        return (key for key, text in right.texts.items() if text_in(key) != text)
+    return iter(right)
+
+
+def only_in(left: Mapping[Key, Resource], right: Mapping[Key, Resource]) -> Iterator[Key]:
+    """Yield the addresses that `left` has and `right` has not."""
+    if isinstance(left, Packed) and isinstance(right, Packed):
+        missing = left.texts.keys() - right.texts.keys()
+        return (key for key in left if key in missing) if missing else iter(())
+    return (key for key in left if key not in right)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from reconciler.model.key import Key
-from reconciler.model.packed import Packed, alike
+from reconciler.model.packed import Packed, only_in, unlike
 from reconciler.model.state import Resource, State
 from reconciler.plan.change import Adopt, Change, Create, Delete, Move, Rotate, Update
 from reconciler.plan.order import ordered
@@ -17,17 +17,14 @@ def diff(live: State, desired: State) -> tuple[Change, ...]:
 
 def differences(live: State, desired: State) -> Iterator[Create | Update | Delete]:
     """Yield what differs between two states, in no order."""
-    for key in desired.resources:
-        if alike(live.resources, desired.resources, key):
-            continue
+    for key in unlike(live.resources, desired.resources):
         old, new = live.get(key), desired.resources[key]
         if old is None:
             yield Create(key, new)
         elif old != new:
             yield Update(key, old, new)
-    for key in live.resources:
-        if key not in desired:
-            yield Delete(key, live.resources[key])
+    for key in only_in(live.resources, desired.resources):
+        yield Delete(key, live.resources[key])
 
 
 def applied(changes: Iterable[Change], state: State) -> State:

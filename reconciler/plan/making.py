@@ -9,6 +9,7 @@ from types import MappingProxyType
 from reconciler.errors import PlanRefusedError
 from reconciler.model.credential import Credential
 from reconciler.model.key import Key, Kind
+from reconciler.model.packed import only_in
 from reconciler.model.state import State
 from reconciler.plan.change import Adopt, Change, Create, Delete, Move, Rotate, Update
 from reconciler.plan.diff import differences, moved
@@ -135,7 +136,7 @@ class _Leftover:
     def unmanaged(self, made: tuple[Change, ...]) -> tuple[Key, ...]:
         """Return the outermost resources that stay although no configuration asks for them."""
         gone = {change.key for change in made if isinstance(change, Delete)}
-        stay = (key for key in self._live.resources if key not in self._wish.state and key not in gone)
+        stay = (key for key in only_in(self._live.resources, self._wish.state.resources) if key not in gone)
         return tuple(sorted({self._top(key) for key in stay if key.kind is not Kind.CREDENTIAL} - gone))
 
 
@@ -154,16 +155,14 @@ def _rotations(
     changes: list[Change], desired: State, generated_at: Mapping[Key, datetime], now: datetime
 ) -> list[Rotate]:
     """Return the credentials that are too old, unless a change replaces them anyway."""
-    if not generated_at:
-        return []
     renewed = {change.key for change in changes if generated_by(change) is not None}
     return [
         Rotate(key, credential)
-        for key, credential in desired.of(Credential)
-        if credential.rotation is not None
-        and key in generated_at
+        for key, made_at in generated_at.items()
+        if isinstance(credential := desired.get(key), Credential)
+        and credential.rotation is not None
         and key not in renewed
-        and now - generated_at[key] >= credential.rotation.every
+        and now - made_at >= credential.rotation.every
     ]
 
 

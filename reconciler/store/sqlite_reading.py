@@ -45,7 +45,7 @@ def _live(database: sqlite3.Connection, desired: Mapping[Key, Resource]) -> Live
     if database.execute("SELECT version_num FROM alembic_version").fetchall() != [(HEAD,)]:
         return None
     rows = database.execute("SELECT address, body FROM resource ORDER BY address")
-    texts = dict(shared(((Key.known(address), body) for address, body in rows), desired))
+    texts = shared(rows, desired)
     (revision,) = database.execute("SELECT coalesce(max(number), 0) FROM revision").fetchone()
     by_hand = database.execute("SELECT address FROM resource WHERE managed_by = 'api'")
     generated = database.execute("SELECT address, max(created_at) FROM credential GROUP BY address")
