@@ -4,7 +4,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import psycopg
 import pytest
 
 from tests.conftest import require_program
+from tests.ports import free_port
 
 
 def binaries() -> Path:
@@ -24,12 +24,6 @@ def binaries() -> Path:
     if found:
         return found[-1].parent
     return Path(require_program("postgres", package="postgresql")).parent
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 class PostgresqlServer:
@@ -74,7 +68,7 @@ class PostgresqlServer:
             self._process = subprocess.Popen(
                 [self._bin / "postgres", *arguments], stdout=log, stderr=log, user=self._user, cwd=self._folder
             )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             try:
                 psycopg.connect(self.url("postgres"), connect_timeout=2).close()
@@ -89,7 +83,7 @@ class PostgresqlServer:
         """End the server: SIGINT cuts its sessions and closes in order, SIGQUIT ends it at once, as a crash does."""
         if self._process is not None:
             self._process.send_signal(how)
-            self._process.wait(30)
+            self._process.wait(60)
             self._process = None
 
     def url(self, database: str) -> str:

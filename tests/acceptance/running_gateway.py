@@ -16,8 +16,10 @@ import paramiko
 
 from reconciler.model.credential import Secret
 from reconciler.service.workspace import Workspace
+from tests.ports import free_port
 
-PATIENCE = 20.0
+PATIENCE = 60.0
+"""How long something may take that takes no time: seconds on a machine with much else to do."""
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 T = TypeVar("T")
@@ -32,12 +34,6 @@ def await_that(condition: Callable[[], T | None], what: str, seconds: float = PA
             return found
         assert time.monotonic() < deadline, f"it does not hold that {what}"
         time.sleep(0.02)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        port: int = held.getsockname()[1]
-        return port
 
 
 class RunningGateway:
@@ -71,7 +67,7 @@ class RunningGateway:
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
 

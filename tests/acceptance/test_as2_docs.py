@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.acceptance.running_gateway import RunningGateway, free_port
+from tests.acceptance.running_gateway import RunningGateway
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,7 +39,7 @@ def test_the_commands_of_the_page_work(tmp_path: Path) -> None:
                 stderr=output,
                 start_new_session=True,
             )
-            code = process.wait(120)
+            code = process.wait(280)
     finally:
         # The simulated partner, which the page leaves running.
         os.killpg(process.pid, signal.SIGTERM)

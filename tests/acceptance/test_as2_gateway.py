@@ -23,7 +23,8 @@ from reconciler.protocols.as2.simulator import Behaviour, Simulator, simulated_p
 from reconciler.store import jobs, notice_tables
 from reconciler.store.conversions import ConversionStatus
 from reconciler.store.job_states import JobState
-from tests.acceptance.running_gateway import RunningGateway, await_that, free_port
+from tests.acceptance.running_gateway import RunningGateway, await_that
+from tests.ports import free_port
 from tests.served import served
 
 BUYER = "accounts.acme.mailboxes.orders-as2"
@@ -67,7 +68,7 @@ class Site:
     def post(self, relation: Relation, post: Post, url: str | None = None) -> httpx.Response:
         message = build_message(relation, post, now=datetime.now(UTC), async_mdn_url=url)
         return httpx.post(
-            self.url, content=bytes(message.body), headers=dict(message.headers.items()), timeout=20, trust_env=False
+            self.url, content=bytes(message.body), headers=dict(message.headers.items()), timeout=60, trust_env=False
         )
 
     def seller(self, *behaviours: Behaviour, folder: Path | None = None) -> Simulator:
@@ -273,7 +274,7 @@ def test_the_gateway_speaks_tls_with_what_its_files_hold_now(tmp_path: Path) -> 
         return certificate.decode().split()
 
     def shown() -> list[str]:
-        return ssl.get_server_certificate(("127.0.0.1", site.gateway.http_port), timeout=20).split()
+        return ssl.get_server_certificate(("127.0.0.1", site.gateway.http_port), timeout=60).split()
 
     try:
         first = replace_certificate()

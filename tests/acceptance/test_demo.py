@@ -11,7 +11,7 @@ import pytest
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "reconciler", "demo", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
 
 
 def test_every_step_holds_while_the_usual_ports_are_taken(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from reconciler.cli.main import main
 from reconciler.service import doctor
 from reconciler.service.workspace import Workspace
 from reconciler.store import jobs
-from tests.acceptance.running_gateway import RunningGateway, await_that, free_port
+from tests.acceptance.running_gateway import RunningGateway, await_that
+from tests.ports import free_port
 from tests.served import served
 
 

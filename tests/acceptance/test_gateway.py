@@ -92,7 +92,7 @@ class Uploaders:
 
     def join(self) -> None:
         for thread in self._threads:
-            thread.join(60)
+            thread.join(180)
 
     def have(self, count: int) -> bool:
         return len(self.acknowledged) >= count
@@ -130,7 +130,7 @@ class TestNothingIsLost:
         assert len(uploaders.acknowledged) == 50
         expected = {f"ORDER_{number}.xml" for number in uploaders.acknowledged}
         with gateway.login(SALES) as client:
-            await_that(lambda: expected <= set(client.listdir("/cinbox")), "all orders are delivered", 60)
+            await_that(lambda: expected <= set(client.listdir("/cinbox")), "all orders are delivered", 180)
             delivered = client.listdir("/cinbox")
         # An upload whose answer was lost may have been committed, and repeated by the client: that file gets a name
         # of its own. What was acknowledged once is there once.
@@ -155,6 +155,7 @@ class TestNothingIsLost:
 
 
 class TestApplyingWhileItRuns:
+    @pytest.mark.alone
     def test_an_integration_that_is_off_is_closed_within_two_seconds(self, gateway: RunningGateway) -> None:
         client = gateway.login(ARCHIVE)
         assert client.listdir("/") == ["inbox", "outbox", "cinbox", "coutbox", "error"]
@@ -173,6 +174,7 @@ class TestApplyingWhileItRuns:
         with pytest.raises(paramiko.AuthenticationException):
             gateway.login(ARCHIVE)
 
+    @pytest.mark.alone
     def test_a_rotated_password_replaces_the_old_one(self, gateway: RunningGateway) -> None:
         old = gateway.credential(ARCHIVE, "password")
         gateway.workspace.rotate(ARCHIVE, actor="test")
@@ -204,6 +206,7 @@ def logs_in(gateway: RunningGateway, mailbox: str) -> bool:
 
 
 class TestOperation:
+    @pytest.mark.alone
     def test_sigterm_stops_within_ten_seconds(self, gateway: RunningGateway) -> None:
         client = gateway.login(ACME)
         assert client.listdir("/coutbox") == []

@@ -10,7 +10,8 @@ import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.acceptance.running_gateway import RunningGateway, await_that, free_port
+from tests.acceptance.running_gateway import RunningGateway, await_that
+from tests.ports import free_port
 from tests.served import served
 
 ORDERS = "accounts.acme.mailboxes.orders"

@@ -33,7 +33,7 @@ def test_its_commands_work(gateway: RunningGateway, page: str) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout}{done.stderr}"

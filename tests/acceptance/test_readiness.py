@@ -15,6 +15,8 @@ from reconciler.service.workspace import Workspace
 
 WITHIN = 5.0
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:

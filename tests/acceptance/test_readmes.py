@@ -39,7 +39,7 @@ def run(script: str, folder: Path) -> str:
         },
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

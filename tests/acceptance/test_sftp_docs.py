@@ -31,7 +31,7 @@ def test_the_commands_of_the_page_work(tmp_path: Path) -> None:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=280,
             check=False,
         )
     finally:

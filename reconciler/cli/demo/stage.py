@@ -27,7 +27,7 @@ from reconciler.service.workspace import Workspace
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 """Seconds after which what should happen has not happened."""
 
 T = TypeVar("T")

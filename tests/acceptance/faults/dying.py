@@ -41,7 +41,7 @@ from reconciler.store.receipts import Receipt
 
 ACME = "accounts.acme.mailboxes.orders"
 SIZE = 300_000
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Canned(Converter):

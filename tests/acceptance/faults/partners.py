@@ -9,7 +9,7 @@ from reconciler.protocols.as2.peer import new_key
 from reconciler.protocols.as2.ports import Answer, Received
 from reconciler.protocols.as2.simulator import Behaviour, Simulator
 from tests.acceptance.faults.sites import Site
-from tests.acceptance.running_gateway import free_port
+from tests.ports import free_port
 
 SALES_AS2 = "accounts.globex.mailboxes.sales-as2"
 SALES_AS2_GLN = b"4000002000028"

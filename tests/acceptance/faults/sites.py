@@ -170,9 +170,9 @@ class Site(RunningGateway):
                 ).scalar_one()
             return set(open_) <= {"mail", "digest"} and done >= inputs
 
-        await_that(is_over, "all inputs are processed", 60)
+        await_that(is_over, "all inputs are processed", 180)
 
-    def await_drained(self, seconds: float = 90) -> None:
+    def await_drained(self, seconds: float = 240) -> None:
         await_that(lambda: self.pending() == 0, "all work is done", seconds)
 
     def end_rests(self) -> None:

@@ -63,7 +63,7 @@ class TestDeathAroundThePost:
         while site.pending():
             site.end_rests()
             site.launch()
-            await_that(lambda: site.pending() == 0 or site.has_ended(), "the work ends, or the gateway", 60)
+            await_that(lambda: site.pending() == 0 or site.has_ended(), "the work ends, or the gateway", 180)
         assert set(partner.files) == names
         assert {len(set(ids)) for ids in partner.files.values()} == {1}  # each file under one Message-ID, however often
         assert len({ids[0] for ids in partner.files.values()}) == kills
@@ -105,15 +105,16 @@ def another_gets_everything(site: Site, partners: Partners) -> None:
     site.accept({f"ORDERS_{n}.edi": order_of(site.folder, n, SALES_AS2_GLN) for n in range(6000, 6040)})
     site.accept({f"ORDERS_{n}.edi": order_of(site.folder, n, STEADY_GLN) for n in range(7000, 7020)})
     site.start()
-    await_that(lambda: len(good.files) == 20, "the good partner has everything", 60)
+    await_that(lambda: len(good.files) == 20, "the good partner has everything", 120)
     await_that(lambda: site.posts("delivered") == 20, "and confirmed it")
 
 
 def assert_left_alone(site: Site, tries: Sized) -> None:
-    # Five failures in a row open the breaker; what had begun beside the fifth may still end.
+    # Five failures in a row open the breaker; what had begun beside the fifth may still end. After 15 s, and after 30 s
+    # more, one job tries again: on a machine with much else to do, the other partner may not have everything by then.
     await_that(lambda: site.breaker_is_open("post/"), "the bad one is left alone")
-    concurrency = 4
-    assert destinations.BREAKER_AFTER <= len(tries) <= destinations.BREAKER_AFTER + concurrency
+    concurrency, tried_again = 4, 2
+    assert destinations.BREAKER_AFTER <= len(tries) <= destinations.BREAKER_AFTER + concurrency + tried_again
     assert site.posts("delivered") == 20
     await_that(lambda: waiting(site) <= {JobState.READY, JobState.RETRYING}, "nothing is lost, nor holds a thread")
 

@@ -16,7 +16,8 @@ import pytest
 from tests.acceptance.faults.cable import Cable
 from tests.acceptance.faults.scale import scaled
 from tests.acceptance.faults.sites import ACME, Site
-from tests.acceptance.running_gateway import await_that, free_port
+from tests.acceptance.running_gateway import await_that
+from tests.ports import free_port
 from tests.postgresql import PostgresqlServer
 
 
@@ -52,6 +53,7 @@ class TestNoSpace:
         yield folder
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
+    @pytest.mark.alone
     def test_a_full_disk_is_an_error_to_the_client_each_time_and_passes(
         self, new_site: Callable[..., Site], small_disk: Path
     ) -> None:
@@ -73,6 +75,7 @@ class TestNoSpace:
 
 
 class TestNoDatabase:
+    @pytest.mark.alone
     @pytest.mark.timeout(400)
     def test_postgresql_that_stops_and_fails_over_costs_time_only(self, new_site: Callable[..., Site]) -> None:
         """It is stopped under load, and its successor listens on another port."""
@@ -153,7 +156,7 @@ class TestNodesOutOfReach:
             self.cable.cut()
         held = second.running("first.")
         second.start("serve", "--node", "second")
-        await_that(lambda: second.done() == 2 * len(numbers), "the other took over what the first held", 60)
+        await_that(lambda: second.done() == 2 * len(numbers), "the other took over what the first held", 180)
         assert held
         if fault == "paused":
             first.process.send_signal(signal.SIGCONT)
@@ -162,5 +165,5 @@ class TestNodesOutOfReach:
         # What it was at goes on there, and must come to nothing; then it works again.
         second.accept_orders(range(5200, 5220))
         second.await_drained()
-        await_that(first.is_ready, "the first node is ready again", 60)
+        await_that(first.is_ready, "the first node is ready again")
         second.require_each_once(range(5000, 5220))

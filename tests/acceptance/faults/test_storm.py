@@ -10,7 +10,7 @@ from tests.acceptance.faults.sites import Site
 KILLS = 12
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 def test_twelve_kills_in_a_thousand_jobs_lose_and_double_nothing(site: Site) -> None:
     chance = random.Random(12)
     numbers = range(5000, 5500)  # each is a job OUT and a job IN

@@ -38,7 +38,7 @@ def test_the_second_waits_and_plans_after_the_first(changed: UserProject) -> Non
         desired = workspace.load()
         workspace.apply(workspace.plan(desired), desired, actor="ada", lease=lease)
     workspace.close()
-    output, _ = second.communicate(timeout=30)
+    output, _ = second.communicate(timeout=60)
     assert output.startswith("No changes.")
     assert len(changed.json("history")) == 2
 
@@ -73,7 +73,7 @@ def test_a_signal_gives_the_lease_back(changed: UserProject) -> None:
     workspace = changed.workspace()
     await_that(lambda: [lease.name for lease in workspace.oversight.leases()] == [APPLY], "it asks, holding the lease")
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 128 + signal.SIGTERM
+    assert process.wait(60) == 128 + signal.SIGTERM
     assert process.stdin
     process.stdin.close()
     assert workspace.oversight.leases() == []

@@ -47,7 +47,7 @@ class Pipelines:
         subprocess.run(clone, check=True)
         command = ["./pipeline.sh", *arguments]
         done = subprocess.run(
-            command, cwd=self.last, env=self.environment, capture_output=True, text=True, timeout=120, check=False
+            command, cwd=self.last, env=self.environment, capture_output=True, text=True, timeout=280, check=False
         )
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr

@@ -13,8 +13,9 @@ from reconciler.model.account import Account
 from reconciler.model.key import Key
 from reconciler.model.state import State
 from reconciler.plan.plan import build
-from tests.acceptance.running_gateway import await_that, free_port
+from tests.acceptance.running_gateway import await_that
 from tests.acceptance.watch.watched import LiveSide, Repository, Watcher
+from tests.ports import free_port
 from tests.served import served
 
 ACME = "accounts.acme"
@@ -71,21 +72,21 @@ def test_what_is_pushed_is_applied_and_a_bad_commit_changes_nothing(
 def test_the_last_good_state_is_kept_by_a_watcher_that_starts_at_a_bad_commit(
     repository: Repository, live: LiveSide, watch: Start
 ) -> None:
-    assert watch("--once").process.wait(30) == 0
+    assert watch("--once").process.wait(60) == 0
     repository.edit("accounts/acme.yaml", "    name: Acme Retail\n", "    nam: Acme Retail\n")
     repository.push("a mistake")
     by_hand(live, "Acme by hand")
-    assert watch("--once").process.wait(30) == 1
+    assert watch("--once").process.wait(60) == 1
     assert live.name(ACME) == "Acme Retail"
 
 
 def test_healing_can_be_left_to_people(live: LiveSide, watch: Start) -> None:
-    assert watch("--once").process.wait(30) == 0
+    assert watch("--once").process.wait(60) == 0
     by_hand(live, "Acme by hand")
-    assert watch("--once", "--no-heal").process.wait(30) == 1
+    assert watch("--once", "--no-heal").process.wait(60) == 1
     assert live.name(ACME) == "Acme by hand"
     assert live.condition("acme", "Synced") == (False, synced(live)[1], "1 change to make")
-    assert watch("--once").process.wait(30) == 0
+    assert watch("--once").process.wait(60) == 0
     assert live.name(ACME) == "Acme Retail"
 
 
@@ -94,11 +95,11 @@ def test_one_account_that_is_refused_does_not_hold_up_the_others(
 ) -> None:
     repository.edit("accounts/globex.yaml", "        name: Globex outlet\n", "        protected: true\n")
     repository.push("the outlet is protected")
-    assert watch("--once").process.wait(30) == 0
+    assert watch("--once").process.wait(60) == 0
     path = repository.tree / "accounts" / "globex.yaml"
     path.write_text(path.read_text().partition("      closed:")[0])
     rename(repository, "Acme Retail", "Acme EU")
-    assert watch("--once", "--prune").process.wait(30) == 1
+    assert watch("--once", "--prune").process.wait(60) == 1
     assert live.name(ACME) == "Acme EU"
     healthy = live.condition("globex", "Healthy")
     assert healthy
@@ -114,7 +115,7 @@ def test_a_second_watcher_stands_by_until_the_first_is_gone(
     await_that(lambda: live.name(ACME) == "Acme Retail", "the first commit is live")
     second = watch()
     await_that(lambda: "standing by: watch on " in second.log.read_text(), "the second stands by")
-    assert watch("--once").process.wait(30) == 1
+    assert watch("--once").process.wait(60) == 1
     first.stop()
     rename(repository, "Acme Retail", "Acme EU")
     await_that(lambda: live.name(ACME) == "Acme EU", "the second has taken over")
@@ -170,7 +171,7 @@ def test_the_commits_status_is_posted(
 ) -> None:
     api, told = git_host
     good = repository.git("rev-parse", "HEAD")
-    assert watch("--once", "--status-api", api, RECONCILER_GIT_TOKEN="t0ken").process.wait(30) == 0
+    assert watch("--once", "--status-api", api, RECONCILER_GIT_TOKEN="t0ken").process.wait(60) == 0
     path, token, body = told[0]
     assert path.endswith(f"/statuses/{good}")
     assert token == "Bearer t0ken"
@@ -178,7 +179,7 @@ def test_the_commits_status_is_posted(
     repository.edit("accounts/acme.yaml", "    name: Acme Retail\n", "    nam: Acme Retail\n")
     bad = repository.push("a mistake")
     watcher = watch("--once", "--status-api", api, RECONCILER_GIT_TOKEN="t0ken")
-    assert watcher.process.wait(30) == 1
+    assert watcher.process.wait(60) == 1
     path, _, body = told[1]
     assert path.endswith(f"/statuses/{bad}")
     assert body["state"] == "failure"

@@ -64,7 +64,7 @@ class Watcher:
         if self.process.poll() is None:
             self.process.send_signal(number)
         self._file.close()
-        return self.process.wait(20)
+        return self.process.wait(60)
 
 
 class LiveSide:

@@ -10,9 +10,9 @@ from joserfc.jwk import RSAKey
 from reconciler.desired.operation import OidcGateway
 from reconciler.service.workspace import Workspace
 from reconciler.store import audit
-from tests.acceptance.running_gateway import free_port
 from tests.acceptance.web.openid_provider import CLIENT, OpenIdProvider
 from tests.admin_site import serving
+from tests.ports import free_port
 from tests.served import served
 
 SESSION, BEGUN = "__Host-reconciler", "__Host-reconciler-oidc"

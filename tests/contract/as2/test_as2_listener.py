@@ -25,7 +25,7 @@ from reconciler.web.listener import HttpListener
 from reconciler.web.server_certificate import CertificateFiles, ServerCertificates
 from tests.contract.as2.as2_world import MemoryIntake, World
 
-PATIENCE = 20
+PATIENCE = 60
 POST = Post(message_id="7@globex", payload=b"UNB\r\n\x00\n" * 1000, file_name="a.edi")
 
 Listen = Callable[..., HttpListener]

@@ -66,7 +66,7 @@ def test_only_a_genuine_mdn_is_believed(
 @pytest.mark.parametrize("behaviour", [Behaviour.UNAVAILABLE, Behaviour.TIMEOUT, Behaviour.RESET])
 def test_what_does_not_come_through_is_tried_again(world: World, simulate: Simulate, behaviour: Behaviour) -> None:
     simulator = simulate(behaviour, Behaviour.CONFIRM)
-    sender = Sender(world.content, timeout=0.5 if behaviour is Behaviour.TIMEOUT else 20)
+    sender = Sender(world.content, timeout=0.5 if behaviour is Behaviour.TIMEOUT else 60)
     partner = world.partner(simulator.url)
     with pytest.raises(DeliveryError) as failed:
         sender.post(partner, POST)
@@ -104,5 +104,5 @@ def test_asynchronous_mdns(
     while len(intake.settled) < len(outcomes):
         intake.was_settled.clear()
         if len(intake.settled) < len(outcomes):
-            assert intake.was_settled.wait(20)
+            assert intake.was_settled.wait(60)
     assert [verdict.outcome for _, verdict in intake.settled] == outcomes

@@ -24,6 +24,6 @@ def test_what_a_fuzzer_thinks_of_becomes_a_result_or_a_reason(source: SourceForm
         pytest.skip("atheris is not installed: pip install atheris")
     options = ["-max_total_time=4", "-rss_limit_mb=1024", f"-artifact_prefix={tmp_path}/"]
     command = [sys.executable, "-m", "tests.fuzz", source, *options]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", timeout=120, check=False)
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", timeout=280, check=False)
     found = [path.read_bytes() for path in tmp_path.iterdir()]
     assert (ran.returncode, found) == (0, []), ran.stderr[-3000:]

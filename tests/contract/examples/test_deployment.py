@@ -98,7 +98,7 @@ def test_haproxy_takes_its_configuration(tmp_path: Path) -> None:
     text = re.sub(r"gateway-\d:(?=\d)", "127.0.0.1:", (FOLDER / "haproxy.cfg").read_text())
     (tmp_path / "haproxy.cfg").write_text(text)
     done = subprocess.run(
-        [haproxy, "-c", "-f", tmp_path / "haproxy.cfg"], capture_output=True, text=True, timeout=30, check=False
+        [haproxy, "-c", "-f", tmp_path / "haproxy.cfg"], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
 

@@ -20,7 +20,7 @@ from reconciler.store.destinations import BREAKER_AFTER, Limit
 from reconciler.store.job_states import JobState
 from reconciler.store.jobs import Job, JobRow
 
-PATIENCE = 5.0
+PATIENCE = 60.0
 
 
 class Told:

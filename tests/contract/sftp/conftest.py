@@ -180,7 +180,7 @@ class Gateway:
         """Return a connection that has not logged in."""
         transport = Transport(self.server.address)
         self.transports.append(transport)
-        transport.start_client(timeout=10)
+        transport.start_client(timeout=20)
         return transport
 
     def connect(self, login: str | None = None, secret: str = "first") -> SFTPClient:
@@ -215,7 +215,7 @@ class Gateway:
         return [entry.name for entry in self.folders.real.entries(self.mailbox, folder)]
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
+def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
     """Wait until something holds that another thread brings about, and say whether it does."""
     deadline = monotonic() + seconds
     while not condition() and monotonic() < deadline:

@@ -160,7 +160,7 @@ class TestStop:
 class TestStrangers:
     @pytest.fixture
     def limits(self) -> SftpLimits:
-        return SftpLimits(login_grace=1.5, unauthenticated=5, channels=2)
+        return SftpLimits(login_grace=3, unauthenticated=5, channels=2)
 
     @pytest.mark.parametrize("after_key_exchange", [False, True])
     def test_who_does_not_log_in_in_time_is_cut(self, gateway: Gateway, after_key_exchange: bool) -> None:
@@ -191,12 +191,12 @@ class TestStrangers:
     def test_channels_are_bounded_and_come_back(self, gateway: Gateway) -> None:
         first = gateway.connect()
         transport = gateway.transports[-1]
-        second = transport.open_session(timeout=5)
+        second = transport.open_session(timeout=20)
         with pytest.raises(SSHException):
-            transport.open_session(timeout=5)
+            transport.open_session(timeout=20)
         second.close()
         for _ in range(5):
-            third = transport.open_session(timeout=5)
+            third = transport.open_session(timeout=20)
             third.close()
         assert first.listdir("inbox") == []
 
@@ -213,7 +213,7 @@ class TestStrangers:
     )
     def test_there_is_nothing_but_sftp(self, gateway: Gateway, ask: Callable[[Channel], object]) -> None:
         gateway.connect()
-        channel = gateway.transports[-1].open_session(timeout=5)
+        channel = gateway.transports[-1].open_session(timeout=20)
         with pytest.raises(SSHException):
             ask(channel)
 
@@ -221,7 +221,7 @@ class TestStrangers:
         gateway.connect()
         transport = gateway.transports[-1]
         with pytest.raises(SSHException):
-            transport.open_channel("direct-tcpip", ("127.0.0.1", 1), ("127.0.0.1", 2), timeout=5)
+            transport.open_channel("direct-tcpip", ("127.0.0.1", 1), ("127.0.0.1", 2), timeout=20)
         with pytest.raises(SSHException):
             transport.request_port_forward("127.0.0.1", 0)
 
@@ -259,14 +259,14 @@ class TestAlgorithms:
             case _:
                 options.digests = tuple(legacy)
         with pytest.raises(SSHException):
-            transport.start_client(timeout=10)
+            transport.start_client(timeout=20)
         transport.close()
 
     @pytest.mark.parametrize("name", ["ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256", "ecdsa-sha2-nistp256"])
     def test_each_host_key_is_offered(self, gateway: Gateway, host_keys: tuple[LiveCredential, ...], name: str) -> None:
         transport = Transport(gateway.server.address)
         transport.get_security_options().key_types = (name,)
-        transport.start_client(timeout=10)
+        transport.start_client(timeout=20)
         shown = transport.get_remote_server_key().asbytes()
         transport.close()
         assert shown in [key.asbytes() for key in load_host_keys(host_keys).used]

@@ -1,7 +1,6 @@
 """Every command does the same over a store at hand and over a gateway's admin API: output, exit code, locking."""
 
 import base64
-import socket
 from pathlib import Path
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from reconciler.cli.main import main
 from reconciler.store import credentials, jobs
 from tests.admin_site import Wire
 from tests.contract.state.conftest import Answer, Site
+from tests.ports import free_port
 
 ORDERS = "accounts.acme.mailboxes.orders"
 SALES = "accounts.globex.mailboxes.sales"
@@ -265,8 +265,7 @@ class TestWhatIsWrongWithTheGateway:
         assert "takes the role admin" in answer.stderr
 
     def test_nobody_there(self, far_away: Site) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as held:
-            port = held.getsockname()[1]
+        port = free_port()
         far_away.environment["RECONCILER_STATE"] = f"http://127.0.0.1:{port}"
         answer = far_away.run("plan")
         assert answer.code == 1

@@ -264,7 +264,7 @@ class TestPayloads:
 
 def soon(condition: Callable[[], bool]) -> bool:
     """Wait for what the database does after a connection is closed."""
-    deadline = monotonic() + 10
+    deadline = monotonic() + 60
     while not condition() and monotonic() < deadline:
         sleep(0.01)
     return condition()

@@ -17,7 +17,7 @@ def ends() -> Iterator[tuple[Pipe, int, int]]:
     reading, their_writing = os.pipe()
     their_reading, writing = os.pipe()
     pipe = Pipe(reading, writing)
-    pipe.deadline = time.monotonic() + 20
+    pipe.deadline = time.monotonic() + 60
     yield pipe, their_reading, their_writing
     for descriptor in (reading, writing, their_reading, their_writing):
         os.close(descriptor)
@@ -68,7 +68,7 @@ def test_the_end_of_the_other_side_is_a_broken_conversation() -> None:
     reading, their_writing = os.pipe()
     their_reading, writing = os.pipe()
     pipe = Pipe(reading, writing)
-    pipe.deadline = time.monotonic() + 20
+    pipe.deadline = time.monotonic() + 60
     os.write(their_writing, b"\0\0")
     os.close(their_writing)
     with pytest.raises(BrokenConversationError):

@@ -21,7 +21,7 @@ class TestAtHand:
 
     def test_who_cannot_wait_gets_nothing_and_later_what_was_found_beside(self) -> None:
         may_end, marks = Event(), [1]
-        at_hand = AtHand(lambda: marks[0], lambda: may_end.wait(10))
+        at_hand = AtHand(lambda: marks[0], lambda: may_end.wait(60))
         assert at_hand.within(0) is None
         assert at_hand.last() is None
         may_end.set()
