@@ -25,7 +25,7 @@ _SAFE = {
 _ERROR = re.compile(
     r"on line (?P<line>\d+)(?: column \d+)?(?: of (?P<module>\S*?))?:?[ ]*\n"
     r"\s*(?:(?P<code>[A-Z]{4}\d{4}|Q\S+)\s+)?(?P<message>.*?)"
-    r"(?=\n\s*In |\n\s*(?:Static |Type |Dynamic )?[Ee]rror |\n\s*Warning |\n\s*\n|\s*\Z)",
+    r"(?=\n\s*In |\s+During lazy evaluation |\n\s*(?:Static |Type |Dynamic )?[Ee]rror |\n\s*Warning |\n\s*\n|\s*\Z)",
     re.DOTALL,
 )
 _MAX_ROUNDS = 20
