@@ -109,5 +109,5 @@ def running_postgresql() -> Iterator[PostgresqlServer]:
         server.start()
         yield server
     finally:
-        server.stop()
+        server.stop(signal.SIGQUIT)  # in order, it would first bring thousands of files to the disk
         shutil.rmtree(folder)

@@ -1,7 +1,7 @@
 """The live configuration as the workers and the protocols look things up in it, one revision at a time."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from threading import Lock
@@ -210,15 +210,19 @@ class Directory:
     def current(self) -> Snapshot:
         """Return the newest revision's snapshot; costs one small query while nothing was applied."""
         with self._store.read() as connection:
-            return self.seen_by(connection)
+            return self.seen_by(connection)()
 
-    def seen_by(self, connection: Connection) -> Snapshot:
-        """Return the snapshot of the revision that a connection sees as the newest."""
-        revision = configuration.current_revision(connection)
-        with self._lock:
-            if self._snapshot is None or self._snapshot.revision != revision or self._snapshot.is_stale():
-                self._snapshot = self._load()
-            return self._snapshot
+    def seen_by(self, connection: Connection) -> Callable[[], Snapshot]:
+        """Return what returns the snapshot of the revision that a connection sees as the newest."""
+        newest = configuration.newest_revision(connection)
+
+        def snapshot() -> Snapshot:
+            with self._lock:
+                if self._snapshot is None or self._snapshot.revision != newest() or self._snapshot.is_stale():
+                    self._snapshot = self._load()
+                return self._snapshot
+
+        return snapshot
 
     def known(self) -> Snapshot:
         """Return the newest snapshot that was asked for; costs nothing, and is as new as the gateway's last look."""

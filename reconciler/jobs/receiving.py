@@ -37,7 +37,7 @@ from reconciler.store import conversions, envelopes, jobs
 from reconciler.store.blobs import Batch
 from reconciler.store.conversions import Conversion, ConversionStatus
 from reconciler.store.database import Store
-from reconciler.store.envelopes import Arrival, ArrivalState, StoredEnvelope
+from reconciler.store.envelopes import Arrival, ArrivalState, Fresh, StoredEnvelope
 from reconciler.store.jobs import Job
 
 _log = logging.getLogger(__name__)
@@ -82,11 +82,7 @@ class Receiving:
 
     def handle(self, job: Job) -> None:
         """Decide what becomes of the envelope and commit it with all its effects and the job's end."""
-        with self._store.read() as connection:
-            case = self._case(connection, UUID(job.subject))
-            decision = _decision(case)
-            is_read = isinstance(decision, Convert | Reject)
-            read = self._store.blobs.reading(connection, case.row.sha256) if is_read else bytes
+        case, decision, read = self._known(job.at_hand) if isinstance(job.at_hand, Fresh) else self._looked_up(job)
         match decision:
             case Convert(key, rule):
                 self._convert(job, case, key, rule, read)
@@ -104,6 +100,18 @@ class Receiving:
             case _:
                 assert_never(decision)
 
+    def _known(self, fresh: Fresh) -> tuple[Case, Arrived, Callable[[], bytes]]:
+        """Return what there is to say of an envelope that its sender hands over."""
+        case = _case(fresh.arrival, fresh.row, self._directory.known(), None)
+        return case, _decision(case), lambda: fresh.content
+
+    def _looked_up(self, job: Job) -> tuple[Case, Arrived, Callable[[], bytes]]:
+        with self._store.read() as connection:
+            case = self._case(connection, UUID(job.subject))
+            decision = _decision(case)
+            is_read = isinstance(decision, Convert | Reject)
+            return case, decision, self._store.blobs.reading(connection, case.row.sha256) if is_read else bytes
+
     def give_up(self, job: Job, error: str) -> None:
         """End an arrival that could not even be tried to its end: FAILED, with the envelope in `error/`."""
         with self._store.read() as connection:
@@ -113,22 +121,19 @@ class Receiving:
         )
 
     def _case(self, connection: Connection, uuid: UUID) -> Case:
-        snapshot = self._directory.seen_by(connection)
+        newest = self._directory.seen_by(connection)
+        failed = conversions.failed_of_arrival(connection, uuid)
         arrival, row = envelopes.arrived(connection, uuid)
-        retried = conversions.failed_of_arrival(connection, uuid)
-        return Case(
-            arrival=arrival,
-            row=row,
-            exchange=snapshot.exchange(arrival.mailbox),
-            snapshot=snapshot,
-            retried=retried,
-        )
+        snapshot = newest()
+        (retried,) = failed.first() or (None,)
+        return _case(arrival, row, snapshot, retried)
 
     def _commit(self, job: Job, case: Case, state: ArrivalState, effects: Callable[[Connection], None]) -> None:
         """End the job with its effects, unless an earlier attempt has done them already."""
         with self._store.write() as tx:
+            ended = envelopes.end_arrival(tx, case.arrival.uuid, state)
             jobs.finish(tx, job)
-            if envelopes.end_arrival(tx, case.arrival.uuid, state):
+            if ended.changed():
                 effects(tx)
                 envelopes.add_event(tx, case.row.uuid, state, mailbox=case.arrival.mailbox)
         if state == "delivered" and case.exchange.protocol == SFTP:
@@ -153,9 +158,8 @@ class Receiving:
             batch.put(tx)
             delivery = _delivery(case, made.name, output, len(made.content), made.content_type, record.uuid)
             placed = deliver(tx, delivery)
-            conversions.put(
-                tx, replace(record, file_name=placed, output=output, messages=made.messages, attributes=made.attributes)
-            )
+            found = replace(record, file_name=placed, output=output, messages=made.messages, attributes=made.attributes)
+            conversions.put(tx, found, is_new=case.retried is None)
 
         self._commit(job, case, "delivered", effects)
         measures.count_conversion(record.rule, record.direction, record.status)
@@ -189,7 +193,7 @@ class Receiving:
 
         def effects(tx: Connection) -> None:
             batch.put(tx)
-            conversions.put(tx, record)
+            conversions.put(tx, record, is_new=case.retried is None)
             error_folder.put(
                 tx,
                 self._store,
@@ -204,6 +208,11 @@ class Receiving:
 
         self._commit(job, case, "failed", effects)
         measures.count_conversion(record.rule, record.direction, record.status)
+
+
+def _case(arrival: Arrival, row: StoredEnvelope, snapshot: Snapshot, retried: UUID | None) -> Case:
+    exchange = snapshot.exchange(arrival.mailbox)
+    return Case(arrival=arrival, row=row, exchange=exchange, snapshot=snapshot, retried=retried)
 
 
 def _decision(case: Case) -> Arrived:

@@ -31,7 +31,7 @@ from reconciler.store import conversions, envelopes, files, jobs, receipts
 from reconciler.store.blobs import Batch
 from reconciler.store.conversions import Conversion, ConversionStatus
 from reconciler.store.database import Store
-from reconciler.store.envelopes import Attachment, StoredEnvelope
+from reconciler.store.envelopes import Arrival, Attachment, Fresh, StoredEnvelope
 from reconciler.store.jobs import Job
 from reconciler.store.receipts import Receipt
 
@@ -65,8 +65,9 @@ class Sending:
         The first arrival that keeps no order follows at once.
         """
         with self._store.read() as connection:
-            snapshot = self._directory.seen_by(connection)
+            newest = self._directory.seen_by(connection)
             receipt = receipts.get(connection, UUID(job.subject))
+            snapshot = newest()
             read = self._store.blobs.reading(connection, receipt.sha256)
         return self._commit(job, receipt, snapshot, self.outcome(receipt, snapshot, read))
 
@@ -128,37 +129,39 @@ class Sending:
         for uuid, envelope in outcome.envelopes:
             row = _stored(uuid, envelope, receipt, batch.add(envelope.content), now)
             attachments = _attachments(row, envelope.content, receipt, outcome.converted)
-            sent.append((row, envelope.recipients, attachments, envelope.expires))
+            sent.append((row, envelope, attachments))
         with self._store.write() as tx:
+            ended = receipts.end(tx, receipt.uuid, "failed" if outcome.error else "done")
             jobs.finish(tx, job)
-            if not receipts.end(tx, receipt.uuid, "failed" if outcome.error else "done"):
+            if ended.changed() == 0:
                 return None  # withdrawn by the partner meanwhile
             batch.put(tx)
             folder = NATIVE_FOLDER if receipt.native else PARTNER_FOLDER
             files.remove_of_receipt(tx, receipt.mailbox, folder, receipt.name, receipt.uuid)
-            conversions.put(tx, record)
-            following: Job | None = None
-            for row, recipients, attachments, end in sent:
-                for arrival, recipient in _send(tx, row, recipients, attachments):
-                    queue = ordered_queue("arrival", recipient, snapshot)
+            conversions.put(tx, record, is_new=receipt.conversion is None)
+            following: Callable[[], Job] | None = None
+            for row, envelope, attachments in sent:
+                for arrival in _send(tx, row, envelope.recipients, attachments):
+                    queue = ordered_queue("arrival", arrival.mailbox, snapshot)
                     if queue or following is not None:
-                        jobs.add(tx, "arrival", arrival, queue=queue, ordered=bool(queue))
+                        jobs.add(tx, "arrival", arrival.uuid, queue=queue, ordered=bool(queue))
                     else:
-                        following = jobs.begin(tx, "arrival", arrival, owner=job.owner, lease=LEASE)
-                if end is not None:
-                    jobs.add(tx, "expiry", row.uuid, delay=max(end - now, timedelta()))
+                        fresh = Fresh(arrival, row, envelope.content)
+                        following = jobs.begin(tx, "arrival", arrival.uuid, owner=job.owner, lease=LEASE, at_hand=fresh)
+                if envelope.expires is not None:
+                    jobs.add(tx, "expiry", row.uuid, delay=max(envelope.expires - now, timedelta()))
             if outcome.error is not None:
                 self._fail(tx, receipt, snapshot, record, now)
         measures.count_conversion(record.rule, record.direction, record.status)
         measures.ENVELOPES.inc(len(sent))
         if outcome.error is not None:
             _log.warning("mailbox %s: %s failed: %s", receipt.mailbox, receipt.name, outcome.error)
-        for row, recipients, _, _ in sent:
-            to = ", ".join(map(str, recipients))
+        for row, envelope, _ in sent:
+            to = ", ".join(map(str, envelope.recipients))
             _log.info(
                 "mailbox %s: %s is sent to %s", receipt.mailbox, receipt.name, to, extra={"envelope": str(row.uuid)}
             )
-        return following
+        return following() if following else None
 
     def _fail(self, tx: Connection, receipt: Receipt, snapshot: Snapshot, record: Conversion, now: datetime) -> None:
         if receipt.channel == "sftp":
@@ -253,10 +256,10 @@ def _attachments(
 
 def _send(
     tx: Connection, row: StoredEnvelope, recipients: Sequence[UUID], attachments: Sequence[Attachment]
-) -> list[tuple[UUID, UUID]]:
-    """Create one envelope and its attachments; return its arrival in every recipient's mailbox, and that mailbox."""
+) -> list[Arrival]:
+    """Create one envelope and its attachments; return its arrival in every recipient's mailbox."""
     arrivals = envelopes.add(tx, row, recipients)
     for attachment in attachments:
         envelopes.attach(tx, attachment)
     envelopes.add_event(tx, row.uuid, "sent", mailbox=row.sender)
-    return list(zip(arrivals, recipients, strict=True))
+    return arrivals

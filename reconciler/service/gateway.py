@@ -61,7 +61,7 @@ CONVERSION_THREADS = 4
 DELIVERY_THREADS = 32
 """Posts at a time, most of which only wait for a partner; each partner has few of them (`concurrency`)."""
 
-LOOK = 0.02
+LOOK = 0.05
 """Seconds between two looks for what is to be posted or mailed, which is rare beside what is to be converted."""
 
 Role = Literal["all", "sftp", "http", "worker", "watcher"]

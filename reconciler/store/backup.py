@@ -157,7 +157,7 @@ def _tables() -> list[Table]:
 
 
 def _rows(connection: Connection, table: Table) -> Iterator[dict[str, object]]:
-    found = connection.execution_options(yield_per=BATCH).execute(select(table)).mappings()
+    found = connection.execute(select(table), execution_options={"yield_per": BATCH}).mappings()
     for row in found:
         yield {name: _plain(value) for name, value in row.items()}
 

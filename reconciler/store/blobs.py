@@ -13,14 +13,14 @@ from time import monotonic
 from typing import BinaryIO
 from weakref import finalize
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select
 
 from reconciler.errors import BlobError
 from reconciler.model.source_file import digest
 from reconciler.store.shelf import CHUNK, FolderShelf, Shelf
-from reconciler.store.statement import Statement
+from reconciler.store.statement import Statement, insertion
 from reconciler.store.tables import blob
-from reconciler.store.upsert import insert_if_absent
+from reconciler.store.upsert import Insert, insert_into
 
 INLINE = 32 * 1024
 """Bytes up to which a payload stays inside its row: one fsync fewer than a file of its own."""
@@ -30,7 +30,18 @@ YOUNG = timedelta(hours=12)
 
 
 _CONTENT = Statement(select(blob.c.content).where(blob.c.sha256 == bindparam("named")))
-_MADE = Statement(select(blob.c.created_at).where(blob.c.sha256 == bindparam("named")))
+
+
+def _putting(dialect: str) -> Insert:
+    statement = insert_into(dialect, blob)
+    return statement.on_conflict_do_update(
+        index_elements=[blob.c.sha256],
+        set_={"created_at": statement.excluded.created_at},
+        where=blob.c.created_at < bindparam("aged", type_=blob.c.created_at.type),
+    )
+
+
+_PUT = Statement(_putting, insertion(blob))
 
 
 _TRUSTED = 3600.0
@@ -181,10 +192,14 @@ class Blobs:
         Collecting locks the row of what it takes, so from here on this payload is not taken; if it was just before,
         its bytes are laid down again.
         """
+        now = datetime.now(UTC)
         row = {"sha256": sealed.sha256, "size": sealed.size, "content": sealed.content}
-        while not (insert_if_absent(tx, blob, row | {"created_at": datetime.now(UTC)}) or _refresh(tx, sealed.sha256)):
-            continue  # collected at this very moment
-        if sealed.source is not None and not self.shelf.holds(sealed.sha256):
+        row |= {"created_at": now, "aged": now - YOUNG}
+        if sealed.source is None:
+            _PUT.send(tx, row)
+            return sealed.sha256
+        _PUT.run(tx, row)  # and waits for whoever collects it at this very moment
+        if not self.shelf.holds(sealed.sha256):
             self.shelf.keep(sealed.source, sealed.sha256)
         return sealed.sha256
 
@@ -292,12 +307,3 @@ def _digest_of(file: BinaryIO) -> str:
     while chunk := file.read(CHUNK):
         name.update(chunk)
     return name.hexdigest()
-
-
-def _refresh(tx: Connection, name: str) -> bool:
-    """Keep a payload that is there from being collected; False when it is not there."""
-    found = _MADE.first(tx, {"named": name})
-    if found is not None and found[0] > datetime.now(UTC) - YOUNG:
-        return True
-    renewed = update(blob).where(blob.c.sha256 == name).values(created_at=datetime.now(UTC))
-    return tx.execute(renewed).rowcount == 1

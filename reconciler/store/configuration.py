@@ -1,6 +1,6 @@
 """The live configuration: resources by address, the identity of mailboxes, and the history of revisions."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -63,8 +63,18 @@ _CURRENT = Statement(select(func.coalesce(func.max(tables.revision.c.number), 0)
 
 def current_revision(connection: Connection) -> int:
     """Return the number of the newest revision; 0 before the first."""
-    row = _CURRENT.first(connection)
-    return 0 if row is None else int(row[0])
+    return newest_revision(connection)()
+
+
+def newest_revision(connection: Connection) -> Callable[[], int]:
+    """Return what returns that number once it is needed."""
+    found = _CURRENT.later(connection)
+
+    def number() -> int:
+        row = found.first()
+        return 0 if row is None else int(row[0])
+
+    return number
 
 
 def add_revision(

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, bindparam, func, literal_column, select, update
+from sqlalchemy import Connection, bindparam, func, insert, literal_column, select, update
 
 from reconciler.errors import NotFoundError
 from reconciler.model.rule import Direction
 from reconciler.store import search, tables
 from reconciler.store.search import LogFilter
-from reconciler.store.statement import Statement
+from reconciler.store.statement import Later, Statement, insertion
 from reconciler.store.upsert import insert_if_absent, row_of
 
 
@@ -54,6 +54,7 @@ class Conversion:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
+_ADD = Statement(insert(tables.conversion), insertion(tables.conversion))
 _FAILED_OF_ARRIVAL = Statement(
     select(tables.conversion.c.uuid).where(
         tables.conversion.c.arrival == bindparam("arrival"), tables.conversion.c.status == literal_column("'FAILED'")
@@ -61,8 +62,8 @@ _FAILED_OF_ARRIVAL = Statement(
 )
 
 
-def put(tx: Connection, record: Conversion) -> None:
-    """Add a record, or replace the one with its UUID."""
+def put(tx: Connection, record: Conversion, *, is_new: bool = False) -> None:
+    """Add a record, or replace the one with its UUID; nobody has to look for one when the record `is_new`."""
     values = row_of(record) | {
         "envelopes": [str(envelope) for envelope in record.envelopes],
         "messages": list(record.messages),
@@ -70,8 +71,11 @@ def put(tx: Connection, record: Conversion) -> None:
         "status": record.status.value,
         "direction": record.direction.value,
     }
-    is_new = insert_if_absent(tx, tables.conversion, values)
-    if not is_new:
+    if is_new:
+        _ADD.send(tx, values)
+    elif insert_if_absent(tx, tables.conversion, values):
+        is_new = True
+    else:
         del values["created_at"]
         tx.execute(update(tables.conversion).where(tables.conversion.c.uuid == record.uuid).values(values))
     search.index(tx, record.uuid, f"{record.file_name} {record.subject}", known=not is_new)
@@ -85,10 +89,9 @@ def get(connection: Connection, uuid: UUID) -> Conversion:
     return _record(dict(row))
 
 
-def failed_of_arrival(connection: Connection, arrival: UUID) -> UUID | None:
-    """Return the record of an arrival that failed and is tried again, or None."""
-    row = _FAILED_OF_ARRIVAL.first(connection, {"arrival": arrival})
-    return None if row is None else row[0]
+def failed_of_arrival(connection: Connection, arrival: UUID) -> Later:
+    """Return the UUID of the record of an arrival that failed and is tried again, if there is one."""
+    return _FAILED_OF_ARRIVAL.later(connection, {"arrival": arrival})
 
 
 def newest(connection: Connection, wanted: LogFilter, *, limit: int, offset: int = 0) -> list[Conversion]:

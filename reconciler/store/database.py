@@ -3,16 +3,13 @@
 import fcntl
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cached_property, partial
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import InvalidatePoolError
-from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from reconciler.errors import ReconcilerError
 from reconciler.store import credentials
@@ -20,17 +17,13 @@ from reconciler.store.blobs import Blobs
 from reconciler.store.keyring import Keyring
 from reconciler.store.migrations import upgrade
 from reconciler.store.moment import STEADY_NOW, steady_now
+from reconciler.store.sessions import DRIVEN, Sessions
 from reconciler.store.shelf import Shelf
 from reconciler.store.statement import Statement
-from reconciler.store.writer import DRIVEN, GroupingWriter
+from reconciler.store.writer import GroupingWriter
 
 BUSY_TIMEOUT = 30.0
 """Seconds that a SQLite connection waits for another process's transaction."""
-
-TRUSTED = 1.0
-"""Seconds for which a connection to PostgreSQL that was used is not asked whether it lives."""
-
-_USED = "used"
 
 _PATIENCE = {
     "connect_timeout": 3,
@@ -40,10 +33,6 @@ _PATIENCE = {
     "tcp_user_timeout": 10_000,
 }
 """Seconds (and, last, milliseconds) in which a PostgreSQL server that is gone without a word is given up."""
-
-_READING: dict[str, dict[str, Any]] = {
-    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
-}
 
 
 class Store:
@@ -59,7 +48,7 @@ class Store:
         self.blobs = Blobs(folder, _shelf(payloads, folder))
         self.payloads_are_shared = payloads is not None
         self.engine = _engine(url or f"sqlite:///{folder / 'state.db'}")
-        self._reader = self.engine.execution_options(**_READING.get(self.engine.dialect.name, {}))
+        self._sessions = Sessions(self.engine)
         # SQLite has one writer at a time; threads of one process queue here rather than poll the file.
         self._writer = GroupingWriter(self.engine) if self.engine.dialect.name == "sqlite" else None
         try:
@@ -78,17 +67,13 @@ class Store:
         with self.read() as connection:
             return Keyring.of(self.folder, credentials.any_ciphertext(connection))
 
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """Yield a transaction that is durable when this ends, or rolled back by an exception."""
-        with self._writer.transaction() if self._writer else self.engine.begin() as tx:
-            yield tx
+    def write(self) -> AbstractContextManager[Connection]:
+        """Return a transaction that is durable when its context ends, or rolled back by an exception."""
+        return self._writer.transaction() if self._writer else self._sessions.writing()
 
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """Yield a connection that sees one moment of the database."""
-        with self._reader.connect() as connection, connection.begin():
-            yield connection
+    def read(self) -> AbstractContextManager[Connection]:
+        """Return a connection that sees one moment of the database while its context lasts."""
+        return self._sessions.reading()
 
     @contextmanager
     def locked(self, name: str, *, wait: bool = True) -> Iterator[None]:
@@ -109,6 +94,7 @@ class Store:
         """Close all connections."""
         if self._writer is not None:
             self._writer.close()
+        self._sessions.close()
         self.engine.dispose()
 
 
@@ -124,16 +110,7 @@ def _shelf(payloads: str | None, folder: Path) -> Shelf | None:
 def _engine(url: str) -> Engine:
     kind = make_url(url).get_backend_name()
     if kind == "postgresql":
-        engine = create_engine(
-            make_url(url).set(drivername="postgresql+psycopg"),
-            hide_parameters=True,
-            connect_args=_PATIENCE,
-            pool_size=20,
-            max_overflow=20,
-        )
-        event.listen(engine, "checkin", _note_use)
-        event.listen(engine, "checkout", partial(_require_alive, engine.dialect))
-        return engine
+        return _postgresql_engine(url)
     if kind != "sqlite":
         raise ReconcilerError(f"A store lives in SQLite or PostgreSQL, not in {kind}.")
     engine = create_engine(
@@ -144,24 +121,24 @@ def _engine(url: str) -> Engine:
     return engine
 
 
-def _note_use(_connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
-    entry.info[_USED] = monotonic()
+def _postgresql_engine(url: str) -> Engine:
+    # Imported here because a store in SQLite does without the driver.
+    from reconciler.store.pipelining import PipeliningConnection  # noqa: PLC0415
 
+    engine = create_engine(
+        make_url(url).set(drivername="postgresql+psycopg"),
+        hide_parameters=True,
+        connect_args=_PATIENCE,
+        pool_size=20,
+        max_overflow=20,
+        pool_pre_ping=True,
+    )
 
-def _require_alive(
-    dialect: Dialect, connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection
-) -> None:
-    """Ask a connection that was not used just now whether it lives; if not, the pool takes no other of its age either.
+    def connected(_dialect: Dialect, _entry: ConnectionPoolEntry, given: list[Any], named: dict[str, Any]) -> Any:  # noqa: ANN401 - a connection that it has no type for
+        return PipeliningConnection.connect(*given, **named)
 
-    One that was, is trusted: asking costs as much as a statement, and whoever meets one that died loses no more than
-    the transaction that would have lost it a moment ago.
-    """
-    if monotonic() - entry.info.get(_USED, monotonic()) < TRUSTED:
-        return
-    try:
-        dialect.do_ping(connection)
-    except dialect.loaded_dbapi.Error as error:
-        raise InvalidatePoolError from error
+    event.listen(engine, "do_connect", connected)
+    return engine
 
 
 _BEGIN_WRITING = Statement(text("BEGIN IMMEDIATE").columns())

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, inser
 from reconciler.errors import NotFoundError, ReconcilerError
 from reconciler.model.template_ref import TemplateRef
 from reconciler.store import tables
-from reconciler.store.statement import Statement, insertion
+from reconciler.store.statement import Later, Statement, insertion
 from reconciler.store.upsert import row_of
 
 ArrivalState = Literal["received", "kept", "delivered", "notified", "rejected", "failed"]
@@ -50,6 +50,15 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
+class Fresh:
+    """An envelope that arrived just now, and its XML."""
+
+    arrival: Arrival
+    row: StoredEnvelope
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Attachment:
     """A file attached to an envelope."""
 
@@ -83,13 +92,13 @@ _END_ARRIVAL = Statement(_NOW_IN_STATE.where(_THIS_ARRIVAL, tables.arrival.c.sta
 _ADD_EVENT = Statement(insert(tables.event), ["envelope", "at", "what", "mailbox", "message"])
 
 
-def add(tx: Connection, envelope: StoredEnvelope, recipients: Sequence[UUID]) -> list[UUID]:
-    """Record a sent envelope; return the UUIDs of its arrivals, one a recipient."""
-    _ADD.run(tx, row_of(envelope))
+def add(tx: Connection, envelope: StoredEnvelope, recipients: Sequence[UUID]) -> list[Arrival]:
+    """Record a sent envelope; return its arrivals, one a recipient."""
+    _ADD.send(tx, row_of(envelope))
     arrivals = [Arrival(uuid4(), envelope.uuid, mailbox, "received", envelope.created_at) for mailbox in recipients]
     for arrival in arrivals:
-        _ADD_ARRIVAL.run(tx, row_of(arrival))
-    return [arrival.uuid for arrival in arrivals]
+        _ADD_ARRIVAL.send(tx, row_of(arrival))
+    return arrivals
 
 
 def get(connection: Connection, uuid: UUID) -> StoredEnvelope:
@@ -200,13 +209,13 @@ def arrivals(connection: Connection, envelope: UUID) -> list[Arrival]:
 
 def change_arrival(tx: Connection, uuid: UUID, state: ArrivalState) -> None:
     """Say how far the exchange of an arrived envelope is."""
-    _CHANGE_ARRIVAL.run(tx, {"wanted": uuid, "state": state, "changed_at": datetime.now(UTC)})
+    _CHANGE_ARRIVAL.send(tx, {"wanted": uuid, "state": state, "changed_at": datetime.now(UTC)})
 
 
-def end_arrival(tx: Connection, uuid: UUID, state: ArrivalState) -> bool:
-    """Say how the exchange of an envelope that has just arrived ended; False, and nothing done, when it had ended."""
+def end_arrival(tx: Connection, uuid: UUID, state: ArrivalState) -> Later:
+    """Say how the exchange of an envelope that has just arrived ended; nothing is changed when it had ended."""
     values = {"wanted": uuid, "state": state, "changed_at": datetime.now(UTC)}
-    return _END_ARRIVAL.run(tx, values) == 1
+    return _END_ARRIVAL.later(tx, values)
 
 
 def attach(tx: Connection, attachment: Attachment) -> None:
@@ -223,7 +232,7 @@ def attachments(connection: Connection, envelope: UUID) -> list[Attachment]:
 def add_event(tx: Connection, envelope: UUID, what: str, *, mailbox: UUID | None = None, message: str = "") -> None:
     """Add to an envelope's history."""
     values = {"envelope": envelope, "at": datetime.now(UTC), "what": what, "mailbox": mailbox, "message": message}
-    _ADD_EVENT.run(tx, values)
+    _ADD_EVENT.send(tx, values)
 
 
 def events(connection: Connection, envelope: UUID) -> list[Event]:

@@ -122,7 +122,7 @@ def remove(tx: Connection, mailbox: UUID, folder: str, name: str) -> bool:
 
 def remove_of_receipt(tx: Connection, mailbox: UUID, folder: str, name: str, receipt: UUID) -> None:
     """Remove the file that stands for an acknowledged input, if it still lies where that was put."""
-    _REMOVE_OF_RECEIPT.run(tx, _place(mailbox, folder, name) | {"of_receipt": receipt})
+    _REMOVE_OF_RECEIPT.send(tx, _place(mailbox, folder, name) | {"of_receipt": receipt})
 
 
 def names_of_conversion(connection: Connection, mailbox: UUID, conversion: UUID) -> list[str]:

@@ -1,7 +1,7 @@
 """What is still to be done, as rows: added, finished with their effects, failed, given up, retried, dropped."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Literal
@@ -44,7 +44,8 @@ class Job:
     """A job under a lease: `subject` names the row that is to be worked on, `claims` fences what its holder writes.
 
     `queue` is the destination that it belongs to, or empty. `failures` counts the attempts that ended with an error;
-    claims beyond them ended with the worker's death.
+    claims beyond them ended with the worker's death. `at_hand` is what its adder, just now in this process, knows
+    of the subject, so that it need not be read.
     """
 
     number: int
@@ -55,6 +56,7 @@ class Job:
     failures: int
     owner: str
     trace: str = ""
+    at_hand: object = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,19 +101,32 @@ def add(
         "delay": microseconds(delay),
         "trace": trace.current() or trace.new(),
     }
-    added = _ADD.run(tx, row) == 1
+    if key is None:
+        _ADD.send(tx, row)
+    elif _ADD.run(tx, row) == 0:
+        return False
     ring(tx)
-    return added
+    return True
 
 
-def begin(tx: Connection, kind: JobKind, subject: UUID | str, *, owner: str, lease: timedelta) -> Job:
-    """Add a job that its adder does next, under a lease from the first moment on: nobody has to look for it."""
+def begin(
+    tx: Connection, kind: JobKind, subject: UUID | str, *, owner: str, lease: timedelta, at_hand: object = None
+) -> Callable[[], Job]:
+    """Add a job that its adder does next, under a lease from the first moment on: nobody has to look for it.
+
+    What this returns returns the job, once the transaction has ended.
+    """
     of_trace = trace.current() or trace.new()
     row = {"kind": kind, "subject": str(subject), "owner": owner, "lease": microseconds(lease), "trace": of_trace}
-    begun = _BEGIN.first(tx, row)
-    if begun is None:
-        raise AssertionError("an INSERT that returns the row returned none")
-    return Job(begun[0], kind, str(subject), "", 1, 0, owner, of_trace)
+    begun = _BEGIN.later(tx, row)
+
+    def job() -> Job:
+        found = begun.first()
+        if found is None:
+            raise AssertionError("an INSERT that returns the row returned none")
+        return Job(found[0], kind, str(subject), "", 1, 0, owner, of_trace, at_hand)
+
+    return job
 
 
 def _addition(dialect: str) -> Insert:
@@ -145,7 +160,7 @@ _BEGIN = Statement(
 def ring(tx: Connection) -> None:
     """Wake the workers of all nodes when this transaction commits, where the database can do that."""
     if tx.dialect.name == "postgresql":
-        _RING.first(tx)
+        _RING.send(tx)
 
 
 def is_in(*states: JobState) -> ColumnElement[bool]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from reconciler.errors import NotFoundError
 from reconciler.store import tables
-from reconciler.store.statement import Statement, insertion
+from reconciler.store.statement import Later, Statement, insertion
 from reconciler.store.upsert import row_of
 
 Channel = Literal["sftp", "as2", "admin"]
@@ -49,7 +49,7 @@ _END = Statement(
 
 def add(tx: Connection, receipt: Receipt) -> None:
     """Record an acknowledged input."""
-    _ADD.run(tx, row_of(receipt))
+    _ADD.send(tx, row_of(receipt))
 
 
 def get(connection: Connection, uuid: UUID) -> Receipt:
@@ -71,9 +71,9 @@ def _receipt(row: Sequence[Any]) -> Receipt:
     return Receipt(**dict(zip(_COLUMNS, row, strict=True)))
 
 
-def end(tx: Connection, uuid: UUID, state: ReceiptState) -> bool:
-    """Give an input the state in which it ends; False, and nothing done, when it ended already."""
-    return _END.run(tx, {"wanted": uuid, "state": state}) == 1
+def end(tx: Connection, uuid: UUID, state: ReceiptState) -> Later:
+    """Give an input the state in which it ends; nothing is changed when it ended already."""
+    return _END.later(tx, {"wanted": uuid, "state": state})
 
 
 def again(tx: Connection, uuid: UUID, *, conversion: UUID, name: str) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from uuid import UUID
 
 from sqlalchemy import (
@@ -11,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     and_,
+    bindparam,
     delete,
     exists,
     func,
@@ -22,14 +24,16 @@ from sqlalchemy import (
 )
 
 from reconciler.store import tables
-from reconciler.store.statement import Statement, insertion
+from reconciler.store.statement import Statement
 
 FEW = 1000
 """Matches of a keyword up to which they are fetched and sorted; with more, the newest records are looked through."""
 
 LONGEST_WORD = 40
 
-_ADD = Statement(insert(tables.word), insertion(tables.word))
+WORDS_AT_ONCE = 16
+"""Words that one statement adds."""
+
 _WORD = re.compile(r"[^\W_]+")
 _UUID_START = re.compile(r"[0-9a-f]{4}[0-9a-f-]{0,32}")
 
@@ -67,9 +71,21 @@ def index(tx: Connection, record: UUID, text: str, *, known: bool) -> None:
     """Make a record be found by the words of a text; `known` says that it may be found by others so far."""
     if known:
         tx.execute(delete(tables.word).where(tables.word.c.conversion == record))
-    rows = [{"word": word, "conversion": record} for word in words(text)]
-    if rows:
-        _ADD.run_many(tx, rows)
+    found = words(text)
+    for start in range(0, len(found), WORDS_AT_ONCE):
+        some = found[start : start + WORDS_AT_ONCE]
+        _adding(len(some)).send(tx, {"conversion": record} | {f"word_{place}": word for place, word in enumerate(some)})
+
+
+@cache
+def _adding(number: int) -> Statement:
+    # With their types, which SQLAlchemy finds for the first row only.
+    conversion = bindparam("conversion", type_=tables.word.c.conversion.type)
+    rows = [
+        {"word": bindparam(f"word_{place}", type_=tables.word.c.word.type), "conversion": conversion}
+        for place in range(number)
+    ]
+    return Statement(insert(tables.word).values(rows))
 
 
 def condition(connection: Connection, wanted: LogFilter) -> ColumnElement[bool]:

@@ -29,7 +29,7 @@ def insert_if_absent(tx: Connection, table: Table, row: Mapping[str, Any]) -> bo
 
 def insert_or_replace(tx: Connection, table: Table, row: Mapping[str, Any], key: tuple[str, ...]) -> None:
     """Insert a row, or give all these values to the one that has the same key."""
-    _insert_or_replace(table, tuple(row), key).run(tx, row)
+    _insert_or_replace(table, tuple(row), key).send(tx, row)
 
 
 @cache

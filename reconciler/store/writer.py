@@ -5,16 +5,15 @@ savepoint where others worked before it; who finds nobody waiting behind it comm
 `with` only when the commit that holds its work is durable, and gets the commit's error when it is not.
 """
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Lock
-from typing import Any
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 
 from reconciler.errors import ReconcilerError
+from reconciler.store.sessions import DRIVEN
+from reconciler.store.statement import driver_of, sqlalchemys_errors
 
 LARGEST_GROUP = 64
 """Transactions that one commit serves; a bound on how long the first of them waits."""
@@ -22,16 +21,13 @@ LARGEST_GROUP = 64
 _PATIENCE = 1.0
 """Seconds after which a member looks why its group has not ended."""
 
-DRIVEN = "driven"
-"""The execution option of a connection of which the transactions are told to the driver itself."""
-
 
 class _Group:
     """Transactions that are committed together."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._driver: Any = connection.connection.driver_connection
+        self._driver = driver_of(connection)
         # It takes the lock at once: a reader that turns writer midway could be refused instead of waiting.
         self._tell("BEGIN IMMEDIATE")
         self.size = 0
@@ -73,10 +69,8 @@ class _Group:
 
     def _tell(self, words: str) -> None:
         """Tell the driver itself: what SQLAlchemy does around a transaction costs more than most statements in it."""
-        try:
+        with sqlalchemys_errors(self.connection):
             self._driver.execute(words)
-        except sqlite3.Error as error:
-            raise DBAPIError.instance(words, None, error, sqlite3.Error, dialect=self.connection.dialect) from error
 
 
 class GroupingWriter:

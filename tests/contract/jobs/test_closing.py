@@ -41,7 +41,7 @@ def uuid(store: Store) -> UUID:
     with store.write() as tx:
         batch.put(tx)
         for arrival in envelopes.add(tx, row, [FIRST, SECOND]):
-            envelopes.change_arrival(tx, arrival, "kept")
+            envelopes.change_arrival(tx, arrival.uuid, "kept")
     return row.uuid
 
 

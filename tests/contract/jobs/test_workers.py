@@ -39,7 +39,8 @@ class Told:
         following = self.following.get(job.subject)
         with self._store.write() as tx:
             jobs.finish(tx, job)
-            return jobs.begin(tx, "receipt", following, owner=job.owner, lease=LEASE) if following else None
+            begun = jobs.begin(tx, "receipt", following, owner=job.owner, lease=LEASE) if following else None
+        return begun() if begun else None
 
     def give_up(self, job: Job, error: str) -> None:
         self.given_up.append(job.subject)

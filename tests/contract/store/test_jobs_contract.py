@@ -111,20 +111,20 @@ class TestBeginning:
 
     def test_is_held_by_its_adder_and_by_nobody_else(self, store: Store) -> None:
         with store.write() as tx:
-            job = jobs.begin(tx, "receipt", "a", owner="one/1", lease=LEASE)
+            begun = jobs.begin(tx, "receipt", "a", owner="one/1", lease=LEASE)
         assert states(store) == [JobState.RUNNING]
         assert claim(store) == []
-        finish(store, job)
+        finish(store, begun())
         assert states(store) == [JobState.DONE]
 
     def test_comes_back_when_its_adder_died(self, store: Store) -> None:
         with store.write() as tx:
-            job = jobs.begin(tx, "receipt", "a", owner="one/1", lease=OVER)
+            begun = jobs.begin(tx, "receipt", "a", owner="one/1", lease=OVER)
         with store.write() as tx:
             assert claims.reap(tx) == 1
         assert subjects(claim(store, owner="two/1")) == ["a"]
         with pytest.raises(LeaseLostError):
-            finish(store, job)
+            finish(store, begun())
 
     def test_is_not_there_when_its_transaction_was_rolled_back(self, store: Store) -> None:
         with pytest.raises(ZeroDivisionError), store.write() as tx:  # noqa: PT012 - the transaction is what is rolled back

@@ -59,3 +59,40 @@ def test_raises_sqlalchemys_errors_and_leaves_the_transaction_to_be_rolled_back(
         ADD.run(tx, row)
     with store.read() as connection:
         assert len(ALL.all(connection)) == 1
+
+
+def test_what_is_sent_is_done_before_whatever_comes_next(store: Store) -> None:
+    row = row_of(receipt(store))
+    with store.write() as tx:
+        ADD.send(tx, row)
+        renamed = RENAME.later(tx, {"old": "a.xml"})
+        assert tx.execute(select(tables.receipt.c.name)).scalars().all() == ["ünïcode"]
+    assert renamed.changed() == 1
+
+
+def test_what_comes_later_can_be_asked_for_after_the_end(store: Store) -> None:
+    row = row_of(receipt(store))
+    with store.write() as tx:
+        ADD.send(tx, row)
+        found = ALL.later(tx)
+    assert dict(zip(row, found.first() or (), strict=True)) == row
+
+
+def test_what_failed_when_it_was_sent_fails_its_transaction(store: Store) -> None:
+    row = row_of(receipt(store))
+    with store.write() as tx:
+        ADD.send(tx, row)
+    with pytest.raises(IntegrityError), store.write() as tx:  # noqa: PT012 - on PostgreSQL it is the end that raises
+        RENAME.send(tx, {"old": "a.xml"})
+        ADD.send(tx, row)
+    with store.read() as connection:
+        assert [found[4] for found in ALL.all(connection)] == ["a.xml"]
+
+
+def test_more_than_a_socket_takes_is_sent_together(store: Store) -> None:
+    sealed = [store.blobs.seal(bytes([number]) * 32_000) for number in range(200)]
+    with store.write() as tx:
+        for each in sealed:
+            store.blobs.put(tx, each)
+    with store.read() as connection:
+        assert all(store.blobs.read(connection, each.sha256) == each.content for each in sealed)

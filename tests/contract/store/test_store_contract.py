@@ -175,8 +175,8 @@ class TestRows:
         )
         with store.write() as tx:
             receipts.add(tx, receipt)
-            assert receipts.end(tx, receipt.uuid, "done")
-            assert not receipts.end(tx, receipt.uuid, "failed")
+            assert receipts.end(tx, receipt.uuid, "done").changed() == 1
+            assert receipts.end(tx, receipt.uuid, "failed").changed() == 0
         with store.read() as connection:
             assert receipts.get(connection, receipt.uuid).attributes == {"K": "v"}
 
@@ -202,7 +202,7 @@ class TestRows:
             (arrival,) = envelopes.add(tx, row, [other])
             envelopes.attach(tx, Attachment(uuid4(), uuid, "a", sha256))
             envelopes.add_event(tx, uuid, "sent", mailbox=MAILBOX)
-            envelopes.change_arrival(tx, arrival, "delivered")
+            envelopes.change_arrival(tx, arrival.uuid, "delivered")
             envelopes.change_status(tx, row, status="COMPLETED", reason="", sha256=sha256)
             posts.add(tx, post)
         with store.read() as connection:
