@@ -3,6 +3,7 @@
 import ctypes
 import os
 import resource
+import time
 from contextlib import suppress
 from typing import BinaryIO
 
@@ -33,6 +34,8 @@ def take_pipes() -> tuple[BinaryIO, BinaryIO]:
 def diagnostics() -> str:
     """Return what was written to standard error since the last call."""
     size = os.lseek(2, 0, os.SEEK_CUR)
+    if not size:
+        return ""
     os.lseek(2, 0, os.SEEK_SET)
     text = os.read(2, size).decode(errors="replace")
     os.ftruncate(2, 0)
@@ -63,6 +66,5 @@ def allow_memory(memory: int, files: int) -> None:
 
 def allow_cpu(seconds: int) -> None:
     """Let this process use so many more seconds of CPU, all threads together, before the kernel ends it."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    limit = int(used.ru_utime + used.ru_stime) + seconds + 1
+    limit = int(time.process_time()) + seconds + 1
     resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))

@@ -64,7 +64,7 @@ def in_utf8(content: bytes, *, what: str, code: str) -> bytes:
     encoding = _ENCODING.match(content)
     if content.startswith(_WIDE) or (encoding and encoding[1].lower() not in {b"utf-8", b"us-ascii"}):
         return text_of(content, parse(content, what=what, code=code)).encode()
-    _read(content, _parser(_NoDoctype()), what=what, code=code)
+    _read(content, _CHECKING, what=what, code=code)
     return content
 
 
@@ -97,6 +97,10 @@ def without_doctype(content: bytes) -> bytes:
 
 def _parser(target: Any = None) -> etree.XMLParser:  # noqa: ANN401 - lxml takes any object with some of the methods
     return etree.XMLParser(target=target, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+
+
+_CHECKING = _parser(_NoDoctype())
+"""Made once: making a parser takes as long as reading 10 kB. lxml lets one thread at a time use it."""
 
 
 def _read(content: bytes, parser: etree.XMLParser, *, what: str, code: str) -> etree._Element:

@@ -134,6 +134,10 @@ class Stylesheet:
     ) -> None:
         self._processor, self._diagnostics, self._documents = processor, diagnostics, documents
         self._name, self._executable, self._assembled = name, executable, assembled
+        self._given: Mapping[str, str | PyXdmNode] = {}
+        executable.set_save_xsl_message(True)
+        # Saxon would encode as xsl:output says, and its Python side decode that as UTF-8.
+        executable.set_property("!encoding", "utf-8")
 
     @property
     def output(self) -> Output:
@@ -173,18 +177,10 @@ class Stylesheet:
         self, source: PyXdmNode, parameters: Mapping[str, str | PyXdmNode]
     ) -> tuple["str | ConversionError", functions.Said]:
         executable = self._executable
-        # Parameters, properties and messages of the run before would otherwise still be there.
-        executable.clear_parameters()
-        executable.clear_properties()
+        # Messages and parameters of the run before would otherwise still be there.
         executable.clear_xsl_messages()
-        executable.set_save_xsl_message(True)
-        # Saxon would encode as xsl:output says, and its Python side decode that as UTF-8.
-        executable.set_property("!encoding", "utf-8")
-        for name, value in parameters.items():
-            if isinstance(value, str):
-                executable.set_parameter(name, self._processor.make_string_value(value, encoding="utf-8"))
-            else:
-                executable.set_parameter(name, value)
+        if parameters != self._given:
+            self._set(parameters)
         self._diagnostics()
         try:
             text = executable.transform_to_string(xdm_node=source) or ""
@@ -193,6 +189,15 @@ class Stylesheet:
             said = self._said()
             return self._failure(_plain(error), said), said
         return text, self._said()
+
+    def _set(self, parameters: Mapping[str, str | PyXdmNode]) -> None:
+        self._executable.clear_parameters()
+        for name, value in parameters.items():
+            if isinstance(value, str):
+                self._executable.set_parameter(name, self._processor.make_string_value(value, encoding="utf-8"))
+            else:
+                self._executable.set_parameter(name, value)
+        self._given = dict(parameters)
 
     def _said(self) -> functions.Said:
         messages = self._executable.get_xsl_messages()

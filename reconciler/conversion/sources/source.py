@@ -1,7 +1,7 @@
 """Which format a partner's file has, and its XML."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from posixpath import splitext
 from types import MappingProxyType
 from typing import TYPE_CHECKING, assert_never
 
@@ -94,7 +94,7 @@ def source_format(payload: bytes, *, file_name: str, content_type: str = "") -> 
     """
     return (
         CONTENT_TYPES.get(content_type.partition(";")[0].strip().lower())
-        or EXTENSIONS.get(PurePosixPath(file_name).suffix.lower())
+        or EXTENSIONS.get(splitext(file_name)[1].lower())
         or _sniffed(payload)
     )
 
