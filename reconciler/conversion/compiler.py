@@ -127,11 +127,11 @@ class ContentCompiler:
         message = Message({"task": "check", "kind": kind, "files": [described(file)]}, (b"",))
 
         def check(conversation: Conversation) -> Message:
-            conversation.ask(message)  # for the contents, which it cannot have
+            conversation.reply()  # asks for the contents, which it cannot have
             return conversation.ask(Message({"contents": True}, contents))
 
         try:
-            reply: Mapping[str, Any] = self._workers.run(check).header
+            reply: Mapping[str, Any] = self._workers.run(message, check).header
         except ConversionError as error:
             return [Fault(f"it cannot be compiled: {error}")]
         return [Fault(text, line, file=part, suggestion=suggestion) for text, line, part, suggestion in reply["faults"]]

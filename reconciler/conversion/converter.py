@@ -232,7 +232,7 @@ class Converter:
         }
         tables = [self._content(file.sha256) for file in directories]
         message = Message(header, (payload, *tables))
-        return self._workers.run(lambda conversation: conversation.ask(message).frames[0])
+        return self._workers.run(message, Conversation.reply).frames[0]
 
     def _convert(
         self,
@@ -255,16 +255,16 @@ class Converter:
         }
         tables = [self._content(file.sha256) for file in directories]
         message = Message(header, (payload, *tables))
-        reply = self._workers.run(lambda conversation: self._held(conversation, message, lookups))
+        reply = self._workers.run(message, lambda conversation: self._held(conversation, lookups))
         failure = reply.header.get("failure")
         if isinstance(failure, list):
             code, text = failure
             raise UnfinishedError(str(code), str(text), _converted(reply, ()))
         return _converted(reply, request.fields if isinstance(request, InConversion) else ())
 
-    def _held(self, conversation: Conversation, message: Message, lookups: Lookups) -> Message:
+    def _held(self, conversation: Conversation, lookups: Lookups) -> Message:
         """Hold a conversation until nothing more is asked, and return the last reply."""
-        reply = conversation.ask(message)
+        reply = conversation.reply()
         while True:
             if "wanted" in reply.header:
                 reply = self._sent(conversation, reply)

@@ -1,4 +1,4 @@
-"""Messages between the gateway and a conversion's worker process: a JSON header and raw frames, each length-prefixed.
+"""Messages between the gateway and a conversion's worker process: a JSON header after its length, and raw frames.
 
 No pickle: what a worker that ran a hostile map writes is read as data, never as objects.
 """
@@ -52,35 +52,36 @@ class Writing(Protocol):
 
 def write(stream: Writing, message: Message) -> None:
     """Write a message and flush. Raises OSError when the other side is gone."""
-    header = json.dumps([message.header, len(message.frames)]).encode()
-    parts = [piece for part in (header, *message.frames) for piece in (_LENGTH.pack(len(part)), part)]
-    # In one piece, so that the reader is woken once; unless that would take the memory for it twice.
-    for piece in [b"".join(parts)] if sum(map(len, parts)) <= _SMALL else parts:
+    for piece in encoded(message):
         stream.write(piece)
     stream.flush()
 
 
+def encoded(message: Message) -> Sequence[bytes]:
+    """Return what is to be written of a message."""
+    header = json.dumps([message.header, list(map(len, message.frames))]).encode()
+    parts = (_LENGTH.pack(len(header)), header, *message.frames)
+    # In one piece, so that the reader is woken once; unless that would take the memory for it twice.
+    return (b"".join(parts),) if sum(map(len, parts)) <= _SMALL else parts
+
+
 def read(stream: Reading) -> Message:
     """Read one message. Raises BrokenConversationError when there is none, or half of one."""
+    (length,) = _LENGTH.unpack(_exactly(stream, _LENGTH.size))
     try:
-        parsed = json.loads(_part(stream))
+        parsed = json.loads(_exactly(stream, length))
     except (ValueError, RecursionError):
         raise BrokenConversationError("the header is not JSON") from None
     match parsed:
-        case [dict(header), int(count)] if 0 <= count <= _MAX_FRAMES:
-            return Message(header, tuple(_part(stream) for _ in range(count)))
+        case [dict(header), list(sizes)] if len(sizes) <= _MAX_FRAMES and all(isinstance(size, int) for size in sizes):
+            return Message(header, tuple(_exactly(stream, size) for size in sizes))
         case _:
-            raise BrokenConversationError("the header is not a mapping and the number of frames")
-
-
-def _part(stream: Reading) -> bytes:
-    (length,) = _LENGTH.unpack(_exactly(stream, _LENGTH.size))
-    if length > _MAX_LENGTH:
-        raise BrokenConversationError("a frame is longer than any conversion needs")
-    return _exactly(stream, length)
+            raise BrokenConversationError("the header is not a mapping and the sizes of frames")
 
 
 def _exactly(stream: Reading, size: int) -> bytes:
+    if not 0 <= size <= _MAX_LENGTH:
+        raise BrokenConversationError("a frame is shorter than nothing or longer than any conversion needs")
     data = stream.read(size)
     if len(data) != size:
         raise BrokenConversationError("the other side ended")

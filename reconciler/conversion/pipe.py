@@ -22,7 +22,7 @@ class Pipe:
         self._readable.register(reading, select.POLLIN)
         self._writable.register(writing, select.POLLOUT)
         self._read = bytearray()
-        self._unwritten: list[bytes] = []
+        self._unwritten: list[memoryview] = []
         for descriptor in (reading, writing):
             os.set_blocking(descriptor, False)
 
@@ -34,24 +34,30 @@ class Pipe:
             if not chunk:
                 break
             self._read += chunk
-        data = bytes(self._read[:size])
+        with memoryview(self._read) as read:
+            data = bytes(read[:size])
         del self._read[:size]
         return data
 
     def write(self, data: bytes) -> None:
         """Take bytes to be written."""
-        self._unwritten.append(data)
+        if data:
+            self._unwritten.append(memoryview(data))
 
     def flush(self) -> None:
         """Write what was taken. Raises OSError when the other side is gone."""
-        pending, self._unwritten = [memoryview(data) for data in self._unwritten if data], []
-        while pending:
+        while not self.push():
+            self._await(self._writable)
+
+    def push(self) -> bool:
+        """Write what can be written without waiting, and say whether that was all. Raises OSError as `flush` does."""
+        while self._unwritten:
             try:
-                written = os.writev(self._writing, pending[:_CHUNKS])
+                written = os.writev(self._writing, self._unwritten[:_CHUNKS])
             except BlockingIOError:
-                self._await(self._writable)
-            else:
-                pending = _after(pending, written)
+                return False
+            self._unwritten = _after(self._unwritten, written)
+        return True
 
     def _await(self, ready: select.poll) -> None:
         left = self.deadline - time.monotonic()

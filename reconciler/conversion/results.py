@@ -20,7 +20,7 @@ def envelopes(text: str, *, several: bool) -> tuple[bytes, ...]:
     With `several` they are the result's roots, or the children of one root `envelopes`. Raises ConversionError
     `result_not_xml`, `result_empty` or `result_several`.
     """
-    body = _PROLOG.sub("", text).strip()
+    body = _PROLOG.sub("", text, count=1).strip()
     if not several and _is_plainly_one(body):
         return (_DECLARATION + body.encode(),)
     # Saxon writes several roots as siblings, which is no document.
@@ -47,8 +47,8 @@ def _is_plainly_one(text: str) -> bool:
         _PLAIN.match(text) is not None
         and text.endswith("</envelope>")
         and text.count("<envelope") == 1
-        and "<!" not in text
-        and "<?" not in text
+        # Where the second character is nowhere, as mostly, that is seen much sooner than that the pair is not.
+        and all(mark[1] not in text or mark not in text for mark in ("<!", "<?"))
     )
 
 

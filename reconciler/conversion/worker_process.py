@@ -8,14 +8,15 @@ import os
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypedDict, TypeVar
 from uuid import UUID
 
 from lxml import etree
+from saxonche import PyXdmNode
 
 from reconciler.conversion import sandbox
 from reconciler.conversion.frames import BrokenConversationError, Message, read, write
@@ -24,7 +25,7 @@ from reconciler.conversion.results import envelopes
 from reconciler.conversion.rule_file import RuleFile
 from reconciler.conversion.sources.source import source_format, to_xml
 from reconciler.conversion.validation import SchemaError, Validator, compile_validation, refuse
-from reconciler.conversion.xml_input import XmlFaultError, in_utf8, parse, text_of
+from reconciler.conversion.xml_input import XmlFaultError, in_utf8, is_plain, parse
 from reconciler.conversion.xslt import Ran, Saxon, Stylesheet, StylesheetError, encoded
 from reconciler.envelope.template import TemplateDefinition, parse_template
 from reconciler.errors import ConversionError
@@ -36,6 +37,16 @@ _XPATH = ("/", "xpath:")
 _OUT_OF_MEMORY = 70
 
 T = TypeVar("T")
+
+
+class _Input(TypedDict):
+    """What XML is called in an error about it, and the error's code."""
+
+    what: str
+    code: str
+
+
+_ENVELOPE: _Input = {"what": "the envelope", "code": "envelope_xml"}
 
 
 class _AbortedError(Exception):
@@ -102,7 +113,9 @@ class Worker:
             raise ConversionError("payload_too_large", f"the file is larger than {self._largest_payload >> 20} MiB")
         match message.header["task"]:
             case "source":
-                return Message({}, (_source(message)[1],))
+                kind, source = _source(message)
+                name = str(message.header["file_name"])
+                return Message({}, (in_utf8(source, what=name, code="xml_syntax") if kind == "xml" else source,))
             case "out":
                 return self._convert_out(message)
             case "in":
@@ -114,11 +127,14 @@ class Worker:
 
     def _convert_out(self, message: Message) -> Message:
         header: Mapping[str, Any] = message.header
-        source_is_payload, source = _source(message)
-        made = _Made(source=None if source_is_payload else source)
+        kind, source = _source(message)
+        made = _Made(source=None if kind == "xml" else source)
         with self._replying(made):
             stylesheet, *validation = _files(message)
-            node = self._saxon.node(source.decode().removeprefix("\ufeff"))
+            if kind == "xml":
+                node = self._node(source, what=header["file_name"], code="xml_syntax")
+            else:
+                node = self._saxon.node(source.decode())
             made.take(self._stylesheet(stylesheet).run(node, _mapping(header["parameters"]), self._answers))
             made.results = envelopes(made.text, several=header["multiple_envelopes"] is True)
             made.messages += [text for result in made.results for text in self._validate(validation, result)]
@@ -131,11 +147,10 @@ class Worker:
         header: Mapping[str, Any] = message.header
         stylesheet, *validation = _files(message)
         envelope = message.frames[0]
-        tree = parse(envelope, what="the envelope", code="envelope_xml")
         made = _Made()
         with self._replying(made):
             compiled = self._stylesheet(stylesheet)
-            node = self._saxon.node(text_of(envelope, tree))
+            node = self._node(envelope, **_ENVELOPE)
             made.take(compiled.run(node, _mapping(header["parameters"]), self._answers))
             result = encoded(made.text, compiled.output)
             if not result:
@@ -143,8 +158,17 @@ class Worker:
             made.results = (result,)
             made.messages += self._validate(validation, result)
             made.attributes = self._attributes(_mapping(header["attributes"]), envelope)
-            made.fields = [_field_texts(tree.getroot(), document, name) for document, name in header["fields"]]
+            if header["fields"]:
+                root = parse(envelope, **_ENVELOPE).getroot()
+                made.fields = [_field_texts(root, document, name) for document, name in header["fields"]]
         return self._reply(made)
+
+    def _node(self, content: bytes, *, what: str, code: str) -> PyXdmNode:
+        """Return XML as Saxon's document after the checks of `xml_input`; Saxon itself makes those of a plain one."""
+        if is_plain(content):
+            with suppress(UnicodeDecodeError, ConversionError):  # lxml knows better what is wrong, and where
+                return self._saxon.node(content.decode())
+        return self._saxon.node(in_utf8(content, what=what, code=code).decode().removeprefix("\ufeff"))
 
     def _made_ready(self, made: "_Made", *, sent: datetime, header: Mapping[str, Any]) -> list[ReadyEnvelope]:
         """Return the results as they are sent. Raises ConversionError, which says of which one."""
@@ -237,8 +261,7 @@ class Worker:
         evaluated = {name: value for name, value in wanted.items() if value.startswith(_XPATH)}
         if not evaluated:
             return dict(wanted)
-        tree = parse(envelope, what="the envelope", code="envelope_xml")
-        node = self._saxon.node(text_of(envelope, tree))
+        node = self._node(envelope, **_ENVELOPE)
         return dict(wanted) | {
             name: self._saxon.xpath(value.removeprefix("xpath:"), node, what=f"attribute {name}")
             for name, value in evaluated.items()
@@ -264,15 +287,15 @@ class Worker:
         return []
 
 
-def _source(message: Message) -> tuple[bool, bytes]:
-    """Return whether the payload is XML already, and its XML in UTF-8."""
+def _source(message: Message) -> tuple[str, bytes]:
+    """Return a payload's format and its XML; a payload that is XML comes back as it is, unchecked."""
     header: Mapping[str, Any] = message.header
     payload, name, content_type = message.frames[0], header["file_name"], header["content_type"]
     source = header["source"] or source_format(payload, file_name=name, content_type=content_type)
     if source == "xml":
-        return True, in_utf8(payload, what=name, code="xml_syntax")
+        return source, payload
     directories = [table.decode() for table in message.frames[1 : 1 + header["directories"]]]
-    return False, to_xml(payload, file_name=name, content_type=content_type, declared=source, directories=directories)
+    return source, to_xml(payload, file_name=name, content_type=content_type, declared=source, directories=directories)
 
 
 def _files(message: Message) -> list[_NamedFile]:

@@ -10,15 +10,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from queue import Empty, LifoQueue
 from typing import TypeVar
 
 import reconciler
-from reconciler.conversion.frames import BrokenConversationError, Message, read, write
+from reconciler.conversion.frames import BrokenConversationError, Message, encoded, read, write
 from reconciler.conversion.pipe import Pipe
 from reconciler.errors import ConversionError
 
@@ -46,14 +46,19 @@ class WornOutError(ConversionError):
 
 
 class Conversation:
-    """One conversion's exchange of messages with the worker that runs it."""
+    """One conversion's exchange of messages with the worker that runs it, which has been told the first one."""
 
     def __init__(self, worker: "_Worker") -> None:
         self._worker = worker
 
     def ask(self, message: Message) -> Message:
-        """Send a message and return the reply. Raises ConversionError when the reply is one, or none comes in time."""
-        reply = self._worker.exchange(message)
+        """Send a message and return the reply."""
+        self._worker.tell(encoded(message))
+        return self.reply()
+
+    def reply(self) -> Message:
+        """Return what the worker replies. Raises ConversionError when that is one, or nothing comes in time."""
+        reply = self._worker.reply()
         error = reply.header.get("error")
         if isinstance(error, list):
             code, text = error
@@ -66,6 +71,20 @@ class Conversation:
             self.ask(Message({"abort": True}))
 
 
+class _Turn:
+    """A conversion that waits for a worker, which whoever has done with one tells of it at once, then wakes it.
+
+    `anew`: it takes none that has run others, so that nobody tells it before it is replaced.
+    """
+
+    def __init__(self, content: Sequence[bytes], *, anew: bool) -> None:
+        self.content, self.anew = content, anew
+        self.worker: _Worker | None = None
+        self.begun = False
+        self.come = threading.Lock()
+        self.come.acquire()
+
+
 class Workers:
     """As many workers as conversions may run at a time; each starts when it is first needed."""
 
@@ -73,35 +92,38 @@ class Workers:
         if count < 1:
             raise ValueError("conversions need at least one worker")
         self._limits = limits
-        self._idle: LifoQueue[_Worker | None] = LifoQueue()
+        self._idle: list[_Worker | None] = [None] * count
+        self._waiting: deque[_Turn] = deque()
         self._guard = threading.Lock()
         self._living: set[_Worker] = set()
         self._closed = False
-        for _ in range(count):
-            self._idle.put(None)
 
-    def run(self, conversion: Callable[[Conversation], T]) -> T:
-        """Run a conversion with a worker, waiting for one to be idle. Raises ConversionError, also after `close`.
+    def run(self, message: Message, conversion: Callable[[Conversation], T]) -> T:
+        """Run a conversion with a worker that `message` begins, waiting for one to be idle.
 
-        One whose worker dies runs once more in a new one, so that no other conversion decides what comes of it.
+        Raises ConversionError, also after `close`. One whose worker dies runs once more in a new one, so that no other
+        conversion decides what comes of it.
         """
+        content = encoded(message)
         try:
-            with self._conversation() as conversation:
+            with self._conversation(_Turn(content, anew=False)) as conversation:
                 return conversion(conversation)
         except WornOutError:
-            with self._conversation(anew=True) as conversation:
+            with self._conversation(_Turn(content, anew=True)) as conversation:
                 return conversion(conversation)
 
     @contextmanager
-    def _conversation(self, *, anew: bool = False) -> Iterator[Conversation]:
-        """Lend a worker for one conversion; `anew`: one that has run none."""
-        worker = self._idle.get()
+    def _conversation(self, turn: _Turn) -> Iterator[Conversation]:
+        """Lend a worker for one conversion."""
+        worker = self._lent(turn)
         try:
             if worker is None:
                 worker = self._start()
-            elif not worker.alive or (anew and worker.used):
+            elif not turn.begun and (not worker.alive or (turn.anew and worker.used)):
                 # It may have died while idle.
                 worker = self._replace(worker)
+            if not turn.begun:
+                worker.begin(turn.content)
             yield Conversation(worker)
         except ConversionError:
             raise
@@ -111,7 +133,7 @@ class Workers:
                 worker.end()
             raise
         finally:
-            self._idle.put(self._successor(worker))
+            self._give_back(self._successor(worker))
 
     def close(self) -> None:
         """End all workers; conversions that still run fail."""
@@ -122,19 +144,53 @@ class Workers:
         for worker in living:
             worker.kill()
         # Whoever holds a lent worker still reads from its pipes, and frees them when the conversation ends.
-        idle: list[_Worker | None] = []
-        with suppress(Empty):
-            while True:
-                idle.append(self._idle.get_nowait())
+        with self._guard:
+            idle, self._idle = self._idle, [None] * len(self._idle)
         for one in idle:
             if one is not None:
                 one.end()
-            self._idle.put(None)
 
     def process_ids(self) -> tuple[int, ...]:
         """Return the process identifiers of the workers that live."""
         with self._guard:
             return tuple(worker.process_id for worker in self._living)
+
+    def _lent(self, turn: _Turn) -> "_Worker | None":
+        """Return a worker, None for one that is to be started."""
+        with self._guard:
+            if self._idle:
+                return self._idle.pop()
+            self._waiting.append(turn)
+        try:
+            turn.come.acquire()
+        except BaseException:
+            with self._guard:
+                if turn in self._waiting:
+                    self._waiting.remove(turn)
+                    raise
+            # It is being given one.
+            turn.come.acquire()
+            if turn.worker is not None:
+                turn.worker.end()
+            self._give_back(self._successor(turn.worker))
+            raise
+        return turn.worker
+
+    def _give_back(self, worker: "_Worker | None") -> None:
+        """Let the conversion that waits longest have a worker, or have it idle.
+
+        It is told here and now, since its own thread takes longer to wake than many a conversion takes.
+        """
+        with self._guard:
+            if not self._waiting:
+                self._idle.append(worker)
+                return
+            turn = self._waiting.popleft()
+        turn.worker = worker
+        if worker is not None and not turn.anew:
+            turn.begun = True
+            worker.begin(turn.content)
+        turn.come.release()
 
     def _start(self) -> "_Worker":
         with self._guard:
@@ -205,13 +261,23 @@ class _Worker:
         """Whether the process is still there."""
         return self._process.poll() is None
 
-    def exchange(self, message: Message) -> Message:
-        """Write a message and read the reply within the wall-clock limit."""
-        if "task" in message.header:
-            self._left -= 1
+    def begin(self, content: Sequence[bytes]) -> None:
+        """Tell it of a conversion."""
+        self._left -= 1
+        self.tell(content)
+
+    def tell(self, content: Sequence[bytes]) -> None:
+        """Write a message, as far as it goes without waiting; from now on the wall-clock limit counts."""
         self._pipe.deadline = time.monotonic() + self._limits.seconds
+        for piece in content:
+            self._pipe.write(piece)
+        with suppress(OSError):  # reading the reply finds that it is gone
+            self._pipe.push()
+
+    def reply(self) -> Message:
+        """Read the reply within the wall-clock limit."""
         try:
-            write(self._pipe, message)
+            self._pipe.flush()
             return read(self._pipe)
         except TimeoutError:
             self._timed_out = True

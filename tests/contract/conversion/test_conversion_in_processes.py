@@ -411,6 +411,51 @@ def test_many_threads_share_few_workers(converter: Converter, files: Files) -> N
     assert all(f">{number}<".encode() in results[number] for number in range(20))
 
 
+def test_who_waits_for_a_worker_gets_one_though_the_one_before_it_was_ended(files: Files) -> None:
+    good = files.stylesheet("<envelope/>")
+    endless = files.add("map.xsl", (CASES / "hostile" / "killed" / "endless-loop.xsl").read_text())
+    ended: list[str] = []
+    converter = Converter(files, limits=Limits(seconds=1))
+
+    def convert(stylesheet: SourceFile) -> None:
+        try:
+            out(converter, stylesheet)
+            ended.append("a result")
+        except ConversionError as error:
+            ended.append(error.code)
+
+    with converter:
+        out(converter, good)
+        threads = [threading.Thread(target=convert, args=(one,)) for one in (endless, *[good] * 5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sorted(ended) == [*["a result"] * 5, "conversion_timeout"]
+
+
+def test_close_fails_those_who_wait_for_a_worker(files: Files) -> None:
+    endless = files.add("map.xsl", (CASES / "hostile" / "killed" / "endless-loop.xsl").read_text())
+    caught: list[str] = []
+    converter = Converter(files)
+
+    def hostile() -> None:
+        try:
+            out(converter, endless)
+        except ConversionError as error:
+            caught.append(error.code)
+
+    threads = [threading.Thread(target=hostile) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    while not processor_time(*children()):
+        threads[0].join(0.01)
+    converter.close()
+    for thread in threads:
+        thread.join()
+    assert caught == ["conversion_killed"] * 3
+
+
 def test_after_close_nothing_is_converted(files: Files) -> None:
     converter = Converter(files)
     out(converter, files.stylesheet("<envelope/>"))

@@ -22,7 +22,21 @@ def test_what_is_written_is_read_and_no_beginning_of_it_is(header: dict[str, str
 
 @pytest.mark.parametrize(
     "header",
-    [b"", b"{}", b"[]", b"[{}]", b"[[], 0]", b"[{}, -1]", b'[{}, "1"]', b"[{}, 1000000]", b"\xff", b"[[" * 9999],
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"[{}]",
+        b"[[], []]",
+        b"[{}, 1]",
+        b"[{}, [-1]]",
+        b'[{}, ["1"]]',
+        b"[{}, [0.5]]",
+        b"[{}, [9999999999]]",
+        b"[{}, [0" + b",0" * 100_000 + b"]]",
+        b"\xff",
+        b"[[" * 9999,
+    ],
 )
 def test_what_is_no_message_is_refused(header: bytes) -> None:
     with pytest.raises(BrokenConversationError):

@@ -40,8 +40,8 @@ def test_a_message_larger_than_the_pipe_goes_both_ways(ends: tuple[Pipe, int, in
 
 def test_a_message_that_comes_byte_by_byte(ends: tuple[Pipe, int, int]) -> None:
     pipe, _, writing = ends
-    header = b'[{"b":2},1]'
-    content = len(header).to_bytes(8, "big") + header + (2).to_bytes(8, "big") + b"ok"
+    header = b'[{"b":2},[2]]'
+    content = len(header).to_bytes(8, "big") + header + b"ok"
 
     def trickle() -> None:
         for byte in content:
