@@ -4,6 +4,7 @@ python -m benchmarks.conversion
 """
 
 import os
+import resource
 import statistics
 import threading
 import time
@@ -22,8 +23,11 @@ from reconciler.conversion.validation import schematron
 from reconciler.conversion.xslt import Saxon
 from reconciler.model.source_file import SourceFile, digest
 from reconciler.model.template_ref import TemplateRef
+from reconciler.service.gateway import CONVERSION_THREADS, CONVERSION_WORKERS
 
 ROUNDS, SECONDS = 7, 1.0
+THREADS = CONVERSION_THREADS // CONVERSION_WORKERS
+"""Threads that wait for each worker, as many as the gateway has."""
 UUIDS = [UUID(int=number) for number in range(1, 4)]
 
 
@@ -55,9 +59,10 @@ def rate(convert: Callable[[], object], threads: int, used: Callable[[], float])
 
 
 def cpu(pids: Sequence[int]) -> float:
-    """Return the seconds of CPU that this process and others have used."""
+    """Return the seconds of CPU that this process, those that it ended and those of these numbers have used."""
     ticks = sum(sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13])) for pid in pids)
-    return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ended.ru_utime + ended.ru_stime + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def end_to_end(name: str, stylesheet: str, payload: bytes, file_name: str, workers: int) -> None:
@@ -80,11 +85,12 @@ def end_to_end(name: str, stylesheet: str, payload: bytes, file_name: str, worke
         def used() -> float:
             return cpu(converter.process_ids())
 
-        rate(convert, workers, used)
+        threads = workers * THREADS
+        rate(convert, threads, used)
         alone.rate()
         for _ in range(ROUNDS):
             theirs.append(alone.rate())
-            ours.append(rate(convert, workers, used))
+            ours.append(rate(convert, threads, used))
     alone.close()
     (mine, my_cpu), (others, other_cpu) = (map(statistics.median, zip(*all_, strict=True)) for all_ in (ours, theirs))
     ratio = statistics.median(a / b for (a, _), (b, _) in zip(ours, theirs, strict=True))

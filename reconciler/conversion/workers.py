@@ -35,7 +35,7 @@ class Limits:
     memory: int = 256 << 20
     payload: int = 64 << 20
     result: int = 64 << 20
-    conversions: int = 2000
+    conversions: int = 10_000
 
 
 T = TypeVar("T")

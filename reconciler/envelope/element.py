@@ -176,6 +176,23 @@ class Element:
                 raise child.wrong(f"does not belong inside {self.tag}{expected}")
             yield child
 
+    def named_texts(self, tag: str) -> list[tuple[str, str]] | None:
+        """Return the children, all of this tag, that have a name, perhaps a text, and nothing else, as most have.
+
+        None if there is anything besides, which `children` has to be asked for one by one; that takes much longer.
+        """
+        if self._attributes or (self._element.text or "").strip():
+            return None
+        found: list[tuple[str, str]] = []
+        for child in self._children:
+            name = child.get("name", "")
+            if child.tag != tag or len(child) or child.keys() != _JUST_A_NAME or not name.strip():
+                return None
+            if child.tail and child.tail.strip():
+                return None
+            found.append((name, child.text or ""))
+        return found
+
     def parts(self, *tags: str) -> "Mapping[str, Element]":
         """Return the children by tag, each of which may come once."""
         found: dict[str, Element] = {}
@@ -203,4 +220,5 @@ class Element:
                 raise self.wrong(f"has the unknown attribute {name}")
 
 
+_JUST_A_NAME = ["name"]
 _FLAGS = {"": None, "true": True, "1": True, "false": False, "0": False}

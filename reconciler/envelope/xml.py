@@ -243,7 +243,12 @@ def _field_group(element: Element) -> FieldGroup:
 
 def _fieldset(element: Element, position: int) -> Fieldset:
     index = element.count("index")
-    return Fieldset(position if index is None else index, tuple(map(_field, element.children("field"))))
+    plain = element.named_texts("field")
+    if plain is None:
+        fields = tuple(map(_field, element.children("field")))
+    else:
+        fields = tuple([Field(name, (Value(text),) if text else ()) for name, text in plain])
+    return Fieldset(position if index is None else index, fields)
 
 
 def _field(element: Element) -> Field:

@@ -89,13 +89,12 @@ def _fieldset(fieldset: Fieldset) -> str:
 
 def _field(indent: int, field: Field) -> str:
     name, values = f' name="{_in_attribute(field.name)}"', field.values
-    if len(values) == 1 and values[0] != _EMPTY:
-        return _leaf(indent, "field", name + _references(values[0]), values[0].text)
+    if len(values) == 1:
+        value, references = values[0], _references(values[0])
+        if value.text or references:
+            return _leaf(indent, "field", name + references, value.text)
     inside = [_leaf(indent + 2, "value", _references(value), value.text) for value in values]
     return _element(indent, "field", name, "".join(inside))
-
-
-_EMPTY = Value()
 
 
 def _references(value: Value) -> str:

@@ -275,3 +275,35 @@ class TestQuestions:
         envelope = parse(FULL.encode()).with_state(Status.CANCELLED, date=moment, message="We take orders only")
         assert envelope.state == EnvelopeState(Status.CANCELLED, moment, "", "We take orders only")
         assert envelope.subject == "Order 4711"
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        '<field name="a">x</field>',
+        '<field name="a"/>',
+        '<field name="a"> </field>',
+        '<field name="a">x<!-- --></field>',
+        '<field name="a"><value>x</value></field>',
+        '<field name="a" recordUuid="">x</field>',
+        f'<field name="a" recordUuid="{UUID(int=3)}">x</field>',
+        '<field name=" ">x</field>',
+        "<field>x</field>",
+        '<field name="a" colour="red">x</field>',
+        '<field name="a"><b/></field>',
+        '<other name="a">x</other>',
+        '<field xmlns="urn:a" name="a">x</field>',
+        '<field name="a">x</field>stray',
+        'stray<field name="a">x</field>',
+    ],
+)
+def test_a_field_is_read_alike_in_and_outside_of_a_table(field: str) -> None:
+    def read(before: str, after: str) -> "tuple[Field | FieldGroup | Fieldset, ...] | str":
+        inside = f'<documents><document id="d">{before}{field}{after}</document></documents>'
+        try:
+            (item,) = parse(envelope_xml(inside=inside)).documents[0].items
+        except ConversionError as error:
+            return str(error).replace("fieldset", "document").replace("expected field, fieldgroup", "expected field")
+        return item.fieldsets[0].fields if isinstance(item, FieldGroup) else (item,)
+
+    assert read('<fieldgroup name="g"><fieldset>', "</fieldset></fieldgroup>") == read("", "")
