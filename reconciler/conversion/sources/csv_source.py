@@ -4,13 +4,13 @@
       <row index="2"><cell col="1" name="order">4711</cell><cell col="2" name="quantity">48</cell></row>
     </csv>
 
-`index` is the record's number in the file and `col` the column's, both from 1. `name` is there when the first record is
-a header, which is then no row. Empty cells and empty rows are left out.
+`index` is the record's number in the file and `col` the column's, both from 1. `name` is there when the first record
+that is not empty is a header, which is then no row. Empty cells and empty rows are left out.
 
 Encoding: what the content type declares (`charset=`), else a byte order mark, else UTF-8, else Windows-1252. Delimiter:
 what a first line `sep=;` says, else the one of comma, semicolon, tab and bar that gives the most columns to the most
 records. Header: what the content type declares (`header=present|absent`), else there is one when the first record's
-cells are all different, none is empty, and none begins with a digit.
+cells are all different, none is empty but the last ones, and none begins with a digit.
 """
 
 import csv
@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from email.message import Message
 from io import StringIO
-from itertools import islice
+from itertools import chain, islice
 
 from reconciler.conversion.sources.xml_text import ILLEGAL, attribute, content
 from reconciler.errors import ConversionError
@@ -49,15 +49,15 @@ def to_xml(payload: bytes, content_type: str = "") -> bytes:
         raise ConversionError("csv_syntax", f"the delimiter {delimiter!r} structures CSV itself")
     if any(line.count(delimiter) >= MOST_COLUMNS for line in text.splitlines()):
         raise ConversionError("csv_too_large", f"a record has more than {MOST_COLUMNS} columns")
-    rows = _rows(text, delimiter)
-    first = next(rows, [])
+    rows = enumerate(_rows(text, delimiter), 1)
+    start, first = next((record for record in rows if any(record[1])), (1, []))
     header = declared.get_param("header") or ("present" if _is_header(first) else "absent")
     names = (
         [f' name="{attribute(name.strip())}"' if name.strip() else "" for name in first] if header == "present" else []
     )
-    records = rows if header == "present" else (row for part in ([first], rows) for row in part)
+    records = rows if header == "present" else chain([(start, first)], rows)
     out = ['<?xml version="1.0" encoding="UTF-8"?>\n<csv>\n']
-    out.extend(_written(records, names, start=2 if header == "present" else 1))
+    out.extend(_written(records, names))
     out.append("</csv>\n")
     return "".join(out).encode()
 
@@ -107,11 +107,14 @@ def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
 
 def _is_header(row: list[str]) -> bool:
     names = [name.strip() for name in row]
+    # Where every line ends with a delimiter, the last name is empty.
+    while names and not names[-1]:
+        names.pop()
     return bool(names) and len(set(names)) == len(names) and not any(not name or _NUMBER.match(name) for name in names)
 
 
-def _written(records: Iterable[list[str]], names: list[str], start: int) -> Iterator[str]:
-    for index, row in enumerate(records, start):
+def _written(records: Iterable[tuple[int, list[str]]], names: list[str]) -> Iterator[str]:
+    for index, row in records:
         cells = [
             f'<cell col="{col}"{names[col - 1] if col <= len(names) else ""}>{content(cell)}</cell>'
             for col, cell in enumerate(row, 1)

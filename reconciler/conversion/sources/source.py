@@ -31,6 +31,7 @@ CONTENT_TYPES: "Mapping[str, SourceFormat]" = MappingProxyType(
         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "spreadsheet",
         "application/xml": "xml",
         "text/csv": "csv",
+        "text/tab-separated-values": "csv",
         "text/xml": "xml",
     }
 )
@@ -40,6 +41,7 @@ EXTENSIONS: "Mapping[str, SourceFormat]" = MappingProxyType(
         ".csv": "csv",
         ".edifact": "edifact",
         ".json": "json",
+        ".tsv": "csv",
         ".xls": "spreadsheet",
         ".xlsm": "spreadsheet",
         ".xlsx": "spreadsheet",

@@ -103,7 +103,8 @@ def _letters(column: int) -> str:
 
 
 def _number(value: float) -> str:
-    return f'type="number">{int(value) if abs(value) < _WHOLE and value == int(value) else _plain(value)}'
+    whole = abs(value) < _WHOLE and value == int(value)
+    return f'type="number">{int(value) if whole else _plain(value).removesuffix(".0")}'
 
 
 def _duration(value: timedelta) -> str:
