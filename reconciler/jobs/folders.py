@@ -197,6 +197,10 @@ class _StoreUpload:
     def sync(self) -> None:
         self.spool.sync()
 
+    def rename(self, name: str, *, replace: bool) -> None:
+        self.name = name
+        self.exclusive = not replace
+
     def commit(self, modified: datetime | None = None) -> None:
         self._folders.commit(self, modified)
 

@@ -78,6 +78,10 @@ class Upload(Protocol):
         """Bring what was written so far to the disk."""
         ...
 
+    def rename(self, name: str, *, replace: bool) -> None:
+        """Let it become another file of its folder, by a commit that refuses to take another's place or does not."""
+        ...
+
     def commit(self, modified: datetime | None = None) -> None:
         """Make the file durable, visible and a job, in one transaction; nothing of it when this raises.
 

@@ -67,6 +67,7 @@ class Arrival:
     room: RoomForFile
     readable: bool = False
     modified: datetime | None = None
+    removed: bool = False
     _failure: RefusedError | OSError | None = None
 
     def write(self, offset: int, data: memoryview) -> None:
@@ -103,7 +104,13 @@ class Arrival:
             raise
 
     def close(self) -> None:
-        """Commit the file. Raises what an earlier write raised, or what the commit raises; then nothing is left."""
+        """Commit the file, unless the client removed it while it wrote.
+
+        Raises what an earlier write raised, or what the commit raises; then nothing is left.
+        """
+        if self.removed:
+            self.upload.abort()
+            return
         if self._failure is not None:
             self.upload.abort()
             raise self._failure
@@ -112,6 +119,11 @@ class Arrival:
         except BaseException:
             self.upload.abort()
             raise
+
+    def rename(self, name: str, *, replace: bool) -> None:
+        """Let it become another file of its folder."""
+        self.upload.rename(name, replace=replace)
+        self.name = name
 
     def release(self) -> None:
         """Forget the file."""

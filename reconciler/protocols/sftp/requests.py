@@ -80,10 +80,11 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """Ask for the attributes of a path; the same with and without following links, since there are none."""
+    """Ask for the attributes of a path; `itself` is said where a link would not be followed (lstat)."""
 
     id: int
     path: bytes
+    itself: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,8 +352,8 @@ def decode(packet: memoryview) -> Request:  # noqa: C901, PLR0911, PLR0912 - one
             return Read(request, fields.string(), fields.uint64(), fields.uint32())
         case 6:
             return Write(request, fields.string(), fields.uint64(), fields.data())
-        case 7 | 17:
-            return Stat(request, fields.string())
+        case 7 | 17 as kind:
+            return Stat(request, fields.string(), itself=kind == 7)  # noqa: PLR2004 - SSH_FXP_LSTAT
         case 8:
             return HandleStat(request, fields.string())
         case 9:

@@ -9,17 +9,15 @@ from uuid import UUID
 
 from reconciler.errors import Refusal, RefusedError
 from reconciler.protocols.sftp import paths, requests, responses
+from reconciler.protocols.sftp.allowance import Allowance
 from reconciler.protocols.sftp.attributes import FOLDER, attributes_of, attributes_of_entry, line_of
 from reconciler.protocols.sftp.folders import BOUNDLESS, FOLDERS, Entry, Folders, Room
-from reconciler.protocols.sftp.open_files import Arrival, Download, Listing, OpenFile, RoomForFile
+from reconciler.protocols.sftp.open_files import Arrival, Download, Listing, OpenFile
 from reconciler.protocols.sftp.permissions import require_move, require_upload
 from reconciler.protocols.sftp.requests import Changes, OpenFlag
-from reconciler.protocols.sftp.responses import Attributes, Line, Space, Status
+from reconciler.protocols.sftp.responses import Attributes, Line, Status
 
 _log = logging.getLogger(__name__)
-
-_MANY_FILES = 2**32
-"""How many files are said to have room where no quota counts them."""
 
 _REMEMBERED = 64
 """Files just received that a session still knows when a worker has already taken them."""
@@ -35,8 +33,8 @@ class Session:
         self._mailbox = mailbox
         self._folders = folders
         self._handles = handles
-        self._largest = largest
         self._room = room
+        self._allowance = Allowance(mailbox, folders, largest, room)
         self._packets = requests.Packets()
         self._greeted = False
         self._opened = 0
@@ -77,20 +75,20 @@ class Session:
             file.release()
 
     def _answer(self, packet: memoryview) -> bytes:
-        number = requests.id_of(packet)
         try:
             return self._perform(requests.decode(packet))
         except requests.MalformedError as malformed:
             if any(isinstance(file, Arrival) for file in self._open.values()):
                 # It may have been meant for a file that must not be said to be received without it.
                 raise
-            return responses.status(number, Status.BAD_MESSAGE, str(malformed))
+            return responses.status(requests.id_of(packet), Status.BAD_MESSAGE, str(malformed))
         except RefusedError as refused:
-            return responses.refusal(number, refused)
+            return responses.refusal(requests.id_of(packet), refused)
         except OSError:
             # Its text may name places of the host, which are no partner's business.
             _log.exception("mailbox %s: a request failed", self._mailbox)
-            return responses.status(number, Status.FAILURE, "the gateway could not read or store the file")
+            failed = "the gateway could not read or store the file"
+            return responses.status(requests.id_of(packet), Status.FAILURE, failed)
 
     def _perform(self, request: requests.Request) -> bytes:  # noqa: C901, PLR0911, PLR0912 - one case a kind of request
         match request:
@@ -106,8 +104,10 @@ class Session:
             case requests.Write(id, handle, offset, data):
                 _as_arrival(self._held(handle)).write(offset, data)
                 return _ok(id)
-            case requests.Stat(id, path):
-                return responses.attributes(id, self._attributes(paths.resolve(path)))
+            case requests.Stat(id, path, itself):
+                place = paths.resolve(path)
+                arriving = self._arriving(place) if itself else None
+                return responses.attributes(id, attributes_of(arriving) if arriving else self._attributes(place))
             case requests.HandleStat(id, handle):
                 return responses.attributes(id, attributes_of(self._held(handle)))
             case requests.SetStat(id, path, changes):
@@ -122,9 +122,7 @@ class Session:
                 lines = self._listing(handle).following()
                 return responses.names(id, lines) if lines else responses.status(id, Status.EOF, "end of folder")
             case requests.Remove(id, path):
-                file = _file(paths.resolve(path))
-                self._folders.remove(self._mailbox, file.folder, file.name)
-                self._received.pop(file, None)
+                self._remove(_file(paths.resolve(path)))
                 return _ok(id)
             case requests.Rename(id, source, target, replace):
                 self._rename(_file(paths.resolve(source)), _file(paths.resolve(target)), replace=replace)
@@ -138,10 +136,10 @@ class Session:
                 return _ok(id)
             case requests.SpaceOfPath(id, path):
                 self._attributes(paths.resolve(path))
-                return responses.space(id, self._space())
+                return responses.space(id, self._allowance.space())
             case requests.SpaceOfHandle(id, handle):
                 self._held(handle)
-                return responses.space(id, self._space())
+                return responses.space(id, self._allowance.space())
             case requests.ChangeFolder(_, path, make):
                 raise self._refusal_of_folder(path, make=make)
             case requests.Link():
@@ -164,9 +162,12 @@ class Session:
         return file
 
     def _arriving(self, place: paths.Place) -> Arrival | None:
-        """Return what this client is writing there: it alone sees a file from its opening on, as sshfs needs it to."""
+        """Return what this client is writing there.
+
+        It alone may ask about the name, as sshfs does while it creates a file; the file is there when it is closed.
+        """
         for file in reversed(self._open.values()):
-            if isinstance(file, Arrival) and paths.File(file.folder, file.name) == place:
+            if isinstance(file, Arrival) and not file.removed and paths.File(file.folder, file.name) == place:
                 return file
         return None
 
@@ -188,7 +189,7 @@ class Session:
         require_upload(file.folder)
         if OpenFlag.CREATE not in flags:
             self._find(file)
-        room = self._room_for(file)
+        room = self._allowance.for_file(file.folder, file.name)
         room.require(0)
         upload = self._folders.upload(
             self._mailbox,
@@ -222,6 +223,8 @@ class Session:
     def _receive_file(self, file: Arrival) -> None:
         attributes = attributes_of(file)
         file.close()
+        if file.removed:
+            return
         # Clients ask for the size of what they sent, to be sure of it; a worker may by then have taken the file away.
         self._received[paths.File(file.folder, file.name)] = attributes
         if len(self._received) > _REMEMBERED:
@@ -239,20 +242,8 @@ class Session:
             case _:
                 assert_never(file)
 
-    def _space(self) -> Space:
-        usage = self._folders.usage(self._mailbox)
-        room = usage.free if self._room.bytes is None else self._room.bytes - usage.bytes
-        bytes_free = max(0, min(usage.free, room))
-        files_free = max(0, (_MANY_FILES if self._room.files is None else self._room.files) - usage.files)
-        return Space(usage.bytes + bytes_free, bytes_free, usage.files + files_free, files_free)
-
-    def _room_for(self, file: paths.File) -> RoomForFile:
-        if self._room == BOUNDLESS:
-            return RoomForFile(self._largest, self._room, 0, 0)
-        usage = self._folders.usage(self._mailbox)
-        taken = self._folders.find(self._mailbox, file.folder, file.name)
-        gone, one = (taken.size, 1) if taken else (0, 0)
-        return RoomForFile(self._largest, self._room, usage.bytes - gone, usage.files - one)
+    def _is_there(self, file: paths.File) -> bool:
+        return self._folders.find(self._mailbox, file.folder, file.name) is not None
 
     def _find(self, file: paths.File) -> Entry:
         entry = self._folders.find(self._mailbox, file.folder, file.name)
@@ -265,9 +256,6 @@ class Session:
             case paths.Root() | paths.Folder():
                 return FOLDER
             case paths.File():
-                arriving = self._arriving(place)
-                if arriving is not None:
-                    return attributes_of(arriving)
                 entry = self._folders.find(self._mailbox, place.folder, place.name)
                 # What was received and is gone already is told once more, then no longer.
                 taken = None if entry else self._received.pop(place, None)
@@ -315,7 +303,8 @@ class Session:
         upload = self._folders.upload(
             self._mailbox, file.folder, file.name, exclusive=False, keep=True, room=self._room
         )
-        arrival = Arrival(file.folder, file.name, upload, append=False, room=self._room_for(file))
+        room = self._allowance.for_file(file.folder, file.name)
+        arrival = Arrival(file.folder, file.name, upload, append=False, room=room)
         try:
             arrival.truncate(size)
         finally:
@@ -324,13 +313,32 @@ class Session:
 
     def _rename(self, source: paths.File, target: paths.File, *, replace: bool) -> None:
         require_move(source.folder, target.folder)
+        arriving = self._arriving(source)
         if source == target:
-            self._find(source)
+            if arriving is None:
+                self._find(source)
             return
-        self._folders.rename(self._mailbox, (source.folder, source.name), (target.folder, target.name), replace=replace)
+        is_there = arriving is None or self._is_there(source)
+        if is_there:
+            places = (source.folder, source.name), (target.folder, target.name)
+            self._folders.rename(self._mailbox, *places, replace=replace)
+        elif not replace and self._is_there(target):
+            raise RefusedError(Refusal.ALREADY_EXISTS, f"{target.name} exists already")
+        if arriving is not None:
+            # It replaces what was renamed just now, as it would have replaced it before.
+            arriving.rename(target.name, replace=replace or is_there)
         received = self._received.pop(source, None)
         if received is not None:
             self._received[target] = received
+
+    def _remove(self, file: paths.File) -> None:
+        """Remove a file; clients may do so before the answer to its close, and mean what they wrote just now."""
+        arriving = self._arriving(file)
+        if arriving is None or self._is_there(file):
+            self._folders.remove(self._mailbox, file.folder, file.name)
+            self._received.pop(file, None)
+        if arriving is not None:
+            arriving.removed = True
 
     def _refusal_of_folder(self, path: bytes, *, make: bool) -> RefusedError:
         """Return why no folder is made or removed; clients that make sure of one go on when it is there already."""

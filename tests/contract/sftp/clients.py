@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import asyncssh
 
+from reconciler.protocols.sftp.host_keys import load_host_keys
 from tests.conftest import require_program
 from tests.contract.sftp.conftest import Gateway
 
@@ -133,6 +134,42 @@ class Scp(OpenSsh):
 
     def get(self, there: str, here: str) -> None:
         self.scp("-p", f"{self.remote}:{there}", here)
+
+
+class Psftp(_Program):
+    """PuTTY's psftp, of which FileZilla's is made, and WinSCP's has come."""
+
+    def do(self, *batch: str) -> str:
+        program = require_program("psftp", package="putty-tools")
+        script = self.folder / "batch"
+        script.write_text("\n".join((*batch, "")))
+        whom = ("-P", str(self.gateway.port), "-l", self.gateway.login, "-pw", "first", "-hostkey", self._fingerprint())
+        return self.run(program, *whom, "-batch", "-b", str(script), "127.0.0.1")
+
+    def _fingerprint(self) -> str:
+        keys = load_host_keys(self.gateway.host_keys).used
+        return next(str(key.fingerprint) for key in keys if key.get_name() == "ssh-ed25519")
+
+    def put(self, here: str, there: str) -> None:
+        self.do(f"put {here} {there}")
+
+    def get(self, there: str, here: str) -> None:
+        self.do(f"get {there} {here}")
+
+    def resume_put(self, here: str, there: str) -> None:
+        self.do(f"reput {here} {there}")
+
+    def resume_get(self, there: str, here: str) -> None:
+        self.do(f"reget {there} {here}")
+
+    def names(self, folder: str) -> list[str]:
+        return [line.split()[-1] for line in self.do(f"ls {folder}").splitlines() if line.startswith("-")]
+
+    def rename(self, source: str, target: str) -> None:
+        self.do(f"mv {source} {target}")
+
+    def remove(self, path: str) -> None:
+        self.do(f"rm {path}")
 
 
 class Lftp(_Program):

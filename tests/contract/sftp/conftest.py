@@ -133,6 +133,9 @@ class FragileUpload:
     def sync(self) -> None:
         self._real.sync()
 
+    def rename(self, name: str, *, replace: bool) -> None:
+        self._real.rename(name, replace=replace)
+
     def commit(self, modified: datetime | None = None) -> None:
         if self._folders.failure is not None:
             raise self._folders.failure

@@ -134,6 +134,10 @@ class MemoryUpload:
     def sync(self) -> None:
         pass
 
+    def rename(self, name: str, *, replace: bool) -> None:
+        self.place = (*self.place[:2], name)
+        self.exclusive = not replace
+
     def commit(self, modified: datetime | None = None) -> None:
         self._folders.commit(self, self._content.getvalue(), modified)
         self._folders.uploads.discard(self)

@@ -13,7 +13,7 @@ from reconciler.errors import Refusal, RefusedError
 from reconciler.model.noun import Json
 from reconciler.store import blobs
 from reconciler.store.shelf import FolderShelf
-from tests.contract.sftp.clients import AsyncSsh, Client, ClientError, Curl, Lftp, OpenSsh, Rclone, Scp
+from tests.contract.sftp.clients import AsyncSsh, Client, ClientError, Curl, Lftp, OpenSsh, Psftp, Rclone, Scp
 from tests.contract.sftp.conftest import Gateway
 
 CONTENT = Random(7).randbytes(1_500_000)
@@ -30,7 +30,7 @@ def settings(limits: SftpLimits) -> SftpGateway:
     return SftpGateway(limits=limits, legacy_algorithms=("hmac-sha2-256",))
 
 
-@pytest.fixture(params=[OpenSsh, Scp, Lftp, Rclone, Curl, AsyncSsh], ids=lambda kind: str(kind.__name__).lower())
+@pytest.fixture(params=[OpenSsh, Scp, Psftp, Lftp, Rclone, Curl, AsyncSsh], ids=lambda kind: str(kind.__name__).lower())
 def client(request: pytest.FixtureRequest, gateway: Gateway, tmp_path: Path) -> Client:
     (tmp_path / "here").write_bytes(CONTENT)
     (tmp_path / "empty").write_bytes(b"")

@@ -80,6 +80,18 @@ class TestTransfers:
             assert gateway.get("coutbox", "a") == b"the old and longer content"
         assert gateway.get("coutbox", "a") == b"new"
 
+    def test_a_file_is_renamed_or_removed_by_who_still_writes_it(self, gateway: Gateway) -> None:
+        client = gateway.connect()
+        with client.open("coutbox/a.part", "w") as renamed, client.open("coutbox/b.part", "w") as removed:
+            renamed.write(b"kept")
+            removed.write(b"gone")
+            assert client.lstat("coutbox/a.part").st_size == 4
+            client.rename("coutbox/a.part", "coutbox/a")
+            client.remove("coutbox/b.part")
+            assert gateway.names("coutbox") == []
+        assert gateway.names("coutbox") == ["a"]
+        assert gateway.get("coutbox", "a") == b"kept"
+
     def test_an_upload_is_resumed(self, gateway: Gateway) -> None:
         gateway.put("coutbox", "a", b"first ")
         with gateway.connect().open("coutbox/a", "a") as file:

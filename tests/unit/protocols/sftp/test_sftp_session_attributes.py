@@ -6,7 +6,7 @@ import struct
 import pytest
 
 from reconciler.protocols.sftp.responses import Status
-from tests.unit.protocols.sftp.session_client import CREATE, MAILBOX, READ, TRUNCATE, WRITE, Client, text
+from tests.unit.protocols.sftp.session_client import CREATE, MAILBOX, READ, WRITE, Client, text
 
 MOMENT = 1_700_000_000
 TIMES = struct.pack(">III", 8, 1, MOMENT)
@@ -65,38 +65,6 @@ class TestTimes:
 
     def test_a_file_that_never_was_has_no_time(self) -> None:
         assert Client().status(9, text("/coutbox/a"), TIMES) is Status.NO_SUCH_FILE
-
-
-class TestOfAFileThatIsBeingWritten:
-    """sshfs asks for them while it creates a file."""
-
-    def test_whoever_writes_it_sees_it_from_its_opening_on(self) -> None:
-        client = Client()
-        handle = client.open("/coutbox/a", WRITE | CREATE)
-        assert client.size("/coutbox/a") == 0
-        client.write(handle, 0, b"abc")
-        assert client.size("/coutbox/a") == 3
-
-    def test_nobody_else_sees_it(self) -> None:
-        client = Client()
-        client.open("/coutbox/a", WRITE | CREATE)
-        assert Client(client.folders).status(17, text("/coutbox/a")) is Status.NO_SUCH_FILE
-
-    def test_what_is_set_by_its_path_is_kept_by_the_close(self) -> None:
-        client = Client()
-        handle = client.open("/coutbox/a", WRITE | CREATE)
-        client.write(handle, 0, b"abcdef")
-        assert client.status(9, text("/coutbox/a"), struct.pack(">IQII", 1 | 8, 4, 1, MOMENT)) is Status.OK
-        client.close(handle)
-        assert client.folders.get(MAILBOX, "coutbox", "a") == b"abcd"
-        assert client.ask(17, text("/coutbox/a"))[1][-4:] == struct.pack(">I", MOMENT)
-
-    def test_one_that_replaces_another_is_what_is_told_of(self) -> None:
-        client = Client()
-        client.upload("/coutbox/a", b"longer")
-        handle = client.open("/coutbox/a", WRITE | CREATE | TRUNCATE)
-        client.write(handle, 0, b"abc")
-        assert client.size("/coutbox/a") == 3
 
 
 def test_an_owner_is_told_for_clients_that_would_change_it() -> None:
