@@ -1,9 +1,13 @@
 """Compare: python -m benchmarks.configuration [--mailboxes N,N] [--objects N,N] [--rounds N].
 
-Each figure is of a whole process as a user starts it: wall time, processor time, peak memory; the median of the rounds,
-in which what is compared takes turns. `cold` has no cache; `unchanged` has the one of a run before. octoDNS (from PyPI)
-plans as many records from YAML to YAML as this plans objects: a mailbox, its integration and its two rules are four. In
-both 3 % differ. Ratios are of processor time: what else runs on the machine does not move it as much.
+Each figure is of a whole process as a user starts it, with those that it starts: wall time, processor time, peak
+memory of the largest; the median of the rounds, in which what is compared takes turns. `cold` has no cache; `unchanged`
+has the one of a run before, and so has `one file`, of which one file was edited since. `together` is the most memory
+that a cold run and its processes have at one time (the sum of their proportional set sizes, in a run of its own).
+
+octoDNS (from PyPI) plans as many records from YAML to YAML as this plans objects: a mailbox, its integration and its
+two rules are four. In both 3 % differ. Ratios are of wall time and, in brackets, of processor time, which is moved less
+by what else runs on the machine.
 """
 
 import argparse
@@ -13,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,28 +55,66 @@ def measured(command: list[str], folder: Path, environment: Mapping[str, str]) -
     return Figure(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
+def together(command: list[str], folder: Path, environment: Mapping[str, str]) -> float:
+    """Return the most memory, in megabytes, that a process and those that it starts have at one time."""
+    most = 0.0
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        while process.poll() is None:
+            most = max(most, sum(_proportional(pid) for pid in _tree(process.pid)))
+            time.sleep(0.02)
+    return most / 1024
+
+
+def _tree(pid: int) -> list[int]:
+    with suppress(OSError):
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+        return [pid, *(one for child in children for one in _tree(child))]
+    return []
+
+
+def _proportional(pid: int) -> int:
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1])
+    return 0
+
+
 class Configuration:
     """A configuration of so many mailboxes whose live side is as it was before 3 % were edited."""
 
     def __init__(self, folder: Path, mailboxes: int) -> None:
         self._folder = folder
         self._cache = folder.with_name(f"{folder.name}.cache")
+        self._edits = 0
         tree.write(folder, mailboxes)
         live = [sys.executable, "-m", "benchmarks.configuration.live", str(folder)]
         subprocess.run(live, check=True, env={**os.environ, "RECONCILER_CACHE": ""})
         tree.write(folder, mailboxes, changed=CHANGED)
 
     def cold(self, command: str) -> Figure:
-        return self._run(command, "")
+        return measured(*self._run(command, ""))
 
     def unchanged(self, command: str) -> Figure:
         if not self._cache.exists():
-            self._run(command, str(self._cache))
-        return self._run(command, str(self._cache))
+            measured(*self._run(command, str(self._cache)))
+        return measured(*self._run(command, str(self._cache)))
 
-    def _run(self, command: str, cache: str) -> Figure:
+    def one_file(self, command: str) -> Figure:
+        self.unchanged(command)
+        self._edits += 1
+        tree.edit(self._folder, f"Edit {self._edits}")
+        return measured(*self._run(command, str(self._cache)))
+
+    def together(self, command: str) -> float:
+        return together(*self._run(command, ""))
+
+    def _run(self, command: str, cache: str) -> tuple[list[str], Path, Mapping[str, str]]:
         environment = {**os.environ, "RECONCILER_CACHE": cache}
-        return measured([sys.executable, "-m", "reconciler", command], self._folder, environment)
+        return [sys.executable, "-m", "reconciler", command], self._folder, environment
 
 
 def rounds(number: int, *runs: Callable[[], Figure]) -> list[Figure]:
@@ -89,8 +132,15 @@ def rounds(number: int, *runs: Callable[[], Figure]) -> list[Figure]:
 def against_targets(folder: Path, mailboxes: int, number: int) -> None:
     made = Configuration(folder, mailboxes)
     for command in ("plan", "validate"):
-        cold, unchanged = rounds(number, lambda: made.cold(command), lambda: made.unchanged(command))  # noqa: B023 - called at once
-        print(f"| {command}, {mailboxes:,} mailboxes | {cold} | {unchanged} |", flush=True)
+        cold, unchanged, one_file = rounds(
+            number,
+            lambda: made.cold(command),  # noqa: B023 - called at once
+            lambda: made.unchanged(command),  # noqa: B023
+            lambda: made.one_file(command),  # noqa: B023
+        )
+        memory = made.together(command)
+        name = f"{command}, {mailboxes:,} mailboxes"
+        print(f"| {name} | {cold} | {memory:.0f} MB | {unchanged} | {one_file} |", flush=True)
 
 
 def against_octodns(folder: Path, objects: int, number: int) -> None:
@@ -104,10 +154,14 @@ def against_octodns(folder: Path, objects: int, number: int) -> None:
         lambda: made.unchanged("plan"),
     )
     print(
-        f"| {objects:,} objects | {theirs} | {cold} | {theirs.cpu / cold.cpu:.1f} "
-        f"| {unchanged} | {theirs.cpu / unchanged.cpu:.1f} |",
+        f"| {objects:,} objects | {theirs} | {cold} | {ratio(theirs, cold)} "
+        f"| {unchanged} | {ratio(theirs, unchanged)} |",
         flush=True,
     )
+
+
+def ratio(theirs: Figure, ours: Figure) -> str:
+    return f"{theirs.seconds / ours.seconds:.1f} ({theirs.cpu / ours.cpu:.1f})"
 
 
 def numbers(text: str) -> list[int]:
@@ -128,7 +182,7 @@ def main() -> None:
             lambda: measured([sys.executable, "-c", "pass"], place, os.environ),
         )
         print(f"`reconciler --version`: {version[0]}; Python alone: {version[1]}\n")
-        print("| | cold | unchanged |\n|---|---|---|")
+        print("| | cold | together | unchanged | one file |\n|---|---|---|---|---|")
         for mailboxes in chosen.mailboxes:
             against_targets(place / f"m{mailboxes}", mailboxes, chosen.rounds)
             shutil.rmtree(place / f"m{mailboxes}")

@@ -41,6 +41,14 @@ def write(folder: Path, mailboxes: int, *, changed: float = 0.0) -> None:
         path.write_text(text)
 
 
+def edit(folder: Path, name: str) -> None:
+    """Call an account otherwise, in the one file that it is in."""
+    path = folder / "accounts" / "00" / "company-0.yaml"
+    lines = path.read_text().splitlines(keepends=True)
+    lines[3] = f"    name: {name}\n"
+    path.write_text("".join(lines))
+
+
 def _mailbox(number: int, *, edited: bool) -> list[str]:
     return [
         f"      mailbox-{number}:",
