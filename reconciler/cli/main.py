@@ -1,5 +1,6 @@
 """The command `reconciler`: its options, its subcommands, and what an error looks like."""
 
+import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -99,6 +100,7 @@ class Reconciler(click.Group):
         try:
             with nullcontext() if _BRIEF.isdisjoint(given) else without_cycles():
                 code = super().main(args, prog_name="reconciler", standalone_mode=False)
+                gc.freeze()  # nor is there anything to search when the process ends
         except click.UsageError as error:
             error.show()
             sys.exit(USAGE_ERROR)

@@ -14,11 +14,21 @@ def read_file(root: Path, path: str) -> bytes:
 
     Links are followed, but not out of the root: whoever writes a configuration reads nothing else by it.
     """
+    place = str(root)
+    for part in path.split("/"):
+        place = f"{place}/{part}"
+        if part == ".." or os.path.islink(place):  # noqa: PTH114 - a Path takes longer, for very many files
+            return read_regular(_inside(root, path))
+    return read_regular(place)
+
+
+def _inside(root: Path, path: str) -> str:
+    """Return where a path leads over links. Raises OSError when that is outside the root."""
     real_root = os.path.realpath(root)
     real = os.path.realpath(root / path)
     if os.path.commonpath((real, real_root)) != real_root:
         raise OSError(errno.EPERM, "it is a link that leads outside the configuration's folder")
-    return read_regular(real)
+    return real
 
 
 def read_regular(path: str) -> bytes:

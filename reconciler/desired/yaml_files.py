@@ -1,5 +1,6 @@
 """The files of a configuration: which ones there are, and what stands in them."""
 
+import os
 from array import array
 from collections.abc import Iterator
 from functools import partial
@@ -36,18 +37,21 @@ def find_files(root: Path) -> Iterator[str]:
     followed.
     """
     yield ROOT_FILE
-    found: list[str] = []
-    folders = [root]
-    while folders:
-        for entry in folders.pop().iterdir():
+    yield from sorted(file for file in _below(str(root), "") if file != ROOT_FILE)
+
+
+def _below(folder: str, path: str) -> Iterator[str]:
+    """Yield the YAML files below a folder, whose own path relative to the root is `path`."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = f"{path}{entry.name}"
             if entry.name.startswith(_HIDDEN):
                 continue
             if entry.is_dir():
-                if not entry.is_symlink() and entry != root / ENVIRONMENTS:
-                    folders.append(entry)
-            elif entry.suffix in {".yaml", ".yml"}:
-                found.append(entry.relative_to(root).as_posix())
-    yield from sorted(name for name in found if name != ROOT_FILE)
+                if not entry.is_symlink() and name != ENVIRONMENTS:
+                    yield from _below(entry.path, f"{name}/")
+            elif entry.name.endswith((".yaml", ".yml")):
+                yield name
 
 
 def read_documents(
