@@ -25,7 +25,7 @@ def running_s3(bucket: str = "payloads") -> Iterator[str]:
         }.items():
             environment.setenv(name, value)
         try:
-            httpx.put(f"{endpoint}/{bucket}", trust_env=False).raise_for_status()
+            httpx.put(f"{endpoint}/{bucket}", trust_env=False, timeout=60).raise_for_status()
             yield f"s3://{bucket}/some/prefix"
         finally:
             server.stop()

@@ -115,6 +115,7 @@ class RunningGateway:
         # Of an address, paramiko makes a socket that nobody closes when nobody listens.
         connection = socket.create_connection(("127.0.0.1", self.sftp_port), PATIENCE)
         transport = paramiko.Transport(connection)
+        transport.banner_timeout = transport.auth_timeout = PATIENCE
         try:
             transport.start_client(timeout=PATIENCE)
             transport.auth_password(self.credential(mailbox, "login"), self.credential(mailbox, "password"))

@@ -216,7 +216,7 @@ class TestOperation:
 
     def test_says_that_it_is_alive_and_ready(self, gateway: RunningGateway) -> None:
         def status(name: str) -> int:
-            return httpx.get(f"http://127.0.0.1:{gateway.http_port}/{name}", trust_env=False).status_code
+            return httpx.get(f"http://127.0.0.1:{gateway.http_port}/{name}", trust_env=False, timeout=60).status_code
 
         assert status("healthz") == 200
         await_that(lambda: status("readyz") == 200, "the gateway is ready")

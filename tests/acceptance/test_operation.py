@@ -103,7 +103,7 @@ def test_metrics_count_what_happens(gateway: RunningGateway) -> None:
     url = f"http://127.0.0.1:{gateway.metrics_port}"
 
     def metrics() -> str:
-        return httpx.get(f"{url}/metrics", trust_env=False).text
+        return httpx.get(f"{url}/metrics", trust_env=False, timeout=60).text
 
     await_that(lambda: 'result="placed"' in metrics() and 'result="FAILED"' in metrics(), "both are counted")
     text = metrics()
@@ -122,5 +122,5 @@ def test_metrics_count_what_happens(gateway: RunningGateway) -> None:
         assert f"# TYPE reconciler_{name}" in text, name
     assert re.search(r'reconciler_certificate_expires_in_seconds\{address="[^"]+",whose="our own"\} 9\.4\d+e\+07', text)
     # A listener of their own: not beside the pages, where a stranger could ask.
-    assert httpx.get(f"http://127.0.0.1:{gateway.http_port}/metrics", trust_env=False).status_code == 404
-    assert httpx.get(f"{url}/readyz", trust_env=False).text == "ready\n"
+    assert httpx.get(f"http://127.0.0.1:{gateway.http_port}/metrics", trust_env=False, timeout=60).status_code == 404
+    assert httpx.get(f"{url}/readyz", trust_env=False, timeout=60).text == "ready\n"

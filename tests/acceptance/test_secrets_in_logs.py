@@ -118,7 +118,7 @@ def feed_pages_and_api(gateway: RunningGateway, token: str, *, expected: int = 2
     right = {"Authorization": f"Bearer {token}"}
     strange = {"AS2-From": "a", "AS2-To": "b", "Authorization": f"Basic {MARK}-as2"}
     with suppress(httpx.TransportError):  # it is refused before its body is read
-        httpx.post(f"{base}/as2", content=b"x", headers=strange, trust_env=False)
+        httpx.post(f"{base}/as2", content=b"x", headers=strange, trust_env=False, timeout=60)
     # A connection on which something broke is not used again.
     limits = httpx.Limits(max_keepalive_connections=0)
     with httpx.Client(base_url=base, trust_env=False, timeout=30, limits=limits) as client:

@@ -138,11 +138,11 @@ def test_a_signed_call_is_obeyed_at_once_and_any_other_is_not(
     await_that(lambda: live.condition("", "Synced"), "the first round is over")
     rename(repository, "Acme Retail", "Acme EU")
     body = b'{"ref": "refs/heads/main"}'
-    assert httpx.post(address, content=body).status_code == 401
-    assert httpx.post(address, content=body, headers={"X-Gitlab-Token": "guess"}).status_code == 401
+    assert httpx.post(address, content=body, timeout=60).status_code == 401
+    assert httpx.post(address, content=body, headers={"X-Gitlab-Token": "guess"}, timeout=60).status_code == 401
     assert live.name(ACME) == "Acme Retail"
     signature = "sha256=" + hmac.new(b"s3cret", body, sha256).hexdigest()
-    assert httpx.post(address, content=body, headers={"X-Hub-Signature-256": signature}).status_code == 202
+    assert httpx.post(address, content=body, headers={"X-Hub-Signature-256": signature}, timeout=60).status_code == 202
     await_that(lambda: live.name(ACME) == "Acme EU", "the call is obeyed")
 
 

@@ -68,7 +68,7 @@ def site(workspace: Workspace) -> Iterator[str]:
 @pytest.fixture
 def api(site: str) -> Iterator[httpx.Client]:
     """Return a client of the admin API without a token."""
-    with httpx.Client(base_url=f"{site}/api/v1", trust_env=False) as client:
+    with httpx.Client(base_url=f"{site}/api/v1", trust_env=False, timeout=60) as client:
         yield client
 
 

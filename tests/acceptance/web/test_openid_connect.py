@@ -48,7 +48,7 @@ class Browser:
         own = url.startswith(("/", self.site))
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())} if own else {}
         full = f"{self.site}{url}" if url.startswith("/") else url
-        response = httpx.get(full, headers=headers, trust_env=False)
+        response = httpx.get(full, headers=headers, trust_env=False, timeout=60)
         for line in response.headers.get_list("set-cookie"):
             for name, morsel in SimpleCookie(line).items():
                 self.cookies[name] = morsel.value
@@ -163,6 +163,6 @@ def test_a_provider_that_does_not_answer(workspace: Workspace) -> None:
     issuer = f"http://127.0.0.1:{free_port()}"
     settings = OidcGateway(issuer=issuer, client_id=CLIENT, roles={"a": "viewer"})
     with serving(workspace, oidc=settings) as url:
-        response = httpx.get(f"{url}/sign-in/oidc", trust_env=False)
+        response = httpx.get(f"{url}/sign-in/oidc", trust_env=False, timeout=60)
     assert response.status_code == 502
     assert f"{issuer} does not answer" in response.text

@@ -22,6 +22,11 @@ SAMPLES = Path(__file__).parents[3] / "examples" / "quickstart" / "samples"
 SCREENSHOTS = os.environ.get("SCREENSHOTS")
 """A folder to write screenshots of every page to; docs/screenshots was made so."""
 
+PATIENCE = 60_000
+"""Milliseconds; a browser is slow on a machine with much else to do."""
+
+expect.set_options(timeout=PATIENCE)
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -45,7 +50,7 @@ def page(browser: Browser, site: str, envelopes: list[UUID]) -> Iterator[Page]:
         base_url=site, permissions=["clipboard-read", "clipboard-write"], viewport={"width": 1280, "height": 800}
     )
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(PATIENCE)
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)

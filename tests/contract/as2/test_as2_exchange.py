@@ -58,7 +58,7 @@ class TestReceiving:
     @pytest.mark.parametrize("pieces", [[bytes(4 * 1024 * 1024 + 1)], (bytes(1024 * 1024) for _ in range(5))])
     def test_a_body_that_is_too_large_is_cut_off(self, gateway: Gateway, pieces: Iterable[bytes]) -> None:
         content = pieces[0] if isinstance(pieces, list) else pieces
-        with httpx.Client(trust_env=False) as client:
+        with httpx.Client(trust_env=False, timeout=60) as client:
             answer = client.post(gateway.url, content=content, headers={"AS2-From": "GLOBEX", "AS2-To": "ACME"})
         assert answer.status_code == 413
 

@@ -307,7 +307,7 @@ def test_a_hostile_map_reaches_nothing_from_a_worker(
 @pytest.mark.parametrize("case", sorted((CASES / "hostile" / "killed").iterdir()), ids=lambda case: case.stem)
 def test_what_exceeds_its_limits_is_ended_and_harms_no_other(files: Files, case: Path) -> None:
     good = files.stylesheet("<envelope/>")
-    limits = Limits(seconds=3, cpu_seconds=3)
+    limits = Limits(cpu_seconds=3)
     with Converter(files, workers=2, limits=limits) as converter:
         out(converter, good)
         caught: list[str] = []
