@@ -27,13 +27,17 @@ def binaries() -> Path:
 
 
 class PostgresqlServer:
-    """A server that can be stopped, started again, and asked for databases."""
+    """A server that can be stopped, started again, and asked for databases.
 
-    def __init__(self, folder: Path, *, port: int | None = None) -> None:
+    What is committed outlives it; without `syncs`, which takes most of a test's time, not the machine.
+    """
+
+    def __init__(self, folder: Path, *, port: int | None = None, syncs: bool = False) -> None:
         self._bin = binaries()
         self._folder = folder
         self._data = folder / "data"
         self.port = port or free_port()
+        self._syncs = syncs
         self._process: subprocess.Popen[bytes] | None = None
         self._databases = 0
         # It refuses to run as root.
@@ -49,21 +53,12 @@ class PostgresqlServer:
         """Make the cluster's folder."""
         self._run(str(self._bin / "initdb"), "-D", str(self._data), "-A", "trust", "-U", "reconciler", "--no-sync")
 
-    def copy_to(self, folder: Path, *, port: int) -> "PostgresqlServer":
-        """Return a stopped server with a copy of this one's data: what a failover finds on the other machine."""
-        shutil.copytree(self._data, folder / "data")
-        other = PostgresqlServer(folder, port=port)
-        if self._user:
-            shutil.chown(folder, self._user)
-            for path in folder.rglob("*"):
-                shutil.chown(path, self._user)
-        return other
-
     def start(self) -> None:
         """Serve; returns when connections are accepted."""
         (self._data / "postmaster.pid").unlink(missing_ok=True)
         arguments = ["-D", str(self._data), "-p", str(self.port), "-c", "listen_addresses=127.0.0.1"]
         arguments += ["-c", f"unix_socket_directories={self._folder}", "-c", "max_connections=300"]
+        arguments += [] if self._syncs else ["-c", "fsync=off"]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self._bin / "postgres", *arguments], stdout=log, stderr=log, user=self._user, cwd=self._folder
@@ -99,11 +94,11 @@ class PostgresqlServer:
 
 
 @contextmanager
-def running_postgresql() -> Iterator[PostgresqlServer]:
+def running_postgresql(*, syncs: bool = False) -> Iterator[PostgresqlServer]:
     # Not in pytest's folder, which only its owner may enter.
     folder = Path(mkdtemp(prefix="reconciler-postgresql-"))
     folder.chmod(0o755)
-    server = PostgresqlServer(folder)
+    server = PostgresqlServer(folder, syncs=syncs)
     try:
         server.create()
         server.start()

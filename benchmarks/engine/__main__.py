@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     print(f"{'engine':28} {'drained/s, 1 / 2 workers':17} latency p50/p99 ms")
-    with TemporaryDirectory() as home, running_postgresql() as server:
+    with TemporaryDirectory() as home, running_postgresql(syncs=True) as server:
         folders = (Path(home) / str(number) for number in range(10**6))
         told("our rows, SQLite", lambda n: drained(next(folders), None, n, given.count), given.rounds)
         told("our rows, PostgreSQL", lambda n: drained(next(folders), server.database(), n, given.count), given.rounds)

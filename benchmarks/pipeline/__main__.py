@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--mailboxes", type=int, nargs="+", default=[1, 100, 10_000])
     given = parser.parse_args()
     parts = given.parts or PARTS
-    with TemporaryDirectory() as home, running_postgresql() as server:
+    with TemporaryDirectory() as home, running_postgresql(syncs=True) as server:
         folder = Path(home)
         if "throughput" in parts:
             throughput(folder, server, given.mailboxes, given.count, given.rounds)

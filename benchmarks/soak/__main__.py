@@ -152,7 +152,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--postgresql", action="store_true")
     given = parser.parse_args()
-    with TemporaryDirectory() as home, running_postgresql() as server:
+    with TemporaryDirectory() as home, running_postgresql(syncs=True) as server:
         world = World(Path(home) / "soak", mailboxes=10, url=server.database() if given.postgresql else None)
         whole = soak(world, given.minutes)
         world.close()
