@@ -35,8 +35,8 @@ from reconciler.conversion.sources.segments import Segments
 from reconciler.errors import ConversionError
 
 _KIND = re.compile(r"[A-Z][A-Z0-9]{0,13}")
-_Stream = Iterator[tuple[int, tuple[list[str], str]]]
-"""The index of each segment, its pieces and its shape."""
+_Stream = Iterator[tuple[int, str, str]]
+"""The index of each segment, its tag and its shape."""
 
 
 def to_xml(payload: bytes, own: Sequence[Directory] = ()) -> bytes:
@@ -69,18 +69,19 @@ class _Writer:
         self._directories = known
         self._element = segments.characters.element
         self._component = segments.characters.component
+        self._formats: list[str] = []
         self._out: list[str] = []
         self.root = ""
 
     def write(self) -> str:
         """Return the content of the XML's root."""
-        stream = enumerate(self._segments.pieces())
+        stream = self._stream()
         next(stream, None)
         elements = self._elements(0, ("UNB",))
         interchange = self._header(elements, 5, 0)
         self._write(0)
         messages = groups = 0
-        for index, _ in stream:
+        for index, _, _ in stream:
             elements = self._elements(index, ("UNH", "UNG", "UNZ"))
             match elements[0]:
                 case "UNH":
@@ -92,19 +93,31 @@ class _Writer:
                 case _:
                     self._check(index, elements, groups or messages, interchange)
                     self._write(index)
-                    return self._finished(index)
+                    return self._finished(stream)
         raise self._error("edifact_structure", len(self._segments.texts), "UNZ was expected before the end")
 
-    def _finished(self, index: int) -> str:
-        if index + 1 < len(self._segments.texts):
-            raise self._error("edifact_structure", index + 1, "UNZ ends an interchange; UNA or UNB may begin another")
+    def _stream(self) -> _Stream:
+        """Yield the segments, whose formats are in `_formats` when the next is asked for: many are filled at once."""
+        index = 0
+        for pieces, shapes in self._segments.pieces():
+            at = 0
+            for shape in shapes:
+                yield index, pieces[at], shape
+                index += 1
+                at += 1 + len(shape) - shape.count("x")
+            self._out.append("".join(self._formats) % tuple(pieces))
+            self._formats.clear()
+
+    def _finished(self, stream: _Stream) -> str:
+        for index, _, _ in stream:
+            raise self._error("edifact_structure", index, "UNZ ends an interchange; UNA or UNB may begin another")
         return self._segments.written("".join(self._out))
 
     def _functional_group(self, start: int, header: list[str], stream: _Stream) -> None:
         group = self._header(header, 5, start)
         self._write(start)
         messages = 0
-        for index, _ in stream:
+        for index, _, _ in stream:
             elements = self._elements(index, ("UNH", "UNE"))
             if elements[0] == "UNH":
                 self._message(index, elements, stream)
@@ -124,18 +137,17 @@ class _Writer:
         if _KIND.fullmatch(kind) is None:
             raise self._error("edifact_structure", start, f"a message type (UNH0201) was expected, not {kind!r}")
         structure = self._directories.structure(version + release, kind)
-        message, steps, out = structure.message, structure.steps, self._out
+        message, steps, formats = structure.message, structure.steps, self._formats
         self.root = self.root or ("EANCOM" if association.startswith("EAN") else "EDIFACT")
-        out.append(f'<{kind} directory="{message.directory}">' if message.directory else f"<{kind}>")
+        formats.append(f'<{kind} directory="{message.directory}">' if message.directory else f"<{kind}>")
         self._write(start)
         at, last = 0, len(message.places) - 1
-        for index, (pieces, shape) in stream:
-            at, template = steps.get((at, pieces[0], shape)) or self._step(index, structure, at, pieces[0], shape)
+        for index, tag, shape in stream:
+            at, template = steps.get((at, tag, shape)) or self._step(index, structure, at, tag, shape)
+            formats.append(template)
             if at == last:
                 self._check(index, self._elements(index), index - start + 1, header)
-            out.append(template % tuple(pieces))
-            if at == last:
-                out.append(f"</{kind}>")
+                formats.append(f"</{kind}>")
                 return
         raise self._error("edifact_structure", len(self._segments.texts), "UNT was expected before the end")
 
@@ -156,7 +168,7 @@ class _Writer:
             template = segment_template(pieces[0], SERVICE_SEGMENTS[pieces[0]], shape)
         except ValueError as error:
             raise self._error("edifact_syntax", index, str(error)) from None
-        self._out.append(template % tuple(pieces))
+        self._formats.append(template)
 
     def _elements(self, index: int, expected: tuple[str, ...] = ()) -> list[str]:
         """Return a segment's tag, which has to be one of those that were expected, and its elements."""
