@@ -40,7 +40,7 @@ class Assembly:
     def __init__(self, sources: SourceFiles, inspection: Inspection) -> None:
         self.problems: list[Problem] = []
         self.renames = Renames()
-        self.sections: set[tuple[str, ...]] = set()
+        self.sections: set[str] = set()
         """The paths of the sections that are written: what is live in one of them and not in the YAML is left over."""
         self.tests: list[WrittenTest] = []
         self.mailed: Place | None = None
@@ -68,7 +68,7 @@ class Assembly:
         self._define(found, document)
         self._templates.declare(found.declared)
         self._named += ((account, name, Place(document, tuple(place))) for account, name, place in found.named)
-        self.sections.update(tuple(section.split(".")) for section in found.sections)
+        self.sections.update(found.sections)
         for address, (name, protected) in found.accounts.items():
             self._account(Key.known(address), name, document, protected=protected)
         for new, old in found.renames:

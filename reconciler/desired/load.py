@@ -77,7 +77,7 @@ class Desired:
     positions: Mapping[Key, Position] = field(repr=False)
     warnings: tuple[Problem, ...] = ()
     renames: Mapping[Key, Key] = field(default_factory=lambda: MappingProxyType({}))
-    sections: frozenset[tuple[str, ...]] | None = None
+    sections: frozenset[str] | None = None
     tests: tuple[WrittenTest, ...] = ()
 
 

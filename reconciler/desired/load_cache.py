@@ -105,7 +105,7 @@ class LoadCache:
             positions=_LatePositions(lambda: load(self._known_later(file))),
             warnings=tuple(_problem(item) for item in header["warnings"]),
             renames=MappingProxyType({Key.parse(new): Key.parse(old) for new, old in header["renames"].items()}),
-            sections=frozenset(tuple(section.split(".")) for section in header["sections"]),
+            sections=frozenset(header["sections"]),
         )
 
     def _known(self, reading: "_Reading") -> Known:
@@ -141,7 +141,7 @@ class LoadCache:
             "named": sorted(desired.files),
             "warnings": [asdict(problem) for problem in desired.warnings],
             "renames": {str(new): str(old) for new, old in desired.renames.items()},
-            "sections": sorted(map(".".join, desired.sections or ())),
+            "sections": sorted(desired.sections or ()),
             "mark": known.mark,
             "compiled": {name: [asdict(fault) for fault in faults] for name, faults in known.compiled.items()},
             "texts": len(resources),

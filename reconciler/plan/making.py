@@ -24,12 +24,12 @@ from reconciler.plan.selection import Selection
 class Wish:
     """What is desired: the state, what was renamed (new address → old), and which sections are written at all.
 
-    `sections` are paths such as `("accounts", "acme", "rules")`; what lies in others is left alone. None: all are.
+    `sections` are paths such as `accounts.acme.rules`; what lies in others is left alone. None: all are.
     """
 
     state: State
     renames: Mapping[Key, Key] = field(default_factory=lambda: MappingProxyType({}))
-    sections: frozenset[tuple[str, ...]] | None = None
+    sections: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,8 +147,8 @@ def _owners(key: Key) -> Iterator[Key]:
         owner = owner.owner
 
 
-def _section(key: Key) -> tuple[str, ...]:
-    return key.path if key.kind is Kind.INTEGRATION else key.path[:-1]
+def _section(key: Key) -> str:
+    return key if key.kind is Kind.INTEGRATION else key.rpartition(".")[0]
 
 
 def _rotations(

@@ -19,7 +19,7 @@ def config_hash(wish: Wish) -> str:
     content = {
         "state": {str(key): text_of(wish.state.resources, key) for key in wish.state.resources},
         "renames": {str(new): str(old) for new, old in wish.renames.items()},
-        "sections": None if wish.sections is None else sorted(map(list, wish.sections)),
+        "sections": None if wish.sections is None else sorted(wish.sections),
     }
     return digest(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
 

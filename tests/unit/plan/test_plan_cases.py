@@ -51,7 +51,7 @@ def _on_terms(live: State, desired: State, given: dict[str, Any]) -> Plan:
         Wish(
             state=desired,
             renames={Key.parse(new): Key.parse(old) for new, old in given.get("renames", {}).items()},
-            sections=None if sections is None else frozenset(tuple(path.split(".")) for path in sections),
+            sections=None if sections is None else frozenset(sections),
         ),
         Terms(
             prune=given.get("prune", False),
