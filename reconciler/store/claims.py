@@ -24,7 +24,6 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from reconciler.store import destinations, tables
 from reconciler.store.destinations import Limit
@@ -96,12 +95,13 @@ def claim(
     numbers = _first(tx, kind, queue, count)
     if not numbers:
         return []
-    rows = tx.execute(_CLAIM, {"numbers": numbers, "owner": owner, "lease": microseconds(lease)})
+    wanted = {f"number_{place}": number for place, number in enumerate(numbers)}
+    rows = _leasing(len(numbers)).all(tx, wanted | {"owner": owner, "lease": microseconds(lease)})
     if queue:
         destinations.begun(tx, queue, limit)
     found = {
-        row.number: Job(row.number, kind, row.subject, queue, row.claims, row.failures, owner, row.trace)
-        for row in rows
+        number: Job(number, kind, subject, queue, claims, failures, owner, trace)
+        for number, subject, claims, failures, trace in rows
     }
     return [found[number] for number in numbers if number in found]
 
@@ -115,28 +115,28 @@ def _first(tx: Connection, kind: JobKind, queue: str, count: int) -> list[int]:
     return [] if tx.execute(select(exists().where(held))).scalar_one() else [rows[0][0]]
 
 
-def _statements() -> tuple[Statement, ReturningUpdate[int, str, int, int, str]]:
-    """Return what finds ready jobs and what leases them, built once because every input needs them."""
+_FIRST = Statement(
+    select(tables.job.c.number, tables.job.c.ordered)
+    .where(is_in(JobState.READY), tables.job.c.kind == bindparam("kind"), tables.job.c.queue == bindparam("queue"))
+    .order_by(tables.job.c.priority, tables.job.c.number)
+    .limit(bindparam("count", type_=Integer))
+    .with_for_update(skip_locked=True)
+)
+
+
+@cache
+def _leasing(count: int) -> Statement:
+    """Return what leases so many jobs."""
     job = tables.job.c
-    first = (
-        select(job.number, job.ordered)
-        .where(is_in(JobState.READY), job.kind == bindparam("kind"), job.queue == bindparam("queue"))
-        .order_by(job.priority, job.number)
-        .limit(bindparam("count", type_=Integer))
-        .with_for_update(skip_locked=True)
-    )
     before, after = TRANSITIONS[JobEvent.CLAIM]
     lease = NOW + bindparam("lease", type_=BigInteger)
-    leased = (
+    numbers = [bindparam(f"number_{place}", type_=job.number.type) for place in range(count)]
+    return Statement(
         update(tables.job)
-        .where(job.number.in_(bindparam("numbers", expanding=True)), is_in(before))
+        .where(job.number.in_(numbers), is_in(before))
         .values(state=after, lease_owner=bindparam("owner"), lease_until=lease, claims=job.claims + 1)
         .returning(job.number, job.subject, job.claims, job.failures, job.trace)
     )
-    return Statement(first), leased
-
-
-_FIRST, _CLAIM = _statements()
 
 
 def renew(tx: Connection, owner: str, jobs: Sequence[Job], lease: timedelta) -> None:

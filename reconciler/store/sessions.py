@@ -5,7 +5,7 @@ transactions do. So its connections are taken once, and it believes each in one 
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from time import monotonic
 from typing import Any
 
@@ -37,21 +37,15 @@ class Sessions:
         self._is_remote = engine.dialect.name == "postgresql"
         self._kept: list[tuple[Connection, float]] = []
 
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """Yield a transaction on PostgreSQL that is durable when this ends, or rolled back by an exception."""
-        with self._transaction(lambda driver: driver.begin("BEGIN"), lambda driver: driver.commit()) as tx:
-            yield tx
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Return a transaction on PostgreSQL that is durable when its context ends, or rolled back by an exception."""
+        return self._transaction(lambda driver: driver.begin("BEGIN"), lambda driver: driver.commit())
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """Yield a connection that sees one moment of the database."""
-        with (
-            self._transaction(lambda driver: driver.begin(_SNAPSHOT), lambda driver: driver.end_reading())
-            if self._is_remote
-            else self._transaction(lambda driver: driver.execute("BEGIN"), lambda driver: driver.commit())
-        ) as connection:
-            yield connection
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Return a connection that sees one moment of the database while its context lasts."""
+        if self._is_remote:
+            return self._transaction(lambda driver: driver.begin(_SNAPSHOT), lambda driver: driver.end_reading())
+        return self._transaction(lambda driver: driver.execute("BEGIN"), lambda driver: driver.commit())
 
     def close(self) -> None:
         """Close what is kept."""

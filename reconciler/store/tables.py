@@ -195,6 +195,7 @@ arrival = Table(
     Column("state", Text, nullable=False),
     Column("changed_at", Moment, nullable=False),
     UniqueConstraint("envelope", "mailbox"),
+    sqlite_with_rowid=False,
 )
 
 attachment = Table(
@@ -254,6 +255,7 @@ word = Table(
     Column("conversion", Uuid, primary_key=True),
     # Whether one record has a word: asked of each when many records have it.
     Index("ix_word_conversion_word", "conversion", "word"),
+    sqlite_with_rowid=False,
 )
 
 # --- what leaves the database ----------------------------------------------------------------------------------------

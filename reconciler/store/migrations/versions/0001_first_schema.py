@@ -289,6 +289,7 @@ def upgrade() -> None:
         sa.Column("word", sa.Text(), nullable=False),
         sa.Column("conversion", sa.Uuid(), nullable=False),
         sa.PrimaryKeyConstraint("word", "conversion", name=op.f("pk_word")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("word", schema=None) as batch_op:
         batch_op.create_index("ix_word_conversion_word", ["conversion", "word"], unique=False)
@@ -409,6 +410,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["envelope"], ["envelope.uuid"], name=op.f("fk_arrival_envelope")),
         sa.PrimaryKeyConstraint("uuid", name=op.f("pk_arrival")),
         sa.UniqueConstraint("envelope", "mailbox", name=op.f("uq_arrival_envelope_mailbox")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("arrival", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_arrival_mailbox"), ["mailbox"], unique=False)
