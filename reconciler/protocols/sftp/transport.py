@@ -50,6 +50,7 @@ _WINDOW = 2 * 1024 * 1024
 _LARGEST_PACKET = 128 * 1024
 _KEX_PATIENCE = 100
 """Milliseconds in which most clients say which algorithms they have, even before this server does."""
+_GUESSED = ("kex_algo_list", "server_key_algo_list")
 _LOG_CHANNEL = f"{__name__}.paramiko"
 _PARAMIKO_HANDLERS: Mapping[int, Callable[[Channel, Message], None]] = vars(Transport)["_channel_handler_table"]
 _PROVE = "hostkeys-prove-00@openssh.com"
@@ -215,7 +216,13 @@ class ServerTransport(Transport):
         super()._send_kex_init()  # type: ignore[misc] # not in the type stubs
 
     def _parse_kex_init(self, m: Message) -> None:
+        offered = self._really_parse_kex_init(m)  # type: ignore[attr-defined] # not in the type stubs
+        m.rewind()
         super()._parse_kex_init(m)  # type: ignore[misc] # not in the type stubs
+        own = self._get_latest_kex_init()  # type: ignore[attr-defined] # not in the type stubs
+        if offered["kex_follows"] and any(offered[kind][:1] != own[kind][:1] for kind in _GUESSED):
+            # Dropbear's client begins with what it guesses, and begins again (RFC 4253 section 7.1).
+            self.packetizer.read_message()
         self.kex_engine = InTurn(self.kex_engine, self._key_exchanges)
 
     def _parse_newkeys(self, m: Message) -> None:

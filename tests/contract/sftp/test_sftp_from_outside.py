@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from paramiko import Message, Transport
+from paramiko.common import cMSG_KEXINIT
 
 from reconciler.desired.listen import Listen
 from reconciler.desired.sftp_gateway import SftpGateway
@@ -99,3 +101,29 @@ def test_processes_share_a_port_where_they_are_told_to(gateway: Gateway) -> None
     finally:
         second.stop(0)
         first.stop(0)
+
+
+class GuessingTransport(Transport):
+    """A client that begins its key exchange before it knows which was agreed on, as Dropbear's does."""
+
+    def _send_message(self, data: Message) -> None:
+        offer = bytearray(data.asbytes())
+        if offer[0] != ord(cMSG_KEXINIT):
+            super()._send_message(data)  # type: ignore[misc] # not in the type stubs
+            return
+        offer[-5] = True  # first_kex_packet_follows
+        self.local_kex_init = self._latest_kex_init = bytes(offer)
+        super()._send_message(Message(self.local_kex_init))  # type: ignore[misc] # not in the type stubs
+        guess = Message()
+        guess.add_byte(b"\x1e")  # SSH_MSG_KEX_ECDH_INIT
+        guess.add_string(b"\x09" * 32)
+        super()._send_message(guess)  # type: ignore[misc] # not in the type stubs
+
+
+@pytest.mark.parametrize("kex", ["curve25519-sha256@libssh.org", "diffie-hellman-group16-sha512"])
+def test_a_key_exchange_that_was_guessed_wrongly_begins_again(gateway: Gateway, kex: str) -> None:
+    transport = GuessingTransport(gateway.server.address)
+    gateway.transports.append(transport)
+    transport.get_security_options().kex = (kex,)
+    transport.connect(username=gateway.login, password="first")
+    assert transport.is_authenticated()

@@ -53,6 +53,16 @@ def test_the_clients_algorithms_are_read_where_this_server_reads_them_too() -> N
     assert offering.count("m.add_list(self.preferred_ciphers)") == 2
 
 
+def test_what_a_client_guessed_of_the_key_exchange_is_read_from_its_offer_and_the_own_one() -> None:
+    reading = inspect.getsource(vars(paramiko.Transport)["_really_parse_kex_init"])
+    for name in ("kex_algo_list", "server_key_algo_list", "kex_follows"):
+        assert f'parsed["{name}"]' in reading
+    assert "self._latest_kex_init" in inspect.getsource(vars(paramiko.Transport)["_get_latest_kex_init"])
+    negotiating = inspect.getsource(vars(paramiko.Transport)["_negotiate_keys"])
+    own, theirs = negotiating.index("self._send_kex_init()"), negotiating.index("self._parse_kex_init(m)")
+    assert own < theirs < negotiating.index("self.kex_engine.start_kex()")
+
+
 def test_key_exchanges_are_made_by_name_and_worked_out_in_two_calls() -> None:
     assert "self.kex_engine = self._kex_info[agreed_kex[0]](self)" in inspect.getsource(
         vars(paramiko.Transport)["_parse_kex_init"]
