@@ -134,7 +134,7 @@ class LoadCache:
         header = {
             **self._stamp(),
             "asked": {name: _hashed(value) for name, value in loaded.asked.items()},
-            "yaml": sorted(find_files(self.root)),
+            "yaml": sorted(known.files),
             "tables": sorted(find_directories(self.root)),
             "files": dict(loaded.digests),
             "absent": sorted(loaded.absent),

@@ -292,6 +292,18 @@ def test_what_is_not_as_it_was_written_is_not_taken(
     assert project.looked_at() == set()
 
 
+def test_a_file_that_comes_while_the_others_are_read_is_not_taken_for_known(project: Project) -> None:
+    project.write({"globex.yaml": GLOBEX.replace("invoices", "bills")})
+
+    def load(known: Known) -> Loaded:
+        loaded = project.loaded(known)
+        project.write({"more.yaml": "version: 1\naccounts: {initech: {}}\n"})
+        return loaded
+
+    LoadCache.of(project.root, None, project.environ).desired(load)
+    assert project.looked_at() == {"more.yaml"}
+
+
 def test_two_that_keep_at_the_same_time_leave_one_whole_cache(project: Project) -> None:
     with ThreadPoolExecutor(8) as pool:
         for number in range(2):
