@@ -135,7 +135,7 @@ def _postgresql_engine(url: str) -> Engine:
     )
 
     def connected(_dialect: Dialect, _entry: ConnectionPoolEntry, given: list[Any], named: dict[str, Any]) -> Any:  # noqa: ANN401 - a connection that it has no type for
-        return PipeliningConnection.connect(*given, **named)
+        return PipeliningConnection.opened(*given, **named)
 
     event.listen(engine, "do_connect", connected)
     return engine

@@ -63,12 +63,15 @@ class PipeliningConnection(psycopg.Connection[Any]):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - psycopg's own
         super().__init__(*arguments, **named)
-        # psycopg prepares nothing itself: when it forgets what it prepared, it would forget this as well.
-        self.prepare_threshold = None
         self._names: dict[str, bytes] = {}
         self._numbers = count()
         self._unanswered: deque[Answer | None] = deque()  # None: the end of what was sent together
         self._poll = select.poll()
+
+    @classmethod
+    def opened(cls, *arguments: Any, **named: Any) -> "PipeliningConnection":  # noqa: ANN401 - psycopg's own
+        """Return a connection of which psycopg itself prepares nothing: what it forgets, the server forgets for all."""
+        return cls.connect(*arguments, **(named | {"prepare_threshold": None}))
 
     def begin(self, words: str) -> None:
         """Have what follows belong to one transaction, begun by these words."""

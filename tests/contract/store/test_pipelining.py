@@ -107,3 +107,15 @@ def test_a_transaction_that_loses_its_connection_fails_and_the_next_does_not(sto
             other.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
     add(store, "b")
     assert names(store) == ["b"]
+
+
+def test_what_is_prepared_outlives_a_transaction_that_was_rolled_back(store: Store) -> None:
+    add(store, "a")
+    for _ in range(20):  # until the driver itself would have prepared it
+        with store.write() as tx:
+            tx.execute(select(tables.destination.c.name))
+    with pytest.raises(ZeroDivisionError), store.write() as tx:  # noqa: PT012 - the transaction is what is rolled back
+        tx.execute(select(tables.destination.c.name))
+        raise ZeroDivisionError
+    add(store, "b")
+    assert names(store) == ["a", "b"]
