@@ -415,7 +415,7 @@ def test_who_waits_for_a_worker_gets_one_though_the_one_before_it_was_ended(file
     good = files.stylesheet("<envelope/>")
     endless = files.add("map.xsl", (CASES / "hostile" / "killed" / "endless-loop.xsl").read_text())
     ended: list[str] = []
-    converter = Converter(files, limits=Limits(seconds=1))
+    converter = Converter(files, limits=Limits(seconds=5))
 
     def convert(stylesheet: SourceFile) -> None:
         try:
