@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# How many examples a property is tried with: few while one works; .ci/check asks for --hypothesis-profile=thorough.
-settings.register_profile("quick", max_examples=10, deadline=None)
-settings.register_profile("thorough", max_examples=100, deadline=None)
+# How many examples a property is tried with: few while one works, the same each time, so that what fails is what was
+# changed; .ci/check asks for --hypothesis-profile=thorough, and looks further wherever CI is not set. None is timed.
+_untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", _untimed, max_examples=10, derandomize=True)
+settings.register_profile("thorough", _untimed, max_examples=100)
 settings.load_profile("quick")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from reconciler.desired.load import Loaded, load_traced
@@ -95,7 +95,7 @@ def yaml(written: Written) -> str:
     return HEAD + "\n".join(block({"version": 1, "accounts": written}, 0)) + "\n"
 
 
-@settings(phases=[Phase.explicit, Phase.generate], suppress_health_check=[HealthCheck.too_slow])
+@settings(phases=[Phase.explicit, Phase.generate])
 @given(configurations, configurations)
 @example(
     {"acme": {"mailboxes": {"x": {"integration": {"sftp": {}}}}}}, {"acme": {"mailboxes": {"x": {"integration": AS2}}}}

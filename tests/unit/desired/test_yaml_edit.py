@@ -1,7 +1,7 @@
 """Editing YAML keeps every byte that it is not about, and writes what is read as what was written."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.desired.variables import Variables
@@ -139,7 +139,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.text("xyz", min_size=1, max_size=3), VALUES, min_size=1, max_size=3))
 def test_whatever_is_written_is_read_as_itself(value: dict[str, Written]) -> None:
     assert read(flow(value)) == value

@@ -31,7 +31,7 @@ SAMPLES = {
     "xml": b"<a b='1'>&amp;</a>",
     "spreadsheet": b"PK\x03\x04",
 }
-FEW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def _holds(payload: bytes, declared: SourceFormat) -> None:
