@@ -44,7 +44,7 @@ _FORMAT = 3
 _HASHES = 3 * 64 + 1
 """Bytes at the end of the file."""
 _AT_ONCE = 1000
-"""Lines that are written at once."""
+"""Lines that are read or written at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,11 +229,12 @@ class _Reading:
         yield from map(json.loads, self._lines(self.header["found"]))
 
     def _lines(self, number: int) -> Iterator[bytes]:
-        hashed = hashlib.sha256()
-        for line in islice(self._stream, number):
-            hashed.update(line)
-            yield line
-        if hashed.hexdigest() != self._hashes.pop(0):
+        hashed, left = hashlib.sha256(), number
+        while some := list(islice(self._stream, min(left, _AT_ONCE))):
+            hashed.update(b"".join(some))
+            left -= len(some)
+            yield from some
+        if left or hashed.hexdigest() != self._hashes.pop(0):
             raise ValueError("it is not as it was written")
 
 
