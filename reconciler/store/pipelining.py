@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg.errors import InFailedSqlTransaction, NotSupportedError, OperationalError, error_from_result
+from psycopg.errors import DataError, InFailedSqlTransaction, NotSupportedError, OperationalError, error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, PipelineStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 from psycopg.types.json import Json
@@ -189,13 +189,19 @@ def _loader(oid: int) -> Callable[[bytes], Any]:
         raise NotSupportedError(f"a value of PostgreSQL's type {oid} is returned by no statement so far") from None
 
 
+def _text(value: str) -> bytes:
+    if "\0" in value:  # where libpq would end it, without a word
+        raise DataError("PostgreSQL's text has no NUL")
+    return value.encode()
+
+
 def _integer(value: bytes) -> int:
     return int.from_bytes(value, "big", signed=True)
 
 
 # Numbers go as text, of which the server takes the width that it needs.
 _DUMPERS: dict[type, Callable[[Any], bytes]] = {
-    str: str.encode,
+    str: _text,
     bool: lambda value: b"t" if value else b"f",
     int: lambda value: b"%d" % value,
     bytes: bytes,

@@ -119,3 +119,10 @@ def test_what_is_prepared_outlives_a_transaction_that_was_rolled_back(store: Sto
         raise ZeroDivisionError
     add(store, "b")
     assert names(store) == ["a", "b"]
+
+
+def test_a_text_that_the_server_cannot_have_is_refused_and_not_cut_off(store: Store) -> None:
+    with pytest.raises(DBAPIError, match="NUL"):
+        add(store, "a\0b")
+    add(store, "c")
+    assert names(store) == ["c"]
