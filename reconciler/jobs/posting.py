@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, assert_never
-from uuid import uuid4
 
 from sqlalchemy import Connection
 
@@ -23,6 +22,7 @@ from reconciler.store.database import Store
 from reconciler.store.exchanges import Exchange
 from reconciler.store.jobs import Job
 from reconciler.store.posts import StoredPost
+from reconciler.store.row_uuid import new_row_uuid
 
 HOLD = timedelta(seconds=5)
 """How long a message waits at a time while no remote connection is possible: its mailbox's integration is off."""
@@ -213,7 +213,7 @@ def _record(tx: Connection, stored: StoredPost, now: datetime) -> Conversion:
     if arrival is None:
         raise NotFoundError(f"envelope {stored.envelope} never arrived in mailbox {stored.mailbox}")
     return Conversion(
-        uuid=uuid4(),
+        uuid=new_row_uuid(),
         created_at=now,
         changed_at=now,
         status=ConversionStatus.FAILED,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import assert_never
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -39,6 +39,7 @@ from reconciler.store.conversions import Conversion, ConversionStatus
 from reconciler.store.database import Store
 from reconciler.store.envelopes import Arrival, ArrivalState, Fresh, StoredEnvelope
 from reconciler.store.jobs import Job
+from reconciler.store.row_uuid import new_row_uuid
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class Case:
     def record(self, *, rule: Key | None, status: ConversionStatus, file_name: str) -> Conversion:
         """Return a log record of this case."""
         return Conversion(
-            uuid=self.retried or uuid4(),
+            uuid=self.retried or new_row_uuid(),
             created_at=self.now,
             changed_at=self.now,
             status=status,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -34,6 +34,7 @@ from reconciler.store.database import Store
 from reconciler.store.envelopes import Arrival, Attachment, Fresh, StoredEnvelope
 from reconciler.store.jobs import Job
 from reconciler.store.receipts import Receipt
+from reconciler.store.row_uuid import new_row_uuid
 
 _log = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ class Sending:
             return Outcome(rule_key, error.made, error=error)
         except ConversionError as error:
             return Outcome(rule_key, converted, error=error)
-        return Outcome(rule_key, converted, [(uuid4(), envelope) for envelope in made])
+        return Outcome(rule_key, converted, [(new_row_uuid(), envelope) for envelope in made])
 
     def _convert(self, payload: bytes, receipt: Receipt, snapshot: Snapshot, rule: Rule, now: datetime) -> Converted:
         request = OutConversion.by(
@@ -210,7 +211,7 @@ def _record(receipt: Receipt, outcome: Outcome, batch: Batch, now: datetime) -> 
     output = together(converted.results) if converted and converted.results else None
     source = converted.source_xml if converted else None
     return Conversion(
-        uuid=receipt.conversion or uuid4(),
+        uuid=receipt.conversion or new_row_uuid(),
         created_at=now,
         changed_at=now,
         status=ConversionStatus.FAILED if outcome.error else success,

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, func, insert, literal_column, select, update
 
 from reconciler.errors import NotFoundError
 from reconciler.model.rule import Direction
 from reconciler.store import search, tables
+from reconciler.store.row_uuid import new_row_uuid
 from reconciler.store.search import LogFilter
 from reconciler.store.statement import Later, Statement, insertion
 from reconciler.store.upsert import insert_if_absent, row_of
@@ -33,7 +34,7 @@ class Conversion:
     several envelopes are one `output`. A FAILED record has what was made until it failed.
     """
 
-    uuid: UUID = field(default_factory=uuid4)
+    uuid: UUID = field(default_factory=new_row_uuid)
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     changed_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     status: ConversionStatus

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, insert, or_, select, update
 
 from reconciler.errors import NotFoundError, ReconcilerError
 from reconciler.model.template_ref import TemplateRef
 from reconciler.store import tables
+from reconciler.store.row_uuid import new_row_uuid
 from reconciler.store.statement import Later, Statement, insertion
 from reconciler.store.upsert import row_of
 
@@ -95,7 +96,9 @@ _ADD_EVENT = Statement(insert(tables.event), ["envelope", "at", "what", "mailbox
 def add(tx: Connection, envelope: StoredEnvelope, recipients: Sequence[UUID]) -> list[Arrival]:
     """Record a sent envelope; return its arrivals, one a recipient."""
     _ADD.send(tx, row_of(envelope))
-    arrivals = [Arrival(uuid4(), envelope.uuid, mailbox, "received", envelope.created_at) for mailbox in recipients]
+    arrivals = [
+        Arrival(new_row_uuid(), envelope.uuid, mailbox, "received", envelope.created_at) for mailbox in recipients
+    ]
     for arrival in arrivals:
         _ADD_ARRIVAL.send(tx, row_of(arrival))
     return arrivals

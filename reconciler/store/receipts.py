@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from reconciler.errors import NotFoundError
 from reconciler.store import tables
+from reconciler.store.row_uuid import new_row_uuid
 from reconciler.store.statement import Later, Statement, insertion
 from reconciler.store.upsert import row_of
 
@@ -24,7 +25,7 @@ class Receipt:
     `native` says that it is envelope XML to be sent as it is; `conversion` is the failed log record that it retries.
     """
 
-    uuid: UUID = field(default_factory=uuid4)
+    uuid: UUID = field(default_factory=new_row_uuid)
     mailbox: UUID
     channel: Channel
     native: bool

@@ -35,7 +35,8 @@ WORDS_AT_ONCE = 16
 """Words that one statement adds."""
 
 _WORD = re.compile(r"[^\W_]+")
-_UUID_START = re.compile(r"[0-9a-f]{4}[0-9a-f-]{0,32}")
+# With all of its moment: whatever a record is made after begins with the same few digits.
+_UUID_START = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}[0-9a-f-]{0,23}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,7 @@ class LogFilter:
     """What records are asked for; what is left out does not matter.
 
     `mailboxes` are those whose records may be seen at all (None: all); `rule` is a rule's address; `keyword` is the
-    beginning of words of the file name or of the subject, or of the record's UUID.
+    beginning of words of the file name or of the subject, or of the record's UUID, from its twelfth digit on.
     """
 
     account: str | None = None

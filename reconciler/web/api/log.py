@@ -78,7 +78,7 @@ def router(operations: Operations) -> APIRouter:
         rule: Annotated[str | None, Query(max_length=500, description="A rule's address.")] = None,
         status: Annotated[ConversionStatus | None, Query(description="Only those with this result.")] = None,
         keyword: Annotated[
-            str, Query(max_length=200, description="Beginnings of words of file name and subject, or of the UUID.")
+            str, Query(max_length=200, description="Beginnings of words of file name and subject, or a UUID.")
         ] = "",
         no_rule: Annotated[bool, Query(description="Only those that no rule matched.")] = False,  # noqa: FBT002 - a query's flag
         offset: Offset = 0,

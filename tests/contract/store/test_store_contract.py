@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 from threading import Barrier, Event, Thread
 from time import monotonic, sleep
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -25,6 +25,7 @@ from reconciler.store.envelopes import Attachment, StoredEnvelope
 from reconciler.store.mails import StoredMail
 from reconciler.store.posts import StoredAnswer, StoredPost
 from reconciler.store.receipts import Receipt
+from reconciler.store.search import LogFilter
 from tests.contract.store.conftest import Opener
 
 MAILBOX = uuid4()
@@ -223,6 +224,24 @@ class TestRows:
         with store.read() as connection:
             found = conversions.get(connection, record.uuid)
         assert (found.envelopes, found.messages, found.status) == (tuple(record.envelopes), ("said",), record.status)
+
+    def test_a_log_record_is_found_by_its_uuid_from_the_twelfth_digit_on(self, store: Store) -> None:
+        record, other = (
+            Conversion(
+                status=ConversionStatus.PROCESSED, direction=Direction.OUT, mailbox=MAILBOX, rule=None, file_name="a",
+                uuid=UUID(uuid), input=payload(store),
+            )
+            for uuid in ("017f22e2-79b0-7cc3-98c4-dc0c0c07398f", "017f22e2-79b1-7cc3-98c4-dc0c0c07398f")
+        )  # fmt: skip
+        with store.write() as tx:
+            conversions.put(tx, record)
+            conversions.put(tx, other)
+        with store.read() as connection:
+            for keyword in ("017F22E2-79b0", "017f22e279b0", "017f22e2-79b0-7c", str(record.uuid)):
+                (found,) = conversions.newest(connection, LogFilter(keyword=keyword), limit=5)
+                assert found.uuid == record.uuid
+            # What all records of weeks begin with is a word like any other.
+            assert conversions.newest(connection, LogFilter(keyword="017f"), limit=5) == []
 
 
 class TestPayloads:
