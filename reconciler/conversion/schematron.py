@@ -28,6 +28,12 @@ _VERSIONS = {
     "xpath3": "3.0",
     "xpath31": "3.0",
 }
+_USUAL = {
+    "xs": "http://www.w3.org/2001/XMLSchema",
+    "xsd": "http://www.w3.org/2001/XMLSchema",
+    "fn": "http://www.w3.org/2005/xpath-functions",
+}
+"""Prefixes that schemas use without declaring them, as the ISO skeleton lets them."""
 _DECLARATIONS = XSLT_INCLUDES | {f"{{{XSLT}}}{name}" for name in ("key", "function", "decimal-format")}
 _TEXT_OR_PREDICATE = re.compile(r"""'[^']*'|"[^"]*"|\[[^\[\]]*\]""")
 _MORE_THAN_ELEMENTS = re.compile(r"[@$(.]|attribute|namespace")
@@ -55,7 +61,7 @@ def compile_schematron(file: RuleFile) -> Compiled:
     Its elements carry the file and line of the schema in the attributes `FILE` and `LINE`. Raises ConversionError
     `schematron_invalid`.
     """
-    root = _Compilation(read(file), file).stylesheet()
+    root = _Compilation(*read(file), file).stylesheet()
     documents = _own_documents(root, file)
     return Compiled(etree.tostring(root, encoding="UTF-8", pretty_print=True), documents)
 
@@ -81,13 +87,13 @@ def _own_documents(root: etree._Element, file: RuleFile) -> Mapping[str, str]:
 
 
 class _Compilation:
-    def __init__(self, schema: etree._Element, file: RuleFile) -> None:
+    def __init__(self, schema: etree._Element, declared: Mapping[str, str], file: RuleFile) -> None:
         self._schema, self._file = schema, file
         binding = schema.get("queryBinding", "xslt").lower()
         if binding not in _VERSIONS:
             raise fault(schema, f"the query binding '{binding}' is not supported; xslt, xslt2 and xslt3 are")
         self._version = _VERSIONS[binding]
-        namespaces = {prefix: uri for prefix, uri in schema.nsmap.items() if prefix and uri != SCHEMATRON}
+        namespaces = _USUAL | {prefix: uri for prefix, uri in declared.items() if prefix and uri != SCHEMATRON}
         namespaces |= {str(one.get("prefix")): str(one.get("uri")) for one in schema.iter(sch("ns"))}
         self._default_namespace = namespaces.pop("", "")
         self._namespaces = {prefix: uri for prefix, uri in namespaces.items() if prefix not in {"xsl", "xml"}}
@@ -153,6 +159,10 @@ class _Compilation:
         phase = next((one for one in self._schema.iter(sch("phase")) if one.get("id") == name), None)
         if phase is None:
             raise fault(self._schema, f"there is no phase '{name}'")
+        names = {one.get("id") for one in patterns}
+        for one in phase.iter(sch("active")):
+            if one.get("pattern") not in names:
+                raise fault(one, f"there is no pattern '{one.get('pattern')}' that could be active")
         active = {one.get("pattern") for one in phase.iter(sch("active"))}
         return [one for one in patterns if one.get("id") in active], phase.findall(sch("let"))
 
@@ -245,7 +255,8 @@ class _Compilation:
             if element.tag == sch("value-of"):
                 _xsl(parent, "value-of", {"select": element.get("select", ".")}, of=element)
             elif element.tag == sch("name"):
-                _xsl(parent, "value-of", {"select": f"name({element.get('path', '.')})"}, of=element)
+                named = "for $one in ({}) return if ($one instance of node()) then name($one) else $one"
+                _xsl(parent, "value-of", {"select": named.format(element.get("path", "."))}, of=element)
             elif element.tag.startswith(f"{{{XSLT}}}"):
                 parent.append(_foreign(element))
             else:

@@ -1,7 +1,9 @@
 """A Schematron schema as one tree: includes put in, abstract patterns and rules written out (ISO/IEC 19757-3, 6)."""
 
 import re
+from collections.abc import Mapping
 from copy import deepcopy
+from typing import NamedTuple
 
 from lxml import etree
 
@@ -17,6 +19,12 @@ XSLT_INCLUDES = frozenset({f"{{{XSLT}}}import", f"{{{XSLT}}}include"})
 _CODE = "schematron_invalid"
 _MAX_DEPTH = 32
 _MAX_ELEMENTS = 1_000_000
+_XINCLUDE = "{http://www.w3.org/2001/XInclude}include"
+_XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
+_KNOWN = re.compile(
+    "active|assert|diagnostics?|dir|emph|extends|include|let|name|ns|p|param|pattern|phase|properties|property|report|"
+    "rule|schema|span|title|value-of"
+)
 _WITH_PARAMETERS = frozenset({"test", "context", "select", "value", "path", "documents", "subject", "match"})
 
 
@@ -39,23 +47,39 @@ def fault(element: etree._Element, reason: str) -> SchematronError:
     return SchematronError(reason, file=element.get(FILE, ""), line=int(line) if line else None)
 
 
-def read(file: RuleFile) -> etree._Element:
-    """Return the whole schema: every element marked with its file and line, nothing left to be included or extended.
+class Source(NamedTuple):
+    """A whole schema: every element marked with its file and line, nothing left to be included or extended.
 
-    Raises ConversionError `schematron_invalid`.
+    `namespaces` are those that any of its files declares, by prefix; what comes first counts.
     """
-    root = _Inclusion(file).root(file.name, ())
+
+    schema: etree._Element
+    namespaces: Mapping[str, str]
+
+
+def read(file: RuleFile) -> Source:
+    """Return the whole schema. Raises ConversionError `schematron_invalid`."""
+    inclusion = _Inclusion(file)
+    root = inclusion.root(file.name, ())
     if root.tag != sch("schema"):
         raise fault(root, f"the root element must be schema of the namespace {SCHEMATRON}, not {root.tag}")
+    for element in root.iter(f"{{{SCHEMATRON}}}*"):
+        # To leave out what is not understood would be to leave out checks.
+        name = etree.QName(element).localname
+        if _KNOWN.fullmatch(name) is None:
+            raise fault(element, f"Schematron has no element '{name}'")
+        if element.get("visit-each") is not None:
+            raise fault(element, "visit-each is not supported; write the nodes into the context")
     _instantiate_patterns(root)
     _extend_rules(root)
-    return root
+    return Source(root, inclusion.namespaces)
 
 
 class _Inclusion:
     def __init__(self, file: RuleFile) -> None:
         self._file = file
         self._elements = 0
+        self.namespaces: dict[str, str] = {}
 
     def root(self, name: str, including: tuple[str, ...]) -> etree._Element:
         if name in including or len(including) > _MAX_DEPTH:
@@ -66,6 +90,8 @@ class _Inclusion:
             self._elements += 1
             element.set(LINE, str(element.sourceline))
             element.set(FILE, name)
+            for prefix, uri in element.nsmap.items():
+                self.namespaces.setdefault(prefix or "", uri)
         if self._elements > _MAX_ELEMENTS:
             raise SchematronError("the schema with all it includes is too large", file=name, line=None)
         for element in root.iter(*XSLT_INCLUDES):
@@ -73,19 +99,21 @@ class _Inclusion:
             part = self._file.included(name, element.get("href", ""))
             if part is not None:
                 element.set("href", part)
-        for element in list(root.iter(sch("include"), sch("extends"))):
-            href = element.get("href")
+        for element in list(root.iter(sch("include"), sch("extends"), _XINCLUDE)):
             parent = element.getparent()
-            if href is None or parent is None:
+            if parent is None or (element.tag == sch("extends") and element.get("href") is None):
                 continue
-            included = self._included(element, name, href, including)
+            included = self._included(element, name, including)
             # What is extended is a rule whose content is taken; what is included stands there as it is.
             for new in list(included) if element.tag == sch("extends") else [included]:
                 element.addprevious(new)
             parent.remove(element)
         return root
 
-    def _included(self, element: etree._Element, name: str, href: str, including: tuple[str, ...]) -> etree._Element:
+    def _included(self, element: etree._Element, name: str, including: tuple[str, ...]) -> etree._Element:
+        href = element.get("href")
+        if href is None or element.get("parse", "xml") != "xml" or element.get("xpointer") is not None:
+            raise fault(element, "what is included must be named by href, as XML, without xpointer")
         part = self._file.included(name, href)
         if part is None:
             raise fault(element, f"'{href}' is not among the files of the configuration")
@@ -93,7 +121,7 @@ class _Inclusion:
         fragment = href.partition("#")[2]
         if not fragment:
             return root
-        found = next((one for one in root.iter(etree.Element) if one.get("id") == fragment), None)
+        found = next((one for one in root.iter(etree.Element) if fragment in {one.get("id"), one.get(_XML_ID)}), None)
         if found is None:
             raise fault(element, f"'{part}' has nothing with the id '{fragment}'")
         return found
@@ -107,7 +135,9 @@ def _instantiate_patterns(root: etree._Element) -> None:
             continue
         if name not in abstract:
             raise fault(pattern, f"there is no abstract pattern '{name}'")
-        values = {f"${one.get('name')}": one.get("value", "") for one in pattern.iter(sch("param"))}
+        # What the abstract pattern says itself are defaults (ISO/IEC 19757-3:2025).
+        parameters = [*abstract[name].iter(sch("param")), *pattern.iter(sch("param"))]
+        values = {f"${one.get('name')}": str(one.get("value")) for one in parameters if one.get("value") is not None}
         for element in abstract[name]:
             copied = deepcopy(element)
             for inner in copied.iter(etree.Element):

@@ -21,8 +21,13 @@ _INCLUDES = {
     ".xsl": ((f"{_XSL}include", "href"), (f"{_XSL}import", "href")),
     ".xsd": tuple((f"{_XSD}{word}", "schemaLocation") for word in ("include", "import", "redefine", "override")),
     ".sch": tuple(
-        (f"{namespace}{word}", "href")
-        for namespace in ("{http://purl.oclc.org/dsdl/schematron}", "{http://www.ascc.net/xml/schematron}", _XSL)
+        (f"{{{namespace}}}{word}", "href")
+        for namespace in (
+            "http://purl.oclc.org/dsdl/schematron",
+            "http://www.ascc.net/xml/schematron",
+            "http://www.w3.org/1999/XSL/Transform",
+            "http://www.w3.org/2001/XInclude",
+        )
         for word in ("include", "extends", "import")
     ),
 }
@@ -129,7 +134,7 @@ class SourceFiles:
         pending = [main]
         while pending:
             path = pending.pop()
-            for href, line in _hrefs(path, self.contents[self.digests[path]]):
+            for href, line in _hrefs(main, self.contents[self.digests[path]]):
                 try:
                     part = self._below_root(posixpath.dirname(path), href)
                     self._read(part)
@@ -180,12 +185,13 @@ def _mistake(code: Code, message: str, suggestion: str = "") -> PydanticCustomEr
     return PydanticCustomError(code.value, "{message}", {"message": message, "suggestion": suggestion})
 
 
-def _hrefs(path: str, content: bytes) -> Iterator[tuple[str, int]]:
+def _hrefs(main: str, content: bytes) -> Iterator[tuple[str, int]]:
     """Yield the relative references of an XML file that includes others, with their lines.
 
-    A file that is not well-formed has none here: the compiler says what is wrong with it. A URL is none either.
+    The main file's name says the language: what it includes may be called as it likes. A file that is not well-formed
+    has none here: the compiler says what is wrong with it. A URL is none either.
     """
-    includes = _INCLUDES.get(posixpath.splitext(path)[1].lower(), ())
+    includes = _INCLUDES.get(posixpath.splitext(main)[1].lower(), ())
     if not includes:
         return
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
@@ -194,7 +200,7 @@ def _hrefs(path: str, content: bytes) -> Iterator[tuple[str, int]]:
     except etree.XMLSyntaxError:
         return
     found = [(element, str(element.get(attribute, ""))) for tag, attribute in includes for element in tree.iter(tag)]
-    if path.lower().endswith(_READS_DOCUMENTS):
+    if main.lower().endswith(_READS_DOCUMENTS):
         found += (
             (element, href)
             for element in tree.iter(etree.Element)

@@ -58,12 +58,24 @@ def test_includes_are_followed_and_named_from_the_main_file(tmp_path: Path) -> N
         ("a.xsd", '<s:schema xmlns:s="http://www.w3.org/2001/XMLSchema"><s:redefine schemaLocation="b"/></s:schema>'),
         ("a.sch", '<schema xmlns="http://purl.oclc.org/dsdl/schematron"><include href="b"/></schema>'),
         ("a.sch", SCH_OF_XSL),
+        (
+            "a.sch",
+            '<schema><include xmlns="http://www.w3.org/2001/XInclude" href="b"/></schema>',
+        ),
         ("a.XSLT", XSL.format('<xsl:include href="b"/>')),
     ],
 )
 def test_each_language_includes_in_its_own_way(tmp_path: Path, name: str, text: str) -> None:
     sources = write(tmp_path, {name: text, "b": ""})
     assert [part.name for part in sources.reader("")(name).parts] == ["b"]
+
+
+def test_what_is_included_may_include_whatever_its_own_name(tmp_path: Path) -> None:
+    include = '<{0} xmlns="http://purl.oclc.org/dsdl/schematron"><include href="{1}"/></{0}>'
+    sources = write(
+        tmp_path, {"a.sch": include.format("schema", "b.xml"), "b.xml": include.format("pattern", "c.xml"), "c.xml": ""}
+    )
+    assert [part.name for part in sources.reader("")("a.sch").parts] == ["b.xml", "c.xml"]
 
 
 @pytest.mark.parametrize(
