@@ -25,6 +25,7 @@ _KNOWN = re.compile(
     "active|assert|diagnostics?|dir|emph|extends|include|let|name|ns|p|param|pattern|phase|properties|property|report|"
     "rule|schema|span|title|value-of"
 )
+_PARAMETER = re.compile(r"\$[\w.-]+")
 _WITH_PARAMETERS = frozenset({"test", "context", "select", "value", "path", "documents", "subject", "match"})
 
 
@@ -151,9 +152,8 @@ def _instantiate_patterns(root: etree._Element) -> None:
 
 def _put_parameters(element: etree._Element, values: dict[str, str]) -> None:
     # $codes must not be taken for $code. In one pass: a value is not searched for parameters again.
-    names = "|".join(re.escape(name) + r"(?![\w.-])" for name in values)
-    for attribute in _WITH_PARAMETERS & set(map(str, element.keys())) if values else ():
-        text = re.sub(names, lambda found: values[found.group()], element.get(attribute, ""))
+    for attribute in _WITH_PARAMETERS & set(map(str, element.keys())):
+        text = _PARAMETER.sub(lambda found: values.get(found.group(), found.group()), element.get(attribute, ""))
         element.set(attribute, text)
 
 
