@@ -15,9 +15,9 @@
 
 Elements are named as in EDIFACT: `PO101`, components `REF0401`. Hierarchical levels (HL) nest as their parents (HL02)
 say, in whatever order they come: the packs of a shipment are within the shipment's `LOOP_HL`. Empty elements are left
-out. Several interchanges in one file follow each other. The tables hold for versions 4010 to 5010; in a set of another
-version a segment that has no place in them stays in the loop that is open. A set that has no table is written without
-loops.
+out. Several interchanges in one file follow each other. The tables hold for versions 4010 to 6020, each with its own
+loops; in a set of another version a segment that has no place in them stays in the loop that is open. A set that has no
+table is written without loops.
 """
 
 import re
@@ -44,8 +44,10 @@ _REPETITION_SINCE = "00402"
 _HIERARCHY = "HL"
 _DEEPEST = 100
 _LONGEST_ISA = 1000
-_VERSIONS = ("004010", "005010")
+_VERSIONS = ("004010", "006020")
 """The first and the last version that the tables hold for (GS08)."""
+_LOOP_SINCE = re.compile(r"(?P<loop>\((?P<first>\w+)[^()]*\))@(?P<since>\w+)")
+"""A loop that versions before this one do not have: they have its first segment alone."""
 _NUMBER = re.compile(r"T[0-9]{3}")
 
 
@@ -59,9 +61,10 @@ def to_xml(payload: bytes) -> bytes:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<X12>{xml}</X12>\n'.encode()
 
 
-@lru_cache(maxsize=1)
-def _transactions() -> Directory:
+@lru_cache(maxsize=16)
+def _transactions(version: str = _VERSIONS[1]) -> Directory:
     text = (resources.files(__package__) / "transactions.txt").read_text()
+    text = _LOOP_SINCE.sub(lambda loop: loop["first"] if version < loop["since"] else loop["loop"], text)
     return parse_directory(text, header="ST", trailer="SE")
 
 
@@ -91,12 +94,13 @@ def _separators(source: str) -> ServiceCharacters:
     return ServiceCharacters(component, element, "", "" if repetition.isalnum() else repetition, terminator)
 
 
+@lru_cache(maxsize=64)
 def _structure(name: str, version: str) -> Message:
     """Return the structure of a transaction set in a version, such as 004010; a loose one when no table has it."""
-    message = _transactions().messages.get(name)
+    message = _transactions(version).messages.get(name)
     if message is None:
         return flat("ST", "SE")
-    return message if _VERSIONS[0] <= version[:6] <= _VERSIONS[1] else replace(message, loose=True)
+    return message if _VERSIONS[0] <= version <= _VERSIONS[1] else replace(message, loose=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +167,7 @@ class _Writer:
             raise self._error(
                 "x12_structure", start, f"the number of a transaction set (ST01) was expected, not {name[1:]!r}"
             )
-        message = _structure(name, version)
+        message = _structure(name, version[: len(_VERSIONS[0])])
         self._out.append(f"<{name}>")
         self._write(start, header[0])
         levels = {"": self._root}
