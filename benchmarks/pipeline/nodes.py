@@ -1,7 +1,13 @@
-"""One and two gateways that work on the same PostgreSQL database, in turn."""
+"""One and two gateways that work on the same PostgreSQL database, in turn.
 
+Read twice: where a node may use all processors that there are, so that a second one shares them; and where each node
+and its converters have one processor, so that a second one brings its own. PostgreSQL and who uploads may use all.
+"""
+
+import os
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -15,13 +21,28 @@ from tests.postgresql import PostgresqlServer
 WARM_UP = 40
 
 
-def drained(world: World, workers: int, count: int) -> float:
-    """Return how many envelopes a second so many nodes make of what waits for them."""
+Processors = set[int]
+
+
+@contextmanager
+def confined(processors: Processors) -> Iterator[None]:
+    """Have the processes that are started meanwhile run on these processors only."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, processors)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def drained(world: World, nodes: Sequence[Processors], count: int) -> float:
+    """Return how many envelopes a second nodes on these processors make of what waits for them."""
     store = world.workspace.store
     folders = StoreFolders(store, lambda: None)
     with ExitStack() as stack:
-        for number in range(workers):
-            stack.enter_context(served(world, "--role", "worker", "--node", f"n{number}"))
+        for number, processors in enumerate(nodes):
+            with confined(processors):
+                stack.enter_context(served(world, "--role", "worker", "--node", f"n{number}"))
         upload(folders, world, numbers(WARM_UP))
         before = delivered(store)
         while delivered(store) < before + WARM_UP - 1 and before < WARM_UP:
@@ -36,10 +57,22 @@ def drained(world: World, workers: int, count: int) -> float:
 
 
 def report(folder: Path, server: PostgresqlServer, count: int, rounds: int) -> None:
+    every = os.sched_getaffinity(0)
+    first, second = ({processor} for processor in sorted(every)[:2])
+    found: dict[str, list[tuple[float, float]]] = {"all processors": [], "a processor each": []}
     with running_s3() as bucket:
         world = World(folder / "nodes", mailboxes=100, url=server.database(), payloads=bucket)
-        found = [(drained(world, 1, count), drained(world, 2, count)) for _ in range(rounds)]
+        for _ in range(rounds):
+            for name, one, two in (
+                ("all processors", [every], [every, every]),
+                ("a processor each", [first], [first, second]),
+            ):
+                found[name].append((drained(world, one, count), drained(world, two, count)))
         world.close()
-    one, two = (median(each[index] for each in found) for index in (0, 1))
-    ratio = median(second / first for first, second in found)
-    print(f"nodes on PostgreSQL: one {one:.0f} envelopes/s, two {two:.0f}, ratio {ratio:.2f}", flush=True)
+    for name, rates in found.items():
+        one_node, two_nodes = (median(each[index] for each in rates) for index in (0, 1))
+        ratio = median(both / alone for alone, both in rates)
+        print(
+            f"nodes on PostgreSQL, {name}: one {one_node:.0f} envelopes/s, two {two_nodes:.0f}, ratio {ratio:.2f}",
+            flush=True,
+        )

@@ -4,16 +4,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import count
 from statistics import median
 
 from benchmarks.pipeline.world import World, order
-from reconciler.conversion.converter import Converter, InConversion, OutConversion
+from reconciler.conversion.converter import Converted, Converter, InConversion, Lookups, OutConversion
 from reconciler.jobs.directory import Directory
 from reconciler.jobs.folders import StoreFolders
-from reconciler.model.rule import Direction, Rule
+from reconciler.jobs.partner_file import PartnerFileMaker
+from reconciler.jobs.sending import Sending
+from reconciler.model.rule import Direction
 from reconciler.protocols.sftp.folders import BOUNDLESS
 from reconciler.service.gateway import CONVERSION_THREADS, CONVERSION_WORKERS, Gateway
+from reconciler.store import envelopes, receipts
 from reconciler.store.database import Store
 
 SECONDS = 2.0
@@ -80,18 +84,39 @@ def bare_commit(store: Store) -> Callable[[], None]:
     return commit
 
 
-def bare_conversions(world: World, converter: Converter) -> Callable[[], None]:
-    """Return what converts an order to an envelope and that to a partner's file, and does nothing else."""
-    rules = {rule.direction: rule for _, rule in world.workspace.read().state.of(Rule)}
-    sender, recipient = next(world.pairs)
-    payload = order(next(_numbers), recipient)
+class AskedConverter(Converter):
+    """A converter that knows what it was asked for last."""
 
-    out = OutConversion.by(rules[Direction.OUT], payload, file_name="order.xml", sender_mailbox=sender)
+    out: OutConversion
+    back: InConversion
+
+    def convert_out(self, request: OutConversion, lookups: Lookups) -> Converted:
+        self.out = request
+        return super().convert_out(request, lookups)
+
+    def convert_in(self, request: InConversion, lookups: Lookups) -> Converted:
+        self.back = request
+        return super().convert_in(request, lookups)
+
+
+def bare_conversions(store: Store, converter: AskedConverter) -> Callable[[], None]:
+    """Return what does the conversions of the newest envelope again, as its way asked for them, and nothing else."""
+    directory = Directory(store)
+    snapshot = directory.current()
+    with store.read() as connection:
+        (row,) = envelopes.newest(connection, limit=1)
+        (arrival,) = envelopes.arrivals(connection, row.uuid)
+        receipt = receipts.since(connection, row.created_at - timedelta(minutes=1))[-1]
+        payload, content = (store.blobs.read(connection, name) for name in (receipt.sha256, row.sha256))
+    rules = {rule.direction: rule for _, rule in snapshot.exchange(arrival.mailbox).rules}
+    outcome = Sending(store, directory, converter).outcome(receipt, snapshot, lambda: payload)
+    assert outcome.envelopes, outcome.error
+    PartnerFileMaker(store, converter).make(row, content, arrival.mailbox, snapshot, rules[Direction.IN])
+    out, back, nothing = converter.out, converter.back, NoLookups()
 
     def convert() -> None:
-        made = converter.convert_out(out, NoLookups())
-        back = InConversion.by(rules[Direction.IN], made.results[0], sender_mailbox=sender)
-        converter.convert_in(back, NoLookups())
+        converter.convert_out(out, nothing)
+        converter.convert_in(back, nothing)
 
     return convert
 
@@ -141,10 +166,10 @@ def measure(world: World, *, number: int, rounds: int) -> Measured:
     folders, content = gateway.folders, Directory(world.workspace.store).content
     found: list[tuple[float, float, float]] = []
     try:
-        with Converter(content, workers=CONVERSION_WORKERS) as converter:
-            convert, commit = bare_conversions(world, converter), bare_commit(world.workspace.store)
-            rate(convert, CONVERSION_THREADS, 1.0)
+        with AskedConverter(content, workers=CONVERSION_WORKERS) as converter:
             through(world, folders, 50)
+            convert, commit = bare_conversions(world.workspace.store, converter), bare_commit(world.workspace.store)
+            rate(convert, CONVERSION_THREADS, 1.0)
             for _ in range(rounds):
                 conversions = rate(convert, CONVERSION_THREADS)
                 envelopes = through(world, folders, number)
