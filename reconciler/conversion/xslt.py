@@ -30,7 +30,7 @@ _ERROR = re.compile(
 )
 _MAX_ROUNDS = 20
 _DECLARED_UTF8 = re.compile(r'\A(\ufeff?<\?xml version="[\d.]+" encoding=)"utf-8"')
-_META_UTF8 = re.compile(r"(<meta\b[^>]{0,200}charset=)utf-8", re.IGNORECASE)
+_META_UTF8 = re.compile(r"(<meta\b[^>]{0,200}charset=[\"']?)utf-8", re.IGNORECASE)
 _NOT_MARKUP = frozenset({"text", "json", "adaptive"})
 
 

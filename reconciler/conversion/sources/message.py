@@ -89,6 +89,10 @@ class Message:
 
     def _reachable(self, at: int) -> Iterator[int]:
         to, group = at + 1, self.places[at].group
+        if at == 0 and not self.loose:
+            # What a message begins with, such as BGM or BEG, is mandatory in every directory.
+            yield to
+            return
         while True:
             while to < group.end:
                 yield to
@@ -109,7 +113,8 @@ class Message:
     def expected(self, at: int) -> str:
         """Return the tags that may follow the segment at place `at`, for a message."""
         repeated = [at] if at > 0 and not self.places[at].trigger else []
-        return ", ".join(dict.fromkeys(self.places[to].tag for to in (*repeated, *self._reachable(at))))
+        tags = dict.fromkeys(self.places[to].tag for to in (*repeated, *self._reachable(at)))
+        return f"{'one of ' if len(tags) > 1 else ''}{', '.join(tags)}"
 
 
 def flat(header: str, trailer: str) -> Message:

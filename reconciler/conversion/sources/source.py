@@ -114,6 +114,8 @@ def _sniffed(payload: bytes) -> "SourceFormat":
         return "json"
     if start.startswith(b"<"):
         return "xml"
+    if not start.strip(b"\0"):
+        raise ConversionError("source_unknown", "the file is empty")
     raise ConversionError(
         "source_unknown", "the format is told by neither content type, extension nor content; say it as `source`"
     )

@@ -165,6 +165,17 @@ def test_html_says_the_encoding_that_it_is_in(saxon: Saxon) -> None:
     assert b"&#8364;" in made
 
 
+def test_html_5_says_the_encoding_that_it_is_in(saxon: Saxon) -> None:
+    html = stylesheet(
+        "<html><head/><body>é€</body></html>",
+        "<xsl:output method='html' html-version='5' encoding='windows-1252'/>",
+    )
+    compiled = saxon.compile(html)
+    made = encoded(compiled.run(saxon.node("<a/>"), {}, nothing_asked).text, compiled.output)
+    assert b'charset="windows-1252"' in made
+    assert b"<body>\xe9\x80</body>" in made
+
+
 def test_a_document_is_handed_over_once_however_often_it_is_read(saxon: Saxon) -> None:
     codes = b"<codes>" + b"code" * 875_000 + b"</codes>"
     reading = stylesheet("<xsl:value-of select=\"string-length(doc('codes.xml'))\"/>," * 100)

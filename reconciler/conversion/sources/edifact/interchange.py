@@ -158,7 +158,7 @@ class _Writer:
         except ValueError as error:
             raise self._error("edifact_syntax", index, str(error)) from None
         if step is None:
-            raise self._error("edifact_structure", index, f"expected one of {structure.message.expected(at)}")
+            raise self._error("edifact_structure", index, f"expected {structure.message.expected(at)}")
         return step
 
     def _write(self, index: int) -> None:

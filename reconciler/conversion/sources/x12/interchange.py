@@ -90,6 +90,9 @@ def _separators(source: str) -> ServiceCharacters:
         found = f"; found {source[:3]!r}" if not source.startswith("ISA") else ""
         raise ConversionError("x12_syntax", f"an interchange begins with ISA and its 16 elements{found}")
     component, terminator = header[_ISA_ELEMENTS][0], header[_ISA_ELEMENTS][1]
+    if component.isalnum() or terminator.isalnum() or element in {component, terminator}:
+        reason = "the last of the 16 elements of ISA is one mark, behind which the first segment ends with another"
+        raise ConversionError("x12_syntax", f"{reason}; found {component + terminator!r}")
     repetition = header[11] if header[12] >= _REPETITION_SINCE and len(header[11]) == 1 else ""
     return ServiceCharacters(component, element, "", "" if repetition.isalnum() else repetition, terminator)
 
@@ -186,7 +189,7 @@ class _Writer:
         """End and begin the loops before a segment and return its place. `levels` are those of the set, by number."""
         step = message.step(at, elements[0])
         if step is None:
-            raise self._error("x12_structure", index, f"expected one of {message.expected(at)}")
+            raise self._error("x12_structure", index, f"expected {message.expected(at)}")
         names = message.triggers
         for number in step.ended:
             if names[number] == _HIERARCHY:

@@ -75,6 +75,6 @@ def test_every_value_that_is_released_arrives(values: list[str]) -> None:
     """What a sender escapes with the release character is what a map reads."""
     escaped = [value.translate({ord(char): f"?{char}" for char in "+:'?"}) for value in values]
     message = "".join(f"FTX+AAI+++{value}'" for value in escaped)
-    interchange = f"UNB+UNOC:3+A+B+261121:1200+1'UNH+1+APERAK:D:96A:UN'{message}UNT+{len(values) + 2}+1'UNZ+1+1'"
+    interchange = f"UNB+UNOC:3+A+B+261121:1200+1'UNH+1+APERAK:D:96A:UN'BGM'{message}UNT+{len(values) + 3}+1'UNZ+1+1'"
     root = etree.fromstring(to_xml(interchange.encode("latin-1"), file_name="a.edi"))
     assert [segment.findtext("FTX04/FTX0401", "") for segment in root.iter("FTX")] == values
