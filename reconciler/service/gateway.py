@@ -1,6 +1,7 @@
 """The gateway: SFTP server, HTTP listener and workers around one store, started and stopped in order."""
 
 import logging
+import os
 import socket
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -54,8 +55,10 @@ REVISION_INTERVAL = 0.25
 EXPIRY_INTERVAL = timedelta(hours=1)
 """How often certificates are looked at that come to their end."""
 
-CONVERSION_WORKERS = 2
-CONVERSION_THREADS = 4
+CONVERSION_WORKERS = max(2, min(len(os.sched_getaffinity(0)), 8))
+"""Processes that convert, when there is enough to convert: one for each processor that this process may use."""
+
+CONVERSION_THREADS = 3 * CONVERSION_WORKERS
 """Jobs that convert or commit at a time: more than the processes that convert, which need not wait for commits then."""
 
 DELIVERY_THREADS = 32
