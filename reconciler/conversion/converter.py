@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Protocol, Self, assert_never
 from uuid import UUID
 
-from reconciler.conversion.frames import Message
+from reconciler.conversion.frames import Message, present
 from reconciler.conversion.functions import Lookup, Question
 from reconciler.conversion.ready_envelope import ReadyEnvelope, from_facts
 from reconciler.conversion.workers import Conversation, Limits, Workers
@@ -231,7 +231,7 @@ class Converter:
             "directories": len(directories),
         }
         tables = [self._content(file.sha256) for file in directories]
-        message = Message(header, (payload, *tables))
+        message = Message(present(header), (payload, *tables))
         return self._workers.run(message, Conversation.reply).frames[0]
 
     def _convert(
@@ -254,7 +254,7 @@ class Converter:
             "directories": len(directories),
         }
         tables = [self._content(file.sha256) for file in directories]
-        message = Message(header, (payload, *tables))
+        message = Message(present(header), (payload, *tables))
         reply = self._workers.run(message, lambda conversation: self._held(conversation, lookups))
         failure = reply.header.get("failure")
         if isinstance(failure, list):
@@ -315,21 +315,21 @@ def _answer(question: Question, lookups: Lookups) -> str | None:
 
 def _converted(reply: Message, fields: Sequence[tuple[str, str]]) -> Converted:
     header = reply.header
-    has_source = header["source_xml"] is True
-    chain, attributes, ready = header["chain"], header["attributes"], _list(header["ready"])
+    has_source = header.get("source_xml") is True
+    chain, attributes, ready = header.get("chain"), header.get("attributes"), _list(header.get("ready"))
     made = reply.frames[has_source:]
     first_ready = len(made) - len(ready)
     return Converted(
         results=tuple(made[:first_ready]),
         source_xml=reply.frames[0] if has_source else None,
-        messages=_texts(header["messages"]),
-        attachments=_texts(header["attachments"]),
+        messages=_texts(header.get("messages", [])),
+        attachments=_texts(header.get("attachments", [])),
         chain_envelope=None if chain is None else str(chain),
         attributes={name: str(value) for name, value in attributes.items()} if isinstance(attributes, dict) else {},
         ready=tuple(map(_ready, made[first_ready:], ready)),
         fields={
             wanted: None if texts is None else _texts(texts)
-            for wanted, texts in zip(fields, _list(header["fields"]), strict=False)
+            for wanted, texts in zip(fields, _list(header.get("fields")), strict=False)
         },
     )
 

@@ -30,6 +30,11 @@ class Message:
     frames: Sequence[bytes] = field(default_factory=tuple)
 
 
+def present(header: "dict[str, Json]") -> "dict[str, Json]":
+    """Return a header without what there is nothing of, which need not be written and read."""
+    return {name: value for name, value in header.items() if value}
+
+
 class Reading(Protocol):
     """What messages are read from."""
 

@@ -19,7 +19,7 @@ from lxml import etree
 from saxonche import PyXdmNode
 
 from reconciler.conversion import sandbox
-from reconciler.conversion.frames import BrokenConversationError, Message, read, write
+from reconciler.conversion.frames import BrokenConversationError, Message, present, read, write
 from reconciler.conversion.ready_envelope import ReadyEnvelope, facts, made_ready
 from reconciler.conversion.results import envelopes
 from reconciler.conversion.rule_file import RuleFile
@@ -114,7 +114,7 @@ class Worker:
         match message.header["task"]:
             case "source":
                 kind, source = _source(message)
-                name = str(message.header["file_name"])
+                name = str(message.header.get("file_name", ""))
                 return Message({}, (in_utf8(source, what=name, code="xml_syntax") if kind == "xml" else source,))
             case "out":
                 return self._convert_out(message)
@@ -132,14 +132,14 @@ class Worker:
         with self._replying(made):
             stylesheet, *validation = _files(message)
             if kind == "xml":
-                node = self._node(source, what=header["file_name"], code="xml_syntax")
+                node = self._node(source, what=header.get("file_name", ""), code="xml_syntax")
             else:
                 node = self._saxon.node(source.decode())
             made.take(self._stylesheet(stylesheet).run(node, _mapping(header["parameters"]), self._answers))
-            made.results = envelopes(made.text, several=header["multiple_envelopes"] is True)
+            made.results = envelopes(made.text, several=header.get("multiple_envelopes") is True)
             made.messages += [text for result in made.results for text in self._validate(validation, result)]
-            made.attributes = self._attributes(_mapping(header["attributes"]), made.results[0])
-            if header["sent"] is not None:
+            made.attributes = self._attributes(_mapping(header.get("attributes")), made.results[0])
+            if "sent" in header:
                 made.ready = self._made_ready(made, sent=datetime.fromisoformat(header["sent"]), header=header)
         return self._reply(made)
 
@@ -157,8 +157,8 @@ class Worker:
                 raise ConversionError("result_empty", f"{stylesheet.name} made nothing of the envelope")
             made.results = (result,)
             made.messages += self._validate(validation, result)
-            made.attributes = self._attributes(_mapping(header["attributes"]), envelope)
-            if header["fields"]:
+            made.attributes = self._attributes(_mapping(header.get("attributes")), envelope)
+            if "fields" in header:
                 root = parse(envelope, **_ENVELOPE).getroot()
                 made.fields = [_field_texts(root, document, name) for document, name in header["fields"]]
         return self._reply(made)
@@ -172,7 +172,7 @@ class Worker:
 
     def _made_ready(self, made: "_Made", *, sent: datetime, header: Mapping[str, Any]) -> list[ReadyEnvelope]:
         """Return the results as they are sent. Raises ConversionError, which says of which one."""
-        definition = None if header["definition"] is None else self._definition(_file(header["definition"]))
+        definition = self._definition(_file(header["definition"])) if "definition" in header else None
         chain = UUID(made.chain) if made.chain else None
         ready = []
         for number, result in enumerate(made.results, 1):
@@ -206,15 +206,14 @@ class Worker:
             "ready": [facts(one) for one in made.ready],
             "fields": made.fields,
             "source_xml": made.source is not None,
-            "messages": list(made.messages),
-            "attachments": list(made.attachments),
+            "messages": made.messages,
+            "attachments": made.attachments,
             "chain": made.chain,
-            "attributes": dict(made.attributes),
+            "attributes": made.attributes,
+            "failure": made.failure and [made.failure.code, str(made.failure)],
         }
-        if made.failure is not None:
-            header["failure"] = [made.failure.code, str(made.failure)]
         source = [] if made.source is None else [made.source]
-        return Message(header, (*source, *made.results, *(one.content for one in made.ready)))
+        return Message(present(header), (*source, *made.results, *(one.content for one in made.ready)))
 
     def _answers(self, asked: Sequence[str]) -> Mapping[str, str | None]:
         answers = self._ask(Message({"asked": list(asked)})).header.get("answers")
@@ -290,11 +289,11 @@ class Worker:
 def _source(message: Message) -> tuple[str, bytes]:
     """Return a payload's format and its XML; a payload that is XML comes back as it is, unchecked."""
     header: Mapping[str, Any] = message.header
-    payload, name, content_type = message.frames[0], header["file_name"], header["content_type"]
-    source = header["source"] or source_format(payload, file_name=name, content_type=content_type)
+    payload, name, content_type = message.frames[0], header.get("file_name", ""), header.get("content_type", "")
+    source = header.get("source") or source_format(payload, file_name=name, content_type=content_type)
     if source == "xml":
         return source, payload
-    directories = [table.decode() for table in message.frames[1 : 1 + header["directories"]]]
+    directories = [table.decode() for table in message.frames[1 : 1 + header.get("directories", 0)]]
     return source, to_xml(payload, file_name=name, content_type=content_type, declared=source, directories=directories)
 
 
