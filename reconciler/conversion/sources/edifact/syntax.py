@@ -1,5 +1,6 @@
 """Service characters and character sets of an interchange (ISO 9735-1)."""
 
+import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
@@ -37,7 +38,10 @@ ENCODINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Syntax identifier (0001) → the encodings to try, in order."""
 
+_BOM = b"\xef\xbb\xbf"
 _UNA_LENGTH = 9
+_UNB_START = 32
+"""Characters of UNB that are enough to read the syntax identifier and its version from, however they are wrapped."""
 _MOST_BLANKS = 99
 """White space between UNA and UNB."""
 _NEW_REPETITION = "4"  # The syntax version that made the fifth service character the repetition separator.
@@ -66,8 +70,9 @@ def interchanges(payload: bytes) -> Iterator[Segments]:
 
 
 def _decoded(payload: bytes) -> str:
-    start = without_end_of_file(payload.removeprefix(b"\xef\xbb\xbf").lstrip())
+    start = without_end_of_file(payload.removeprefix(_BOM).lstrip())
     header = start[_UNA_LENGTH:].lstrip() if start.startswith(b"UNA") else start
+    header = header[:_UNB_START].translate(None, b"\r\n")
     if not header.startswith(b"UNB"):
         found = header[:3].decode("ascii", "backslashreplace")
         raise ConversionError("edifact_syntax", f"an interchange begins with UNA or UNB; found {found!r}")
@@ -78,7 +83,8 @@ def _decoded(payload: bytes) -> str:
             "edifact_charset", f"segment 1 (UNB): syntax identifier {identifier!r} is none of {', '.join(ENCODINGS)}"
         )
     reason = ""
-    for encoding in encodings:
+    # A mark of UTF-8 says more than the name of an alphabet, which few partners change.
+    for encoding in ("utf-8", *encodings) if payload.startswith(_BOM) else encodings:
         try:
             return start.decode(encoding)
         except UnicodeDecodeError as error:
@@ -88,7 +94,7 @@ def _decoded(payload: bytes) -> str:
 
 def _service_characters(source: str, start: int, begin: int) -> ServiceCharacters:
     """Return what UNA at `start` says, or what holds without it. The source has UNB at `begin`."""
-    body = source[begin : begin + _UNA_LENGTH + 1]
+    body = re.sub(r"[\r\n]", "", source[begin : begin + _UNB_START])
     if begin > start:
         component, element, _, release, repetition, terminator = tuple(source[start + 3 : start + _UNA_LENGTH])
     else:
