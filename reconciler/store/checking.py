@@ -148,7 +148,7 @@ def _unreceived(store: Store, *, repair: bool) -> Iterator[Finding]:
     file = tables.file.c
     lost = and_(file.receipt.is_not(None), ~exists().where(tables.receipt.c.uuid == file.receipt))
     with store.read() as connection:
-        found = connection.execute(select(tables.file).where(lost).order_by(file.number)).all()
+        found = connection.execute(select(tables.file).where(lost).order_by(file.mailbox, file.folder, file.name)).all()
     for row in found:
         mended = False
         if repair:
@@ -161,7 +161,8 @@ def _unreceived(store: Store, *, repair: bool) -> Iterator[Finding]:
                 size=row.size,
             )
             with store.write() as tx:
-                anew = update(tables.file).where(file.number == row.number, lost).values(receipt=receipt.uuid)
+                place = and_(file.mailbox == row.mailbox, file.folder == row.folder, file.name == row.name)
+                anew = update(tables.file).where(place, lost).values(receipt=receipt.uuid)
                 mended = tx.execute(anew).rowcount == 1
                 if mended:
                     receipts.add(tx, receipt)
@@ -184,14 +185,15 @@ def _forgotten(
 ) -> Iterator[Finding]:
     """Yield the rows that wait for work that no job stands for."""
     (key,) = table.primary_key
+    job = tables.job.c
+    at_work = select(job.subject).where(job.kind == kind, ~is_in(JobState.DONE))
     with store.read() as connection:
+        known = set(connection.execute(at_work).scalars())
         waiting = connection.execute(select(key).where(waits)).scalars().all()
-        for subject in waiting:
-            job = tables.job.c
-            at_work = and_(job.kind == kind, job.subject == str(subject), ~is_in(JobState.DONE))
-            if connection.execute(select(exists().where(at_work))).scalar_one():
-                continue
-            if repair:
-                with store.write() as tx:
-                    jobs.add(tx, kind, subject)
-            yield Finding(Fault.FORGOTTEN, f"{kind} {subject}", mended=repair)
+    for subject in waiting:
+        if str(subject) in known:
+            continue
+        if repair:
+            with store.write() as tx:
+                jobs.add(tx, kind, subject)
+        yield Finding(Fault.FORGOTTEN, f"{kind} {subject}", mended=repair)

@@ -21,7 +21,6 @@ class StoredFile:
     `receipt` is the acknowledged input that this file stands for, `conversion` the failed log record that put it here.
     """
 
-    number: int
     mailbox: UUID
     folder: str
     name: str

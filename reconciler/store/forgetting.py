@@ -10,13 +10,12 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    String,
     Table,
+    Text,
     and_,
     case,
     cast,
     delete,
-    exists,
     or_,
     select,
     update,
@@ -26,7 +25,7 @@ from reconciler.store import access_tables, notice_tables, tables
 from reconciler.store.archive import Keeper, nowhere
 from reconciler.store.database import Store
 from reconciler.store.job_states import JobState
-from reconciler.store.jobs import is_in
+from reconciler.store.jobs import JobKind, is_in
 
 BATCH = 500
 
@@ -102,9 +101,7 @@ def forget_log(store: Store, *, older_than: timedelta, keep: Keeper = nowhere) -
     message = tables.as2_message.c  # while it is known, a copy gets the stored answer; later it would be a new message
     accepted = message.receipt.in_(select(receipt.uuid).where(receipt.state == "received"))
     _delete(store, tables.as2_message, message.receipt, and_(message.received_at < limit, ~accepted))
-    pending = exists().where(
-        tables.job.c.kind == "mdn", _at_work(), tables.job.c.subject == cast(exchange.number, String)
-    )
+    pending = _is_subject_of("mdn", cast(exchange.number, Text))
     _delete(store, tables.as2_exchange, exchange.number, and_(exchange.started_at < limit, ~pending))
     _delete(store, notice_tables.mail, mail.message_id, and_(mail.changed_at < limit, mail.state != "waiting"))
     return total
@@ -154,8 +151,11 @@ def _unsettled() -> ColumnElement[bool]:
     return tables.post.c.state.in_(("waiting", "sent"))
 
 
-def _at_work() -> ColumnElement[bool]:
-    return is_in(JobState.READY, JobState.RUNNING, JobState.RETRYING)
+def _is_subject_of(kind: JobKind, subject: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition that a job of a kind is at work on a subject; each state has an index of its own."""
+    job = tables.job.c
+    states = (JobState.READY, JobState.RUNNING, JobState.RETRYING)
+    return or_(*(subject.in_(select(job.subject).where(job.kind == kind, is_in(state))) for state in states))
 
 
 def _replace(store: Store, table: Table, key: Column[object], which: ColumnElement[bool], gone: str) -> None:

@@ -129,25 +129,25 @@ blob = Table(
     metadata,
     Column("sha256", Text, primary_key=True),
     Column("size", BigInteger, nullable=False),
-    # The bytes themselves when they are few; otherwise a file of the blob folder holds them.
-    Column("content", LargeBinary),
     Column("created_at", Moment, nullable=False),
+    # The bytes themselves when they are few; otherwise a file of the blob folder holds them. They come last: what
+    # stands behind them is read through them.
+    Column("content", LargeBinary),
 )
 
 file = Table(
     "file",
     metadata,
-    Column("number", _NUMBER, primary_key=True),
-    Column("mailbox", Uuid, nullable=False),
-    Column("folder", Text, nullable=False),
-    Column("name", Text, nullable=False),
+    Column("mailbox", Uuid, primary_key=True),
+    Column("folder", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
     Column("sha256", Text, ForeignKey("blob.sha256"), nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("modified_at", Moment, nullable=False),
     # The receipt that is to process this file (coutbox, outbox), or the failed conversion that put it into error.
     Column("receipt", Uuid),
     Column("conversion", Uuid),
-    UniqueConstraint("mailbox", "folder", "name"),
+    sqlite_with_rowid=False,
 )
 
 # --- the envelope's way ----------------------------------------------------------------------------------------------
@@ -169,6 +169,7 @@ receipt = Table(
     Column("state", Text, nullable=False),
     # The log record that this receipt is another attempt at.
     Column("conversion", Uuid),
+    sqlite_with_rowid=False,
 )
 
 envelope = Table(
@@ -345,7 +346,6 @@ job = Table(
     Column("created_at", Moment, nullable=False),
     # The trace of the upload that it goes back to (W3C traceparent).
     Column("trace", Text, nullable=False, server_default=""),
-    Index("ix_job_kind_subject", "kind", "subject"),
 )
 
 # Each state has an index of its own that holds the jobs of that state only, in the order in which they are looked for:
@@ -356,6 +356,9 @@ for _name, _columns, _where, _unique in (
     ("ix_job_retrying", ("run_at",), "state = 'retrying'", False),
     ("ix_job_running", ("lease_until",), "state = 'running'", False),
     ("ix_job_dead", ("number",), "state = 'dead'", False),
+    # Jobs that are looked for by what they are about: to be hastened, or tried again.
+    ("ix_job_retrying_subject", ("kind", "subject"), "state = 'retrying'", False),
+    ("ix_job_dead_subject", ("kind", "subject"), "state = 'dead'", False),
     ("ix_job_held", ("queue", "state"), "queue <> '' AND state IN ('running', 'retrying')", False),
     ("uq_job_key", ("kind", "key"), f"key IS NOT NULL AND {_PENDING}", True),
 ):

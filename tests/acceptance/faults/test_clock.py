@@ -6,7 +6,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from reconciler.store import jobs, tables
 from reconciler.store.job_states import JobState
@@ -118,7 +118,13 @@ def next_change(month: int) -> datetime:
 
 def delivered(site: Site) -> list[str]:
     """Return the names of Globex's orders as they were delivered."""
-    file = tables.file.c
-    in_order = select(file.name).where(file.mailbox == site.mailbox(SALES)).order_by(file.number)
+    record, arrival, event = tables.conversion.c, tables.arrival.c, tables.event.c
+    in_order = (
+        select(record.file_name)
+        .join(tables.arrival, arrival.uuid == record.arrival)
+        .join(tables.event, and_(event.envelope == arrival.envelope, event.mailbox == arrival.mailbox))
+        .where(arrival.mailbox == site.mailbox(SALES), event.what == "delivered")
+        .order_by(event.number)
+    )
     with site.store.read() as connection:
         return list(connection.execute(in_order).scalars())

@@ -84,8 +84,8 @@ def upgrade() -> None:
         "blob",
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("content", sa.LargeBinary(), nullable=True),
         sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("sha256", name=op.f("pk_blob")),
     )
     op.create_table(
@@ -157,13 +157,19 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'dead'"),
         )
         batch_op.create_index(
+            "ix_job_dead_subject",
+            ["kind", "subject"],
+            unique=False,
+            sqlite_where=sa.text("state = 'dead'"),
+            postgresql_where=sa.text("state = 'dead'"),
+        )
+        batch_op.create_index(
             "ix_job_held",
             ["queue", "state"],
             unique=False,
             sqlite_where=sa.text("queue <> '' AND state IN ('running', 'retrying')"),
             postgresql_where=sa.text("queue <> '' AND state IN ('running', 'retrying')"),
         )
-        batch_op.create_index("ix_job_kind_subject", ["kind", "subject"], unique=False)
         batch_op.create_index(
             "ix_job_ready",
             ["kind", "queue", "priority", "number"],
@@ -174,6 +180,13 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_job_retrying",
             ["run_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'retrying'"),
+            postgresql_where=sa.text("state = 'retrying'"),
+        )
+        batch_op.create_index(
+            "ix_job_retrying_subject",
+            ["kind", "subject"],
             unique=False,
             sqlite_where=sa.text("state = 'retrying'"),
             postgresql_where=sa.text("state = 'retrying'"),
@@ -347,7 +360,6 @@ def upgrade() -> None:
 
     op.create_table(
         "file",
-        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("mailbox", sa.Uuid(), nullable=False),
         sa.Column("folder", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -357,8 +369,8 @@ def upgrade() -> None:
         sa.Column("receipt", sa.Uuid(), nullable=True),
         sa.Column("conversion", sa.Uuid(), nullable=True),
         sa.ForeignKeyConstraint(["sha256"], ["blob.sha256"], name=op.f("fk_file_sha256")),
-        sa.PrimaryKeyConstraint("number", name=op.f("pk_file")),
-        sa.UniqueConstraint("mailbox", "folder", "name", name=op.f("uq_file_mailbox_folder_name")),
+        sa.PrimaryKeyConstraint("mailbox", "folder", "name", name=op.f("pk_file")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "post",
@@ -399,6 +411,7 @@ def upgrade() -> None:
         sa.Column("conversion", sa.Uuid(), nullable=True),
         sa.ForeignKeyConstraint(["sha256"], ["blob.sha256"], name=op.f("fk_receipt_sha256")),
         sa.PrimaryKeyConstraint("uuid", name=op.f("pk_receipt")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "arrival",
