@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
-from threading import Event, Lock, Thread
+from threading import Condition, Event, Thread
 
 from reconciler.errors import LeaseLostError
 from reconciler.jobs.bell import Bell
@@ -28,8 +28,9 @@ _log = logging.getLogger(__name__)
 class Lane:
     """How many threads take jobs of which kinds, so that slow partners keep nobody's conversions waiting.
 
-    Kinds are served in their order. `ahead` jobs are claimed before a thread is free, so that quick ones are claimed
-    several at a time. After a look that found nothing there is none for `pause` seconds.
+    Kinds are served in their order. `ahead` jobs are claimed before a thread is free, and more when half of them are
+    used, so that quick ones are claimed several at a time and no thread waits for that. After a look that found nothing
+    there is none for `pause` seconds.
     """
 
     kinds: Sequence[JobKind]
@@ -53,7 +54,7 @@ class RunningLane:
         self._stopping = Event()
         self._todo: SimpleQueue[Job | None] = SimpleQueue()
         self._held: set[Job] = set()
-        self._lock = Lock()
+        self._room = Condition()
         self._last: dict[JobKind, str] = {}
         name = f"worker-{lane.kinds[0]}"
         self.threads = [Thread(target=self._dispatch, name=name, daemon=True)] + [
@@ -62,18 +63,20 @@ class RunningLane:
 
     def held(self) -> list[Job]:
         """Return the jobs under this lane's leases."""
-        with self._lock:
+        with self._room:
             return list(self._held)
 
     def stop(self) -> None:
         """Claim nothing more; what runs may end."""
         self._stopping.set()
+        with self._room:
+            self._room.notify()
 
     def _dispatch(self) -> None:
-        while not self._stopping.is_set():
+        while free := self._awaited_room():
             heard = self._bell.heard()
             try:
-                claimed = self._claim()
+                claimed = self._claim(free)
             except Exception:  # noqa: BLE001 - a store out of reach or full must not end the thread that waits for it
                 _log.exception("the store is out of reach; workers wait for it")
                 claimed = []
@@ -85,10 +88,22 @@ class RunningLane:
         for _ in range(self._lane.threads):
             self._todo.put(None)
 
-    def _claim(self) -> list[Job]:
-        free = self._lane.threads + self._lane.ahead - len(self.held())
-        if free < max(1, self._lane.ahead):
-            return []
+    def _awaited_room(self) -> int:
+        """Wait until it is worth to claim, and return how many jobs there is room for; 0 when this lane is stopped.
+
+        Nothing else wakes the dispatcher meanwhile: with much to do, the bell rings for every input.
+        """
+        with self._room:
+            self._room.wait_for(lambda: self._stopping.is_set() or self._has_room())
+            return 0 if self._stopping.is_set() else self._free()
+
+    def _free(self) -> int:
+        return self._lane.threads + self._lane.ahead - len(self._held)
+
+    def _has_room(self) -> bool:
+        return self._free() >= max(1, self._lane.ahead // 2)
+
+    def _claim(self, free: int) -> list[Job]:
         claimed: list[Job] = []
         with self._store.read() as connection:  # readers wait for nobody; most looks find nothing
             waiting = claims.waiting(connection, self._lane.kinds)
@@ -107,7 +122,7 @@ class RunningLane:
                     if more:
                         self._last[kind] = queue
                     claimed += more
-        with self._lock:
+        with self._room:
             self._held.update(claimed)
         return claimed
 
@@ -125,7 +140,7 @@ class RunningLane:
         while (job := self._todo.get()) is not None:
             while job is not None:
                 job = self._done(job)
-            self._bell.ring()  # a thread is free, and the job may have left others to be done
+            self._bell.ring()  # the job may have left others to be done
 
     def _done(self, job: Job) -> Job | None:
         """Do a job; return the one that follows."""
@@ -134,10 +149,12 @@ class RunningLane:
             self._give_back(job)
         else:
             following = self._do(job)
-        with self._lock:
+        with self._room:
             self._held.discard(job)  # and no later claim of it, if its lease was lost
             if following is not None:
                 self._held.add(following)
+            elif self._has_room():
+                self._room.notify()
         return following
 
     def _give_back(self, job: Job) -> None:
