@@ -1,5 +1,6 @@
 """Which paths there are: the root, its five folders, and files in them. Textual: nothing here asks a file system."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import assert_never
@@ -12,6 +13,9 @@ NAME_BYTES = 255
 
 PATH_BYTES = 4096
 """The longest path that is looked at."""
+
+# Zl and Zp break lines as control characters do; a backslash separates folders where files may go next.
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +85,7 @@ def _names(path: bytes) -> list[str]:
         text = unicodedata.normalize("NFC", path.decode())
     except UnicodeDecodeError:
         raise RefusedError(Refusal.BAD_NAME, "the path is not UTF-8") from None
-    # Zl and Zp break lines as control characters do; a backslash separates folders where files may go next.
-    if any(character == "\\" or unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in text):
+    if _FORBIDDEN.search(text):
         raise RefusedError(Refusal.BAD_NAME, "a name has neither control characters nor backslashes")
     names: list[str] = []
     for name in text.split("/"):

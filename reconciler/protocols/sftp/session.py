@@ -248,7 +248,8 @@ class Session:
     def _find(self, file: paths.File) -> Entry:
         entry = self._folders.find(self._mailbox, file.folder, file.name)
         if entry is None:
-            raise RefusedError(Refusal.NO_SUCH_FILE, f"there is no file {file.name} in {file.folder}")
+            here = "until it is closed" if self._arriving(file) else f"in {file.folder}"
+            raise RefusedError(Refusal.NO_SUCH_FILE, f"there is no file {file.name} {here}")
         return entry
 
     def _attributes(self, place: paths.Place) -> Attributes:

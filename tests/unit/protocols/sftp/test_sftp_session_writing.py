@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from reconciler.protocols.sftp.responses import Status
-from tests.unit.protocols.sftp.session_client import CREATE, MAILBOX, TRUNCATE, WRITE, Client, text
+from tests.unit.protocols.sftp.session_client import CREATE, MAILBOX, READ, TRUNCATE, WRITE, Client, text
 
 MOMENT = 1_700_000_000
 A, B = text("/coutbox/a"), text("/coutbox/b")
@@ -53,6 +53,27 @@ class TestItsName:
         client.close(handle)
         assert client.folders.get(MAILBOX, "coutbox", "a") == b"abcd"
         assert client.ask(17, text("/coutbox/a"))[1][-4:] == struct.pack(">I", MOMENT)
+
+
+class TestReading:
+    def test_the_handle_that_writes_it_reads_it_when_it_was_opened_for_both(self, client: Client) -> None:
+        handle = client.open("/coutbox/a", READ | WRITE | CREATE)
+        client.write(handle, 0, b"abc")
+        assert client.ask(5, handle, struct.pack(">QI", 0, 10)) == (103, text(b"abc"))
+
+    def test_another_handle_finds_no_file_and_is_told_why(self, client: Client) -> None:
+        """Whoever reads by the name gets a file that was received, or none."""
+        begun(client)
+        kind, body = client.ask(3, A, struct.pack(">II", READ, 0))
+        assert (kind, body[:4]) == (101, struct.pack(">I", Status.NO_SUCH_FILE))
+        assert b"there is no file a until it is closed" in body
+
+    def test_another_handle_reads_what_is_about_to_be_replaced(self, client: Client) -> None:
+        client.upload("/coutbox/a", b"older")
+        writing = begun(client)
+        reading = client.open("/coutbox/a", READ)
+        assert client.close(writing) is Status.OK
+        assert client.ask(5, reading, struct.pack(">QI", 0, 10)) == (103, text(b"older"))
 
 
 class TestRenaming:
