@@ -46,6 +46,7 @@ class Snapshot:
         self._uuids = uuids
         self._credentials = live_credentials
         self._content = content
+        self._exchanges: dict[UUID, Exchange] = {}
         self._templates: dict[TemplateRef, TemplateDefinition] = {}
         self._dictionaries: dict[str, Dictionaries] = {}
 
@@ -80,6 +81,12 @@ class Snapshot:
 
     def exchange(self, mailbox: UUID) -> Exchange:
         """Return how a mailbox exchanges; one that is gone, or has no integration, does not."""
+        found = self._exchanges.get(mailbox)
+        if found is None:
+            found = self._exchanges[mailbox] = self._exchange(mailbox)
+        return found
+
+    def _exchange(self, mailbox: UUID) -> Exchange:
         key = self.keys.get(mailbox)
         if key is None or key.owner is None:
             return Exchange()
