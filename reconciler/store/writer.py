@@ -125,6 +125,8 @@ class GroupingWriter:
         """Begin a group on the connection that is kept from one to the next."""
         if self._connection is None:
             self._connection = self._engine.connect().execution_options(**{DRIVEN: True})
+            # What a savepoint would take back; a group soon has more than the 64 kB behind which it goes into a file.
+            driver_of(self._connection).execute("PRAGMA temp_store = MEMORY")
         try:
             return _Group(self._connection)
         except BaseException:
