@@ -138,7 +138,9 @@ def _instantiate_patterns(root: etree._Element) -> None:
             raise fault(pattern, f"there is no abstract pattern '{name}'")
         # What the abstract pattern says itself are defaults (ISO/IEC 19757-3:2025).
         parameters = [*abstract[name].iter(sch("param")), *pattern.iter(sch("param"))]
-        values = {f"${one.get('name')}": str(one.get("value")) for one in parameters if one.get("value") is not None}
+        given = ((one.get("name", "").strip(), one.get("value")) for one in parameters)
+        # Standards publish names with blanks around them, in the parameter and behind its use.
+        values = {f"${parameter}": str(value) for parameter, value in given if value is not None}
         for element in abstract[name]:
             copied = deepcopy(element)
             for inner in copied.iter(etree.Element):
