@@ -31,13 +31,20 @@ class Work:
     def __init__(self, folder: Path, cipher: str) -> None:
         self.folder = folder
         self.cipher = cipher
-        random = Random(1)
+        self.random = Random(1)
         self.large = folder / "large.bin"
-        self.large.write_bytes(random.randbytes(LARGE))
-        self.small = folder / "small"
-        self.small.mkdir()
+        self.large.write_bytes(self.random.randbytes(LARGE))
+        self.times = 0
+        self.small = self.new_files()
+
+    def new_files(self) -> Path:
+        """Return a folder of files that no server has: what is there already costs some less, and some more."""
+        self.times += 1
+        small = self.folder / f"small{self.times}"
+        small.mkdir()
         for number in range(FILES):
-            (self.small / f"{number:04}").write_bytes(random.randbytes(SMALL))
+            (small / f"{self.times}-{number:04}").write_bytes(self.random.randbytes(SMALL))
+        return small
 
     def upload(self, server: Served) -> float:
         return self._timed(server, f"put {self.large} {server.folder}/large.bin")
@@ -59,10 +66,10 @@ class Work:
         return taken
 
     def small_files(self, server: Served) -> float:
-        return self._timed(server, f"put {self.small}/* {server.folder}/")
+        return self._timed(server, f"put {self.new_files()}/* {server.folder}/")
 
     def logins(self, server: Served) -> float:
-        first = self.small / "0000"
+        first = next(self.small.iterdir())
         return self._at_once(
             server, [f"put {first} {server.folder}/l{number}" for number in range(CLIENTS * 3)], CLIENTS
         )

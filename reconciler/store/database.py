@@ -147,7 +147,8 @@ _BEGIN_READING = Statement(text("BEGIN").columns())
 
 def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # transactions begin where _begin_sqlite says, not where the driver guesses
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+    # The log is carried over when the first table of its index is full (4,062 pages): a quarter as often as by default.
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 4000", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
     connection.create_function(STEADY_NOW, 0, steady_now)
 
