@@ -350,11 +350,14 @@ class TestBacklogs:
         first = "SELECT number FROM job WHERE {} AND kind = 'post' AND queue = '' ORDER BY priority, number"
         due = "SELECT number FROM job WHERE {} AND run_at < 1"
         ended = "SELECT number FROM job WHERE {} AND lease_until < 1"
+        about = "SELECT number FROM job WHERE {} AND kind = 'post' AND subject = 'a'"
         with store.read() as connection:
             for statement, state, index in (
                 (first, JobState.READY, "ix_job_ready"),
                 (due, JobState.RETRYING, "ix_job_retrying"),
                 (ended, JobState.RUNNING, "ix_job_running"),
+                (about, JobState.RETRYING, "ix_job_retrying_subject"),
+                (about, JobState.DEAD, "ix_job_dead_subject"),
             ):
                 explained = f"EXPLAIN QUERY PLAN {statement.format(jobs.is_in(state))}"
                 plan = [row[3] for row in connection.exec_driver_sql(explained)]
