@@ -152,11 +152,16 @@ def _instantiate_patterns(root: etree._Element) -> None:
         _remove(pattern)
 
 
-def _put_parameters(element: etree._Element, values: dict[str, str]) -> None:
-    # $codes must not be taken for $code. In one pass: a value is not searched for parameters again.
+def _put_parameters(element: etree._Element, values: Mapping[str, str]) -> None:
+    def put(text: str) -> str:
+        # $codes must not be taken for $code. In one pass: a value is not searched for parameters again.
+        return _PARAMETER.sub(lambda found: values.get(found.group(), found.group()), text)
+
     for attribute in _WITH_PARAMETERS & set(map(str, element.keys())):
-        text = _PARAMETER.sub(lambda found: values.get(found.group(), found.group()), element.get(attribute, ""))
-        element.set(attribute, text)
+        element.set(attribute, put(element.get(attribute, "")))
+    # The ISO skeleton puts them into messages, too, and libraries of patterns pass messages so.
+    element.text = element.text and put(element.text)
+    element.tail = element.tail and put(element.tail)
 
 
 def _extend_rules(root: etree._Element) -> None:
