@@ -38,8 +38,10 @@ _DECLARATIONS = XSLT_INCLUDES | {f"{{{XSLT}}}{name}" for name in ("key", "functi
 _TEXT_OR_PREDICATE = re.compile(r"""'[^']*'|"[^"]*"|\[[^\[\]]*\]""")
 _MORE_THAN_ELEMENTS = re.compile(r"[@$(.]|attribute|namespace")
 _ALL = "#ALL"
-_DOCUMENT = re.compile(r"""\b(?:fn:)?doc(?:ument)?\(\s*(?P<quote>['"])(?P<href>[^'"]*)(?P=quote)\s*\)""")
-"""A document that a schema reads, such as a list of codes."""
+_DOCUMENT = re.compile(
+    r"""\b(?:fn:)?doc(?:ument|(?P<asked>-available))?\(\s*(?P<quote>['"])(?P<href>[^'"]*)(?P=quote)\s*\)"""
+)
+"""A document that a schema reads, or asks for, such as a list of codes."""
 _FILE = re.compile(r"""(?P<quote>['"])(?P<href>[^'"]*)(?P=quote)""")
 _FILES = re.compile(rf"\s*\(?\s*{_FILE.pattern}(\s*,\s*(?:'[^'\"]*'|\"[^'\"]*\"))*\s*\)?\s*")
 """What `documents` of a pattern may be: the names of files as literals."""
@@ -78,6 +80,8 @@ def _own_documents(root: etree._Element, file: RuleFile) -> Mapping[str, str]:
                 part = file.included(by, found["href"])
                 if part is None:
                     return found.group()
+                if found["asked"]:
+                    return "true()"
                 return f"${parameters.setdefault(part, f'{_PREFIX}:file-{len(parameters)}')}"
 
             element.set(name, _DOCUMENT.sub(parameter, str(text)))

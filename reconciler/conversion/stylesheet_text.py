@@ -20,9 +20,14 @@ _INCLUDES = frozenset({f"{XSLT} include", f"{XSLT} import"})
 _HREF = re.compile(rb"""(?<=\s)href\s*=\s*(?:"[^"]*"|'[^']*')""")
 _TAG = re.compile(rb"""<(?:[^"'>]|"[^"]*"|'[^']*')*>""")
 _DOCUMENT = re.compile(
-    rb"""\b(?:fn:)?doc(?:ument)?\(\s*(?P<quote>['"]|&quot;|&apos;|&#3[49];)(?P<href>[^'"&]*)(?P=quote)\s*\)"""
+    rb"""\b(?:fn:)?doc(?:ument|(?P<asked>-available))?"""
+    rb"""\(\s*(?P<quote>['"]|&quot;|&apos;|&#3[49];)(?P<href>[^'"&]*)(?P=quote)\s*"""
+    rb"""(?:,\s*document\(\s*(?:''|""|&apos;&apos;|&quot;&quot;)\s*\)\s*)?\)"""
 )
-"""A document that a map reads: itself, or a file beside it, such as a table of codes."""
+"""A document that a map reads, or asks for: itself, or a file beside it, such as a table of codes.
+
+What may stand behind its name, document(''), says that it is beside the map.
+"""
 _PARAMETERS = "urn:reconciler:conversion"
 """The namespace of the parameters that are documents."""
 _MAX_BYTES = 32 << 20
@@ -125,7 +130,9 @@ class _Assembly:
         for found in _DOCUMENT.finditer(text, tag.start(), tag.end()):
             href = found["href"].decode()
             part = self.file.included(name, href) if href else name
-            if part is not None and inline:
+            if part is not None and found["asked"]:
+                yield *found.span(), b"true()"
+            elif part is not None and inline:
                 document = self._document(part).encode()
                 self._grow(name, len(document))
                 yield *found.span("href"), _uri(document)

@@ -32,7 +32,7 @@ _INCLUDES = {
     ),
 }
 _INCLUDES[".xslt"] = _INCLUDES[".xsl"]
-_DOCUMENT = re.compile(r"""\bdoc(?:ument)?\(\s*['"]([^'"]*)['"]\s*\)""")
+_DOCUMENT = re.compile(r"""\bdoc(?:ument)?\(\s*['"]([^'"]*)['"]\s*(?:,\s*document\(\s*(?:''|"")\s*\)\s*)?\)""")
 """A file that a map, or the tests of a Schematron schema, read, such as a list of codes."""
 _READS_DOCUMENTS = (".sch", ".xsl", ".xslt")
 _LITERAL = re.compile(r"""'([^'"]*)'|"([^'"]*)\"""")

@@ -63,6 +63,8 @@ def test_includes_are_followed_and_named_from_the_main_file(tmp_path: Path) -> N
             '<schema><include xmlns="http://www.w3.org/2001/XInclude" href="b"/></schema>',
         ),
         ("a.XSLT", XSL.format('<xsl:include href="b"/>')),
+        ("a.xsl", XSL.format("""<xsl:variable name="codes" select="doc('b')"/>""")),
+        ("a.xsl", XSL.format("""<xsl:variable name="codes" select="document('b', document(''))/codes"/>""")),
     ],
 )
 def test_each_language_includes_in_its_own_way(tmp_path: Path, name: str, text: str) -> None:

@@ -5,9 +5,9 @@
   <!-- document('nowhere.xml') in a comment is none -->
   <xsl:template match="/order">
     <envelope note="document('')"><xsl:for-each select="line">
-      <line unit="{$units[@code = current()/@unit]}" place="{document('places.xml')/places/place[@code = current()/@place]}">
+      <line unit="{$units[@code = current()/@unit]}" place="{document('places.xml', document(''))/places/place[@code = current()/@place]}">
         <xsl:call-template name="named"/>
       </line>
-    </xsl:for-each></envelope>
+    </xsl:for-each><xsl:if test="doc-available('places.xml') and not(doc-available(&quot;nowhere.xml&quot;))">all places</xsl:if></envelope>
   </xsl:template>
 </xsl:stylesheet>
