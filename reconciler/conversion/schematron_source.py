@@ -130,7 +130,8 @@ class _Inclusion:
 
 def _instantiate_patterns(root: etree._Element) -> None:
     abstract = {one.get("id"): one for one in root.iter(sch("pattern")) if one.get("abstract") == "true"}
-    for pattern in list(root.iter(sch("pattern"))):
+    diagnostics = {str(one.get("id")): one for one in root.iter(sch("diagnostic"))}
+    for number, pattern in enumerate(list(root.iter(sch("pattern")))):
         name = pattern.get("is-a")
         if name is None:
             continue
@@ -148,8 +149,30 @@ def _instantiate_patterns(root: etree._Element) -> None:
             pattern.append(copied)
         for parameter in list(pattern.iter(sch("param"))):
             pattern.remove(parameter)
+        _own_diagnostics(pattern, diagnostics, values, number)
     for pattern in abstract.values():
         _remove(pattern)
+
+
+def _own_diagnostics(
+    pattern: etree._Element, diagnostics: Mapping[str, etree._Element], values: Mapping[str, str], number: int
+) -> None:
+    """Have the pattern's checks tell copies of their diagnostics with its parameters, where these have any."""
+    names: dict[str, str] = {}
+    for check in pattern.iter(sch("assert"), sch("report")):
+        told = check.get("diagnostics", "").split()
+        for name in (set(told) & diagnostics.keys()) - names.keys():
+            own = deepcopy(diagnostics[name])
+            for inner in own.iter(etree.Element):
+                _put_parameters(inner, values)
+            names[name] = name
+            if etree.tostring(own) != etree.tostring(diagnostics[name]):
+                # No id has a slash: it is nobody else's.
+                names[name] = f"{name}/{number}"
+                own.set("id", names[name])
+                diagnostics[name].addnext(own)
+        if told:
+            check.set("diagnostics", " ".join(names.get(name, name) for name in told))
 
 
 def _put_parameters(element: etree._Element, values: Mapping[str, str]) -> None:
