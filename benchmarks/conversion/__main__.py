@@ -23,10 +23,11 @@ from reconciler.conversion.validation import schematron
 from reconciler.conversion.xslt import Saxon
 from reconciler.model.source_file import SourceFile, digest
 from reconciler.model.template_ref import TemplateRef
+from reconciler.service.gateway import CONVERSION_THREADS, CONVERSION_WORKERS
 
 ROUNDS, SECONDS = 7, 1.0
-THREADS = 2
-"""Threads that wait for each worker; the gateway has a third, which commits meanwhile."""
+THREADS = CONVERSION_THREADS // CONVERSION_WORKERS
+"""Threads that wait for each worker, as many as the gateway has."""
 UUIDS = [UUID(int=number) for number in range(1, 4)]
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     exists,
+    literal_column,
     select,
     text,
     true,
@@ -174,9 +175,17 @@ def reap(tx: Connection) -> int:
     return _free(tx, _LAPSED)
 
 
-_DUE = is_in(JobState.RETRYING) & (tables.job.c.run_at <= NOW)
-_LAPSED = is_in(JobState.RUNNING) & (tables.job.c.lease_until < NOW)
 _SAW_TWO_DEATHS = tables.job.c.claims - tables.job.c.failures == 2  # noqa: PLR2004 - the first may be anybody's
+_tried = tables.job.alias("tried")
+_ONE_IS_TRIED = exists(
+    select(_tried.c.number).where(
+        _tried.c.state == literal_column(f"'{JobState.RUNNING}'"),
+        _tried.c.claims - _tried.c.failures > 2,  # noqa: PLR2004 - after two deaths
+    )
+)
+"""However long it takes, no other suspected job is tried meanwhile: a death would be put to its account, too."""
+_DUE = is_in(JobState.RETRYING) & (tables.job.c.run_at <= NOW) & ~(_SAW_TWO_DEATHS & _ONE_IS_TRIED)
+_LAPSED = is_in(JobState.RUNNING) & (tables.job.c.lease_until < NOW)
 _OVERDUE = Statement(select(exists().where(_DUE), exists().where(_LAPSED)))
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from threading import Barrier, Thread
 
 import pytest
-from sqlalchemy import BigInteger, literal, select, update
+from sqlalchemy import BigInteger, Connection, literal, select, update
 
 from reconciler.errors import LeaseLostError
 from reconciler.store import claims, destinations, jobs, tables
@@ -237,6 +237,26 @@ class TestFailing:
             due = list(connection.scalars(select(tables.job.c.run_at).order_by(tables.job.c.number)))
         assert all(later - earlier >= claims.APART for earlier, later in pairwise(due))
 
+    def test_one_of_them_is_tried_at_a_time(self, store: Store) -> None:
+        add(store, "a", "b")
+        for _ in range(2):
+            assert len(claim(store, 2, owner="one/1")) == 2
+            with store.write() as tx:
+                claims.release_node(tx, "one")
+        add(store, "c")
+        (other,) = claim(store)
+        with store.write() as tx:
+            jobs.put_off(tx, other, delay=timedelta(hours=1))
+            rested(tx, "a", "c")
+            assert claims.come_due(tx) == 2
+        assert subjects(claim(store, 2)) == ["a", "c"]
+        with store.write() as tx:
+            rested(tx, "b")
+            assert not claims.is_anything_overdue(tx)
+            assert claims.come_due(tx) == 0
+            tx.execute(update(tables.job).where(tables.job.c.subject == "a").values(state=JobState.DONE))
+            assert claims.come_due(tx) == 1
+
     def test_what_was_not_begun_is_given_back_unblamed(self, store: Store) -> None:
         add(store, "a")
         (job,) = claim(store)
@@ -253,6 +273,11 @@ class TestFailing:
             jobs.hasten(tx, "receipt", "a")
         (again,) = claim(store)
         assert (again.failures, again.claims) == (0, 1)
+
+
+def rested(tx: Connection, *subjects: str) -> None:
+    due = update(tables.job).where(tables.job.c.subject.in_(subjects)).values(run_at=literal(0, BigInteger))
+    tx.execute(due)
 
 
 class TestDestinations:
