@@ -1,7 +1,8 @@
 """Watching: the newest configuration of a folder or a branch is kept applied, by one watcher at a time."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
@@ -39,10 +40,11 @@ class Folder:
 
     root: Path
 
-    def bring_up(self) -> str:
-        """Return the commit that it is at, if it is in git."""
+    @contextmanager
+    def newest(self) -> Iterator[str]:
+        """Yield the commit that it is at, if it is in git."""
         found = commit_of(self.root)
-        return found.sha if found else ""
+        yield found.sha if found else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +59,11 @@ class Branch:
         """The folder of the configuration."""
         return self.clone.folder / self.path
 
-    def bring_up(self) -> str:
-        """Fetch the newest commit and return it. Raises GitError."""
-        return self.clone.fetch().sha
+    @contextmanager
+    def newest(self) -> Iterator[str]:
+        """Fetch the newest commit and yield it; the folder stays at it while it is read. Raises GitError."""
+        with self.clone.newest() as commit:
+            yield commit.sha
 
 
 Source = Folder | Branch
@@ -83,7 +87,10 @@ class Watched:
 
     def newest(self) -> Good:
         """Load the newest configuration; one commit is loaded once."""
-        self._commit = self._source.bring_up()
+        with self._source.newest() as self._commit:
+            return self._load()
+
+    def _load(self) -> Good:
         if isinstance(self._source, Branch) and self._loaded is not None and self._loaded[0] == self._commit:
             known = self._loaded[1]
             if isinstance(known, ConfigurationError):
@@ -147,8 +154,8 @@ def opened(source: Source, home: Path, environment: str | None = None, state: st
     `state` is where the live side is, when that is not where the files say. Raises ConfigurationError when the newest
     `reconciler.yaml` is wrong, and ReconcilerError for a state that is none, or at a gateway elsewhere.
     """
-    source.bring_up()
-    workspace = Workspace.open(source.root, environment)
+    with source.newest():
+        workspace = Workspace.open(source.root, environment)
     if state is not None:
         workspace.project = with_state(workspace.project, state)
     if is_gateway(workspace.project.state):

@@ -1,9 +1,13 @@
 """Git, as far as reconciling needs it: which commit a folder is at, and following a branch in a clone of its own."""
 
+import fcntl
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 
 from reconciler.errors import ReconcilerError
 
@@ -41,22 +45,41 @@ class Clone:
         self._url = url
         self._ref = ref
 
-    def fetch(self) -> Commit:
-        """Bring the clone to the newest commit and return it. Raises GitError; the clone is then where it was."""
+    @contextmanager
+    def newest(self) -> Iterator[Commit]:
+        """Bring the clone to the newest commit, where it stays while the block reads it. Raises GitError.
+
+        Another process with this clone, such as a watcher that stands by, waits meanwhile.
+        """
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with self.folder.with_name(f"{self.folder.name}.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield self._fetched()
+
+    def _fetched(self) -> Commit:
+        try:
+            return self._fetch()
+        except GitError:
+            # Raises what is wrong when that is the server. Else it is the clone: git was killed while it held a lock
+            # or wrote, or the power went. It has nothing that is not on the server.
+            _git("ls-remote", "--quiet", "--", self._url, self._ref)
+        rmtree(self.folder)
+        return self._fetch()
+
+    def _fetch(self) -> Commit:
         if not (self.folder / ".git").is_dir():
             self.folder.mkdir(parents=True, exist_ok=True)
-            _git("-C", str(self.folder), "init", "--quiet")
-        _git("-C", str(self.folder), "fetch", "--quiet", "--depth", "1", "--force", "--", self._url, self._ref)
-        return self.check_out("FETCH_HEAD")
-
-    def check_out(self, revision: str) -> Commit:
-        """Bring the clone to a commit that it has, and return it. Raises GitError."""
-        _git("-C", str(self.folder), "checkout", "--quiet", "--force", "--detach", revision)
-        _git("-C", str(self.folder), "clean", "--quiet", "-ffd")
+            self._run("init", "--quiet")
+        self._run("fetch", "--quiet", "--depth", "1", "--force", "--", self._url, self._ref)
+        self._run("checkout", "--quiet", "--force", "--detach", "FETCH_HEAD")
+        self._run("clean", "--quiet", "-ffd")
         commit = commit_of(self.folder)
         if commit is None:
             raise GitError(f"{self._ref} of {without_password(self._url)} has no commit.")
         return commit
+
+    def _run(self, *arguments: str) -> None:
+        _git("-C", str(self.folder), *arguments)
 
 
 def without_password(url: str) -> str:
@@ -66,7 +89,9 @@ def without_password(url: str) -> str:
 
 
 def _git(*arguments: str) -> str:
-    environment = os.environ | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    # What git needs of the environment is the user's to say, but the gateway's own secrets are none of it.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RECONCILER_")}
+    environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     command = ["git", "-c", "core.hooksPath=/dev/null", *arguments]
     try:
         done = subprocess.run(  # noqa: S603 - the arguments are no shell's
