@@ -13,6 +13,7 @@ from sqlalchemy import RowMapping
 
 from reconciler.errors import BlobError
 from reconciler.store.database import Store
+from reconciler.store.shelf import sync_folder
 
 CHUNK = 1 << 20
 
@@ -48,6 +49,8 @@ class Archive:
             file.flush()
             os.fsync(file.fileno())
         draft.rename(path)
+        for folder in (day, self._folder):
+            sync_folder(folder)
 
     def _add(self, zipped: ZipFile, name: str) -> None:
         try:

@@ -6,9 +6,10 @@ The file is a zip: `manifest.json`, `tables/NAME.jsonl` and, for payloads that l
 
 import json
 import os
+import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import copyfileobj
@@ -17,12 +18,14 @@ from uuid import UUID
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 from sqlalchemy import Column, Connection, LargeBinary, Table, Uuid, func, insert, select
+from sqlalchemy.exc import DataError, IntegrityError
 
 from reconciler.errors import BlobError, ReconcilerError
 from reconciler.store import access_tables, configuration, notice_tables, tables
 from reconciler.store.database import Store
 from reconciler.store.moment import Moment
 from reconciler.store.schema_version import HEAD
+from reconciler.store.shelf import sync_folder
 
 FORMAT = 1
 BATCH = 1000
@@ -31,6 +34,9 @@ TRIES = 3
 
 _LEFT_OUT = frozenset({tables.lease.name, access_tables.session.name})
 """Who is at work and who is signed in is no longer true when a backup is restored."""
+
+_UNREADABLE = (BadZipFile, BlobError, zlib.error, EOFError, OSError, RuntimeError, ValueError, TypeError, LookupError)
+"""What a damaged or foreign file raises: zipfile's own errors are only some of what it raises."""
 
 del notice_tables  # imported for the tables that it adds to the metadata
 
@@ -52,22 +58,24 @@ class _MissingError(Exception):
 def back_up(store: Store, path: Path) -> Extent:
     """Write a backup, whole and durable when this returns; the gateway may run. Raises ReconcilerError."""
     draft = path.with_name(f".{path.name}.part")
-    for _ in range(TRIES):
-        try:
-            with draft.open("wb") as file:
-                draft.chmod(0o600)
-                extent = _write(store, file)
-                file.flush()
-                os.fsync(file.fileno())
-        except _MissingError:
-            continue  # house was being kept; the next moment is as good
-        except OSError as error:
-            raise ReconcilerError(f"The backup {path} cannot be written: {error.strerror or error}") from None
-        else:
-            draft.rename(path)
-            return extent
-        finally:
-            draft.unlink(missing_ok=True)
+    with store.locked("backup", wait=False):
+        for _ in range(TRIES):
+            try:
+                draft.unlink(missing_ok=True)  # what a backup left that was killed
+                with os.fdopen(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                    extent = _write(store, file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                draft.rename(path)
+                sync_folder(path.parent)
+            except _MissingError:
+                continue  # house was being kept; the next moment is as good
+            except OSError as error:
+                raise ReconcilerError(f"The backup {path} cannot be written: {error.strerror or error}") from None
+            else:
+                return extent
+            finally:
+                draft.unlink(missing_ok=True)
     raise ReconcilerError("A payload that rows name is missing, so there is no whole backup. See: reconciler fsck")
 
 
@@ -113,22 +121,34 @@ def restore(store: Store, path: Path) -> Extent:
     """Fill an empty store from a backup, all or nothing. Raises ReconcilerError when either is not what it must be."""
     try:
         with ZipFile(path) as zipped:
-            manifest = _manifest(zipped)
+            promised = _promised(zipped)
             with store.read() as connection:
-                if any(connection.execute(select(func.count()).select_from(table)).scalar() for table in _tables()):
-                    raise ReconcilerError(
-                        "The store is not empty, and a backup is restored into an empty one only: move it away first."
-                    )
+                _require_empty(connection)
             names = [name for name in zipped.namelist() if name.startswith("payloads/")]
             size = sum(_lay(store, zipped, name) for name in names)
             with store.write() as tx:
+                _require_empty(tx)
                 rows = sum(_fill(tx, zipped, table) for table in _tables())
-    except (BadZipFile, OSError, ValueError, KeyError) as error:
+                found = replace(promised, rows=rows, payloads=len(names))
+                if found != promised:
+                    raise ValueError("it has not all that its manifest names")
+    except _UNREADABLE as error:
         raise ReconcilerError(f"The backup {path} cannot be read: {error}") from None
-    return Extent(int(manifest["revision"]), rows, len(names), size)
+    except (IntegrityError, DataError) as error:
+        reason = str(error.orig).partition("\n")[0]
+        raise ReconcilerError(f"The backup {path} cannot be read: its rows do not fit together: {reason}") from None
+    return replace(found, size=size)
 
 
-def _manifest(zipped: ZipFile) -> Mapping[str, Any]:
+def _require_empty(connection: Connection) -> None:
+    if any(connection.execute(select(func.count()).select_from(table)).scalar() for table in _tables()):
+        raise ReconcilerError(
+            "The store is not empty, and a backup is restored into an empty one only: move it away first."
+        )
+
+
+def _promised(zipped: ZipFile) -> Extent:
+    """Return what the manifest says that the backup has; not the size, which it does not say."""
     if "manifest.json" not in zipped.namelist():
         raise ValueError("it has no manifest.json, so it is no backup, or was cut short")
     manifest: Mapping[str, Any] = json.loads(zipped.read("manifest.json"))
@@ -137,7 +157,7 @@ def _manifest(zipped: ZipFile) -> Mapping[str, Any]:
             f"The backup has the schema {manifest['schema']} and this release the schema {HEAD}: restore it with the "
             "release that made it, and upgrade then."
         )
-    return manifest
+    return Extent(int(manifest["revision"]), int(manifest["rows"]), int(manifest["payloads"]), 0)
 
 
 def _lay(store: Store, zipped: ZipFile, member: str) -> int:

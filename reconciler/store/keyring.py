@@ -9,6 +9,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from reconciler.errors import ReconcilerError
 from reconciler.model.credential import Secret
+from reconciler.store.shelf import sync_folder
 
 KEY_VARIABLE = "RECONCILER_KEY"
 
@@ -83,3 +84,4 @@ def _write_once(path: Path, key: bytes) -> None:
         pass  # another process was first; its key is the one
     finally:
         draft.unlink()
+    sync_folder(path.parent)

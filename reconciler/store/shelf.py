@@ -65,7 +65,7 @@ class FolderShelf:
             with suppress(FileExistsError):  # the same bytes, stored at the same moment
                 _link(source, path)
         for folder in (path.parent, self._folder):
-            _sync_folder(folder)
+            sync_folder(folder)
 
     def holds(self, name: str) -> bool:
         """Say whether the file is there."""
@@ -112,7 +112,8 @@ def _link(source: BinaryIO, path: Path) -> None:
             draft.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder outlive a loss of power."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
