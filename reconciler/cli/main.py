@@ -114,9 +114,26 @@ class Reconciler(click.Group):
             terminal.complain_of(error.problems)
             sys.exit(1)
         except ReconcilerError as error:
-            click.echo(f"Error: {terminal.printable(str(error))}", err=True)
-            sys.exit(1)
+            _fail(str(error))
+        except OSError as error:
+            _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        except Exception as error:
+            if not _is_of_the_store(error):
+                raise
+            _fail(f"The store's database cannot be used: {' '.join(str(error.__cause__).split())}")
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _is_of_the_store(error: Exception) -> bool:
+    """Say whether a database is out of reach, full or damaged; what else it can say quotes values, and is our fault."""
+    from sqlalchemy.exc import DatabaseError, OperationalError  # noqa: PLC0415 - most commands need none of it
+
+    return isinstance(error, OperationalError) or type(error) is DatabaseError
+
+
+def _fail(message: str) -> NoReturn:
+    click.echo(f"Error: {terminal.printable(message)}", err=True)
+    sys.exit(1)
 
 
 @click.command(cls=Reconciler, context_settings={"help_option_names": ["-h", "--help"]})

@@ -35,18 +35,18 @@ def validate(ctx: click.Context, form: Form, *, strict: bool) -> None:
     The files that it names are checked too. Nothing live is read, nothing is written. `-o github` annotates the lines
     of a pull request.
     """
-    root = Path()
+    from reconciler.desired.yaml_files import find_root  # noqa: PLC0415 - `--help` shall not wait for it
+
+    folder = find_root(ctx.find_root().obj.config or Path.cwd())
     try:
-        workspace = opened_for_planning(ctx)
-        root = workspace.project.root
-        desired = workspace.load()
+        desired = opened_for_planning(ctx).load()
     except ConfigurationError as error:
         if form == "text":
             raise
-        _show(form, error.problems, (), root)
+        _show(form, error.problems, (), folder)
         ctx.exit(1)
     warnings = desired.warnings
-    _show(form, (), warnings, root)
+    _show(form, (), warnings, folder)
     if form == "text":
         counts = Counter(key.kind for key in desired.state.resources)
         found = [f"{counts[kind]} {one if counts[kind] == 1 else many}" for kind, one, many in _NOUNS if counts[kind]]

@@ -24,6 +24,9 @@ from reconciler.model.rule import RuleTest
 from reconciler.model.source_file import SourceFile
 from reconciler.model.template_ref import TemplateRef
 
+_UNREAD = frozenset({Code.YAML_SYNTAX.value, Code.NOT_UTF8.value})
+"""With one of these, a file may have defined more than what was read of it."""
+
 
 @dataclass(slots=True)
 class _Account:
@@ -56,10 +59,14 @@ class Assembly:
         self._rules = RuleBook()
         self._connected: defaultdict[Key, set[Key]] = defaultdict(set)
         self._named: list[tuple[str, str, Place]] = []
+        self.is_partial = False
+        """Whether a file could not be read to its end, so that what is missing here may stand in it."""
 
     def add(self, file: FileFindings, documents: list[YamlDocument]) -> None:
         """Take over what a file says; `documents` are read again where a place in them is asked for."""
         self.problems += file.problems
+        unread = not file.sha256 or any(problem.code in _UNREAD for problem in file.problems)
+        self.is_partial = self.is_partial or unread
         named = {path: self._sources.adopt(path, item) for path, item in file.named.items()}
         for found, document in zip(file.documents, documents, strict=True):
             self._add(found, document, named)
@@ -139,7 +146,7 @@ class Assembly:
             self._texts[key] = placed(text, rule.index, ref)
             if written.name_pattern is not None:
                 self._inspection.name_fields(written.name_pattern, ref, partial(rule.place, "name_pattern"))
-        for account, name, place in self._named:
+        for account, name, place in () if self.is_partial else self._named:
             self.problems += self._templates.unknown(name, account, place)
         self.problems += self.renames.problems(self._texts, self.positions())
         return Packed(self._texts)

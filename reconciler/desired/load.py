@@ -181,7 +181,7 @@ def load_traced(
     resources = assembly.finish()
     inspection.finish()
     problems = [*chosen.problems, *assembly.problems, *inspection.problems]
-    if chosen.patches is not None:
+    if chosen.patches is not None and not assembly.is_partial:
         problems += chosen.patches.problems(lambda: _data(root, chosen.variables))
     if problems or examination.project is None:
         # Two files can include the same wrong one.

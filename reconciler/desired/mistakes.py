@@ -16,6 +16,8 @@ from reconciler.errors import Position, Problem
 _KEY_TAG = "[key]"
 _LONG = 60
 _QUOTED_VARIABLE = ('"${', "'${")
+_NOT_IN_CLEAR = "expected where the secret is, and not the secret itself"
+_WHERE_SECRETS_ARE = "write {secret: env:NAME}, {secret: file:PATH} or {secret: 'sops:PATH#KEY'}"
 _EXPECTED = {
     "string": "text",
     "boolean": "true or false",
@@ -47,6 +49,8 @@ def problems_of(
                 yield document.problem(Code.MISSING_KEY, f"the key '{key}' is missing", place[:-1], of_key=True)
         elif details["type"] == "extra_forbidden":
             yield _unknown_key(document, place, schema, folded.get(place))
+        elif details["type"] == "too_short" and details["input"]:
+            continue  # Its items are wrong, and are reported themselves.
         elif details["input"] is not None:  # A null is reported where it was read.
             yield _bad_value(document, place, details, schema)
 
@@ -67,6 +71,9 @@ def _unknown_key(document: YamlDocument, place: tuple[str | int, ...], schema: S
 
 
 def _bad_value(document: YamlDocument, place: tuple[str | int, ...], details: ErrorDetails, schema: Schema) -> Problem:
+    if _takes_secret(schema, document.path(place)):
+        problem = document.problem(Code.BAD_VALUE, _NOT_IN_CLEAR, place, suggestion=_WHERE_SECRETS_ARE)
+        return replace(problem, source="")  # It may be the secret itself.
     wanted = _wanted(schema, document.path(place)) or details["msg"].removeprefix("Input should be ")
     code, message, suggestion = _explained(details, wanted)
     problem = document.problem(code, message, place, of_key=code is Code.BAD_NAME, suggestion=suggestion)
@@ -100,6 +107,8 @@ def _explained(details: ErrorDetails, wanted: str) -> tuple[Code, str, str]:
         case kind if kind.endswith("_type"):
             message = f"expected {wanted}, got {_named(value)}"
             suggestion = f'quote it: "{value}"' if wanted == "text" and type(value) in {int, float} else ""
+        case "too_short":
+            message = f"expected {context['min_length']} or more, got {context['actual_length']}"
         case "uuid_parsing":
             message = f"expected a UUID, got {_named(value)}"
         case _:
@@ -133,6 +142,12 @@ def _named(value: object) -> str:
 def _wanted(schema: Schema, path: Location) -> str:
     types = [_EXPECTED[node["type"]] for node in _nodes(schema, path) if node.get("type") in _EXPECTED]
     return " or ".join(dict.fromkeys(types))
+
+
+def _takes_secret(schema: Schema, path: list[str | int]) -> bool:
+    """Say whether the value at a path names a secret, or is the name itself."""
+    places = (path, path[:-1]) if path[-1:] == ["secret"] else (path,)
+    return any("secret" in node.get("properties", ()) for place in places for node in _nodes(schema, place))
 
 
 def _nodes(schema: Schema, path: Location) -> list[Schema]:

@@ -81,7 +81,7 @@ def _object_at(path: list[str | int]) -> Location:
             return ("accounts", account, "mailboxes", mailbox, "integration", key)
         case ["accounts", account, "mailboxes", mailbox, str(key), *_]:
             return ("accounts", account, "mailboxes", mailbox, key)
-        case ["gateway", *_]:
-            return ("gateway",)
+        case [section, _, *_] if section != "accounts":
+            return (section,)
         case _:
             return path

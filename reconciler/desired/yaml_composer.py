@@ -103,7 +103,11 @@ class Composer:
             return f"not YAML: {error.problem}", "between braces or brackets a variable needs quotes, and is text then"
         if in_flow and since is not None and mark is not None and since.line < mark.line:
             return f"not YAML: {error.problem}", f"close the bracket that line {since.line + 1} opens"
-        mend = "quote the text that contains a colon" if "':'" in error.problem or ": " in line else ""
+        mend = ""
+        if mark is not None and "mapping values" in error.problem and ":" not in line[: mark.column]:
+            mend = "check the indentation of this line and of the one above"
+        elif "':'" in error.problem or ": " in line:
+            mend = "quote the text that contains a colon"
         return f"not YAML: {error.problem}" + (f" ({error.context} of line {since.line + 1})" if since else ""), mend
 
     def _read(self, parser: CParser) -> None:

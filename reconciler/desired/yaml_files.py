@@ -47,8 +47,8 @@ def _below(folder: str, path: str) -> Iterator[str]:
             name = f"{path}{entry.name}"
             if entry.name.startswith(_HIDDEN):
                 continue
-            if entry.is_dir():
-                if not entry.is_symlink() and name != ENVIRONMENTS:
+            if entry.is_dir(follow_symlinks=False):
+                if name != ENVIRONMENTS:
                     yield from _below(entry.path, f"{name}/")
             elif entry.name.endswith((".yaml", ".yml")):
                 yield name

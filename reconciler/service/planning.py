@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from reconciler.desired.findings import NOTHING_KNOWN, Known
 from reconciler.desired.load import Desired, Loaded, Project, find_root, load_project, load_traced
 from reconciler.desired.load_cache import LoadCache
-from reconciler.errors import PlanRefusedError
+from reconciler.errors import ConfigurationError, PlanRefusedError
 from reconciler.model.cycles import without_cycles
 from reconciler.model.key import Key
 from reconciler.model.state import State
@@ -32,6 +32,15 @@ def wish_of(desired: Desired) -> Wish:
     return Wish(state=desired.state, renames=desired.renames, sections=desired.sections)
 
 
+def _load_all(root: Path, environment: str | None, known: Known = NOTHING_KNOWN) -> Loaded:
+    """Return what all files below `root` ask for. Raises ConfigurationError with every mistake."""
+    # Not needed for what did not change.
+    from reconciler.conversion.compiler import ContentCompiler  # noqa: PLC0415
+
+    with ContentCompiler() as compiler:
+        return load_traced(root, PROTOCOLS, compiler, environment=environment, environ=os.environ, known=known)
+
+
 class Planning:
     """One configuration, and a reader of its live side."""
 
@@ -45,7 +54,12 @@ class Planning:
         `environment` is the name of the one that the configuration is read for. Raises NotFoundError when there is
         none and ConfigurationError when it is wrong.
         """
-        return cls(load_project(find_root(config or Path.cwd()), environment=environment, environ=os.environ))
+        root = find_root(config or Path.cwd())
+        try:
+            return cls(load_project(root, environment=environment, environ=os.environ))
+        except ConfigurationError:
+            _load_all(root, environment)  # says what is wrong in every other file, too
+            raise
 
     @cached_property
     def _workspace(self) -> "Workspace":
@@ -65,18 +79,7 @@ class Planning:
         return cache.desired(lambda known: self._loaded(known=known))
 
     def _loaded(self, root: Path | None = None, *, known: Known = NOTHING_KNOWN) -> Loaded:
-        # Not needed for what did not change.
-        from reconciler.conversion.compiler import ContentCompiler  # noqa: PLC0415
-
-        with ContentCompiler() as compiler:
-            return load_traced(
-                root or self.project.root,
-                PROTOCOLS,
-                compiler,
-                environment=self.project.environment,
-                environ=os.environ,
-                known=known,
-            )
+        return _load_all(root or self.project.root, self.project.environment, known)
 
     def plan(self, desired: Desired, terms: Terms = CAREFUL) -> Plan:
         """Return the plan that makes the live side what is desired, on these terms."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from reconciler.errors import ReconcilerError
@@ -102,13 +103,20 @@ def _shelf(payloads: str | None, folder: Path) -> Shelf | None:
     if payloads is None:
         return None
     # Imported here because most stores have no use for it.
-    from reconciler.store.object_shelf import ObjectShelf  # noqa: PLC0415
-
+    try:
+        from reconciler.store.object_shelf import ObjectShelf  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        message = f"An object store for payloads needs {error.name}: pip install 'reconciler[objects]'"
+        raise ReconcilerError(message) from error
     return ObjectShelf(payloads, folder / "spool")
 
 
 def _engine(url: str) -> Engine:
-    kind = make_url(url).get_backend_name()
+    try:
+        kind = make_url(url).get_backend_name()
+    except (ArgumentError, ValueError):
+        # What SQLAlchemy says of it quotes it, and it may have a password.
+        raise ReconcilerError("The store's URL is none; write postgresql://USER@HOST:PORT/DATABASE") from None
     if kind == "postgresql":
         return _postgresql_engine(url)
     if kind != "sqlite":
@@ -123,7 +131,11 @@ def _engine(url: str) -> Engine:
 
 def _postgresql_engine(url: str) -> Engine:
     # Imported here because a store in SQLite does without the driver.
-    from reconciler.store.pipelining import PipeliningConnection  # noqa: PLC0415
+    try:
+        from reconciler.store.pipelining import PipeliningConnection  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        message = f"A store in PostgreSQL needs {error.name}: pip install 'reconciler[postgresql]'"
+        raise ReconcilerError(message) from error
 
     engine = create_engine(
         make_url(url).set(drivername="postgresql+psycopg"),

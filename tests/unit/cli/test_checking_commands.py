@@ -69,13 +69,19 @@ class TestValidate:
         place = f"file={folder.name}/acme.yaml,line=5,col=16,title=unknown-key"
         assert result.stdout == f"::error {place}::unknown key 'nam' (did you mean 'name'?)\n"
 
-    def test_a_mistake_in_the_root_file_is_annotated_too(self, folder: Path) -> None:
+    def test_a_mistake_in_the_root_file_is_annotated_too(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (folder / "reconciler.yaml").write_text("version: 2\n")
-        result = run("validate", "-o", "github")
-        assert (result.exit_code, result.stdout) == (
-            1,
-            "::error file=reconciler.yaml,line=1,col=10,title=bad-value::expected 1, got the number 2\n",
-        )
+        monkeypatch.chdir(folder.parent)
+        result = run("--config", folder.name, "validate", "-o", "github")
+        place = f"file={folder.name}/reconciler.yaml,line=1,col=10,title=bad-value"
+        assert (result.exit_code, result.stdout) == (1, f"::error {place}::expected 1, got the number 2\n")
+
+    def test_a_mistake_in_the_root_file_hides_none_in_the_others(self, folder: Path) -> None:
+        (folder / "reconciler.yaml").write_text("version: 2\n")
+        (folder / "acme.yaml").write_text(ACME.replace("{name:", "{nam:"))
+        said = run("validate").stderr
+        assert "reconciler.yaml:1:10: error: expected 1" in said
+        assert "acme.yaml:5:16: error: unknown key 'nam'" in said
 
     @pytest.mark.parametrize("arguments", [["--env", "prod", "validate"], ["validate", "--env", "prod"]])
     def test_an_environment_is_chosen_before_or_behind_the_command(self, folder: Path, arguments: list[str]) -> None:

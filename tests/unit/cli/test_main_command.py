@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,40 @@ class TestCommandLine:
         words = {line.split()[0]: line.split()[1:] for line in result.stdout.splitlines() if line.startswith("  ")}
         assert result.exit_code == 0
         assert all(words[name] for name in COMMANDS)
+
+
+class TestFailures:
+    """What the machine refuses is said in a line: what, where, and why."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        (tmp_path / "reconciler.yaml").write_text("version: 1\n")
+        monkeypatch.chdir(tmp_path)
+        return tmp_path
+
+    def test_a_file_that_cannot_be_written(self, folder: Path) -> None:
+        result = run("plan", "--out", "nowhere/plan.json")
+        assert (result.exit_code, result.stderr) == (1, "Error: nowhere/plan.json: No such file or directory\n")
+
+    def test_a_database_that_is_none(self, folder: Path) -> None:
+        (folder / ".reconciler").mkdir()
+        (folder / ".reconciler" / "state.db").write_bytes(bytes(range(256)) * 16)
+        for command in ("plan", "status"):
+            result = run(command)
+            assert (result.exit_code, result.stdout) == (1, "")
+            assert result.stderr == "Error: The store's database cannot be used: file is not a database\n"
+
+    def test_a_url_that_is_none_shows_no_password(self, folder: Path) -> None:
+        result = run("--state", "postgresql://edi:hidden@[::1/edi", "plan")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr == "Error: The store's URL is none; write postgresql://USER@HOST:PORT/DATABASE\n"
+
+    def test_a_driver_that_is_not_installed(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delitem(sys.modules, "reconciler.store.pipelining", raising=False)
+        monkeypatch.setitem(sys.modules, "psycopg", None)
+        result = run("--state", "postgresql://db.example.com/edi", "plan")
+        mend = "A store in PostgreSQL needs psycopg: pip install 'reconciler[postgresql]'"
+        assert (result.exit_code, result.stderr) == (1, f"Error: {mend}\n")
 
 
 class TestInit:

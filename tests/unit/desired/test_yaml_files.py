@@ -29,6 +29,7 @@ def test_files_are_sorted_and_hidden_ones_left_out(tmp_path: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text("version: 1\n")
     (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "self.txt").symlink_to("self.txt")
     assert list(find_files(tmp_path)) == [
         "reconciler.yaml", "a/b.yaml", "a/reconciler.yaml", "a/z.yml", "b.yaml",
     ]  # fmt: skip
