@@ -1,18 +1,19 @@
 """The rules of the house that a program can check."""
 
+import subprocess
+import sys
 from pathlib import Path
-
-import pytest
-from importlinter import cli
 
 ROOT = Path(__file__).parents[2]
 # A migration is written by a program, in one piece.
 MODULES = sorted(path for path in (ROOT / "reconciler").rglob("*.py") if "versions" not in path.parts)
 
 
-def test_imports_go_down_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    assert cli.lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == cli.EXIT_STATUS_SUCCESS
+def test_imports_go_down_only() -> None:
+    # In a process of its own: it turns off every logger that is there.
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--config", "pyproject.toml", "--no-cache"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def test_a_file_past_400_lines_is_two_files() -> None:

@@ -1,7 +1,8 @@
 """What the tests of the loader share: the real protocols, and a compiler that knows a little of every language."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 from lxml import etree
@@ -71,6 +72,14 @@ class WellFormed:
         unknown = '"nothing"'
         found = pattern.find(unknown)
         return [] if found < 0 or b"nothing" in content(template.sha256) else [Fault("no such field", 1, found + 1)]
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Write texts by the names of their files, from a folder on."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Variables in scalars, and what an environment has otherwise."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from reconciler.model.integration import Integration
 from reconciler.model.key import Key
 from reconciler.model.mailbox import Mailbox
 from reconciler.model.protocol import ProtocolRegistry
+from tests.unit.desired.conftest import write_files
 
 ROOT = """\
 version: 1
@@ -54,15 +54,8 @@ ORDERS = Key.of_account("acme").mailbox("orders")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write(tmp_path, {"reconciler.yaml": ROOT, "acme.yaml": ACME, "environments/prod.yaml": PROD})
+    write_files(tmp_path, {"reconciler.yaml": ROOT, "acme.yaml": ACME, "environments/prod.yaml": PROD})
     return tmp_path
-
-
-def write(folder: Path, files: Mapping[str, str]) -> None:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
 
 
 @pytest.fixture
@@ -91,7 +84,7 @@ def integration(desired: Desired) -> Integration:
 
 def test_a_variable_alone_has_its_own_type_and_in_quotes_it_is_text(folder: Path, loaded: Loader) -> None:
     acme = ACME.replace('"${generation:-2}"', "${generation:-2}")
-    write(folder, {"acme.yaml": acme})
+    write_files(folder, {"acme.yaml": acme})
     desired = loaded()
     assert desired.state.get(ORDERS) == Mailbox(name="Orders of test", aliases=("GLN:0012",))
     assert integration(desired).enabled is False
@@ -104,7 +97,7 @@ def test_what_is_in_quotes_stays_text(loaded: Loader) -> None:
 
 
 def test_the_process_environment_is_read_where_it_is_named(folder: Path, loaded: Loader) -> None:
-    write(folder, {"acme.yaml": ACME.replace('"${generation:-2}"', "${env:GENERATION}")})
+    write_files(folder, {"acme.yaml": ACME.replace('"${generation:-2}"', "${env:GENERATION}")})
     desired = loaded(MAIL="a@b.example", NETWORK="192.0.2.0/24", GENERATION="3")
     assert integration(desired).notify_email == "a@b.example"
     assert integration(desired).settings["allow_from"] == ["192.0.2.0/24"]
@@ -112,7 +105,7 @@ def test_the_process_environment_is_read_where_it_is_named(folder: Path, loaded:
 
 
 def test_an_environment_patches_addresses(folder: Path, loaded: Loader) -> None:
-    write(folder, {"acme.yaml": ACME.replace('"${generation:-2}"', "7")})
+    write_files(folder, {"acme.yaml": ACME.replace('"${generation:-2}"', "7")})
     desired = loaded("prod")
     assert desired.state.get(ORDERS) == Mailbox(name="Orders", aliases=("GLN:0012",))
     assert integration(desired).enabled is True
@@ -125,14 +118,16 @@ def test_an_environment_patches_addresses(folder: Path, loaded: Loader) -> None:
 
 
 def test_escaped_braces_are_text(loaded: Loader, folder: Path) -> None:
-    write(folder, {"acme.yaml": ACME.replace('"${generation:-2}"', "1")})
+    write_files(folder, {"acme.yaml": ACME.replace('"${generation:-2}"', "1")})
     copy = loaded().state.get(Key.of_account("acme").mailbox("copy"))
     assert isinstance(copy, Mailbox)
     assert copy.name == "${site}"
 
 
 def test_a_variable_without_a_value_is_a_mistake_at_its_place(folder: Path, loaded: Loader) -> None:
-    write(folder, {"acme.yaml": ACME.replace("of ${site}", "of ${sitte}").replace('"${generation:-2}"', "${env:NO}")})
+    write_files(
+        folder, {"acme.yaml": ACME.replace("of ${site}", "of ${sitte}").replace('"${generation:-2}"', "${env:NO}")}
+    )
     assert loaded.problems() == (
         "acme.yaml:6:15: error: the variable 'sitte' is not defined, and there is no default\n"
         "  |\n"
@@ -150,9 +145,9 @@ def test_a_variable_without_a_value_is_a_mistake_at_its_place(folder: Path, load
 
 
 def test_a_mistake_in_a_patch_is_shown_in_the_environment(folder: Path, loaded: Loader) -> None:
-    write(folder, {"acme.yaml": ACME.replace('"${generation:-2}"', "1")})
+    write_files(folder, {"acme.yaml": ACME.replace('"${generation:-2}"', "1")})
     patches = "patches:\n  accounts.acme.mailboxes.orders: {alias: x}\n  accounts.acme.mailboxes.order: {name: x}\n"
-    write(folder, {"environments/prod.yaml": f"version: 1\n{patches}"})
+    write_files(folder, {"environments/prod.yaml": f"version: 1\n{patches}"})
     assert loaded.problems("prod") == (
         "environments/prod.yaml:3:36: error: unknown key 'alias'\n"
         "  |\n"
@@ -172,18 +167,18 @@ def test_a_mistake_in_a_patch_is_shown_in_the_environment(folder: Path, loaded: 
 def test_a_patch_of_an_anchored_part_leaves_its_other_places_alone(folder: Path, loaded: Loader) -> None:
     shared = "version: 1\naccounts:\n  a: {mailboxes: {m: &m {integration: {enabled: false}}, n: *m}}\n"
     patch = "version: 1\npatches: {accounts.a.mailboxes.m.integration: {enabled: true}}\n"
-    write(folder, {"acme.yaml": shared, "environments/prod.yaml": patch})
+    write_files(folder, {"acme.yaml": shared, "environments/prod.yaml": patch})
     desired = loaded("prod")
     found = {str(key): resource.enabled for key, resource in desired.state.of(Integration)}
     assert found == {"accounts.a.mailboxes.m.integration": True, "accounts.a.mailboxes.n.integration": False}
 
 
 def test_mistakes_of_the_environment_itself_are_found(folder: Path, loaded: Loader) -> None:
-    write(folder, {"acme.yaml": "version: 1\n", "environments/prod.yaml": "version: 1\nvar: {a: '${b}'}\n"})
+    write_files(folder, {"acme.yaml": "version: 1\n", "environments/prod.yaml": "version: 1\nvar: {a: '${b}'}\n"})
     assert "environments/prod.yaml:2:1: error: unknown key 'var'" in loaded.problems("prod")
-    write(folder, {"environments/prod.yaml": "version: 1\nvars: {a: '${b}'}\n"})
+    write_files(folder, {"environments/prod.yaml": "version: 1\nvars: {a: '${b}'}\n"})
     assert "a variable is made of ${env:NAME} alone" in loaded.problems("prod")
-    write(folder, {"environments/prod.yaml": ""})
+    write_files(folder, {"environments/prod.yaml": ""})
     assert "environments/prod.yaml:1:1: error: the key 'version' is missing" in loaded.problems("prod")
 
 

@@ -1,14 +1,14 @@
 """Of what was found before, all is taken that a change does not concern; what comes out is what loading finds."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from reconciler.desired import examination, load_cache
-from reconciler.desired.findings import NOTHING_KNOWN, Known
-from reconciler.desired.load import Desired, Loaded, load_traced
+from reconciler.desired.findings import Known
+from reconciler.desired.load import Desired, Loaded
 from reconciler.desired.load_cache import LoadCache
 from reconciler.desired.patches import Patches
 from reconciler.desired.variables import Variables
@@ -17,7 +17,7 @@ from reconciler.desired.yaml_files import read_documents
 from reconciler.errors import ConfigurationError, Problem
 from reconciler.model.packed import text_of
 from reconciler.model.protocol import ProtocolRegistry
-from tests.unit.desired.conftest import WellFormed
+from tests.unit.desired.cached_project import CachedProject
 
 ROOT = "version: 1\nvars: {greeting: Hello}\n"
 SHARED = """\
@@ -79,39 +79,13 @@ FILES = {
 OTHER = "7a303734-a118-44a2-aedf-67df61612628"
 
 
-class Project:
-    """A configuration, and which of its files were examined."""
-
-    def __init__(self, root: Path, protocols: ProtocolRegistry, environment: str | None = None) -> None:
-        self.root = root / "configuration"
-        self.cache = root / "cache"
-        self.environ: dict[str, str] = {"RECONCILER_CACHE": str(self.cache)}
-        self.environment = environment
-        self.examined: list[str] = []
-        self.compiler = WellFormed()
-        self._protocols = protocols
-
-    def write(self, files: Mapping[str, str]) -> None:
-        for name, text in files.items():
-            path = self.root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-
-    def loaded(self, known: Known = NOTHING_KNOWN) -> Loaded:
-        return load_traced(
-            self.root, self._protocols, self.compiler, environment=self.environment, environ=self.environ, known=known
-        )
-
-    def desired(self) -> Desired:
-        return LoadCache.of(self.root, self.environment, self.environ).desired(self.loaded)
-
-    def looked_at(self) -> set[str]:
-        """Return which files are examined now, once it is sure that the same comes out as without a cache."""
-        fresh = outcome(lambda: self.loaded().desired)
-        self.examined.clear()
-        self.compiler.compiled.clear()
-        assert outcome(self.desired) == fresh
-        return set(self.examined) - {"reconciler.yaml"}
+def looked_at(project: CachedProject) -> set[str]:
+    """Return which files are examined now, once it is sure that the same comes out as without a cache."""
+    fresh = outcome(lambda: project.loaded().desired)
+    project.examined.clear()
+    project.compiler.compiled.clear()
+    assert outcome(project.desired) == fresh
+    return set(project.examined) - {"reconciler.yaml"}
 
 
 def outcome(load: Callable[[], Desired]) -> object:
@@ -133,8 +107,8 @@ def outcome(load: Callable[[], Desired]) -> object:
 
 
 @pytest.fixture
-def project(tmp_path: Path, protocols: ProtocolRegistry, monkeypatch: pytest.MonkeyPatch) -> Project:
-    made = Project(tmp_path, protocols)
+def project(tmp_path: Path, protocols: ProtocolRegistry, monkeypatch: pytest.MonkeyPatch) -> CachedProject:
+    made = CachedProject(tmp_path, protocols)
     made.write(FILES)
     read = read_documents
 
@@ -149,11 +123,11 @@ def project(tmp_path: Path, protocols: ProtocolRegistry, monkeypatch: pytest.Mon
     return made
 
 
-def test_only_the_file_that_changed_is_examined(project: Project) -> None:
+def test_only_the_file_that_changed_is_examined(project: CachedProject) -> None:
     project.write({"acme.yaml": ACME.replace("orders", "sales")})
-    assert project.looked_at() == {"acme.yaml"}
+    assert looked_at(project) == {"acme.yaml"}
     assert project.compiler.compiled == ["order.xml"], "templates are compiled again, and no map"
-    assert project.looked_at() == set()
+    assert looked_at(project) == set()
 
 
 @pytest.mark.parametrize(
@@ -195,35 +169,35 @@ def test_only_the_file_that_changed_is_examined(project: Project) -> None:
         "a table of all files",
     ],
 )
-def test_what_comes_out_is_what_loading_finds(project: Project, edit: dict[str, str], examined: set[str]) -> None:
+def test_what_comes_out_is_what_loading_finds(project: CachedProject, edit: dict[str, str], examined: set[str]) -> None:
     project.write(edit)
-    assert project.looked_at() == examined
+    assert looked_at(project) == examined
     project.write(FILES)
-    project.looked_at()
+    looked_at(project)
 
 
-def test_a_variable_of_the_process_concerns_the_files_that_name_it(project: Project) -> None:
+def test_a_variable_of_the_process_concerns_the_files_that_name_it(project: CachedProject) -> None:
     project.environ["COMPANY"] = "Acme Retail"
-    assert project.looked_at() == {"acme.yaml"}
+    assert looked_at(project) == {"acme.yaml"}
     project.environ["OTHER"] = "of no concern"
-    assert project.looked_at() == set()
+    assert looked_at(project) == set()
     assert b"Acme Retail" not in (next(project.cache.iterdir()).read_bytes().splitlines()[-2])
 
 
-def test_a_file_of_another_name_is_examined(project: Project) -> None:
+def test_a_file_of_another_name_is_examined(project: CachedProject) -> None:
     (project.root / "globex.yaml").rename(project.root / "initech.yaml")
-    assert project.looked_at() == {"initech.yaml"}
+    assert looked_at(project) == {"initech.yaml"}
 
 
-def test_an_object_that_moves_to_another_file_stays_what_it_is(project: Project) -> None:
+def test_an_object_that_moves_to_another_file_stays_what_it_is(project: CachedProject) -> None:
     before = project.desired().state
     begin = ACME.index("    mailboxes:")
     project.write({"acme.yaml": ACME[:begin], "a.yaml": BEFORE + ACME[begin:]})
-    assert project.looked_at() == {"acme.yaml", "a.yaml"}
+    assert looked_at(project) == {"acme.yaml", "a.yaml"}
     assert project.desired().state == before
 
 
-def test_an_object_in_a_file_that_did_not_change_is_cited_where_it_is(project: Project) -> None:
+def test_an_object_in_a_file_that_did_not_change_is_cited_where_it_is(project: CachedProject) -> None:
     project.write({"more.yaml": ACME.replace("name: ${env:COMPANY:-Acme}", "")})
     with pytest.raises(ConfigurationError) as raised:
         project.desired()
@@ -231,12 +205,12 @@ def test_an_object_in_a_file_that_did_not_change_is_cited_where_it_is(project: P
     assert (str(problem.position), str(problem.also)) == ("more.yaml:12:11", "acme.yaml:12:11")
 
 
-def test_after_a_mistake_the_other_files_are_still_known(project: Project) -> None:
+def test_after_a_mistake_the_other_files_are_still_known(project: CachedProject) -> None:
     project.write({"acme.yaml": ACME.replace("aliases", "alaises")})
-    assert project.looked_at() == {"acme.yaml"}
-    assert project.looked_at() == {"acme.yaml"}
+    assert looked_at(project) == {"acme.yaml"}
+    assert looked_at(project) == {"acme.yaml"}
     project.write({"acme.yaml": ACME.replace("orders", "sales")})
-    assert project.looked_at() == {"acme.yaml"}
+    assert looked_at(project) == {"acme.yaml"}
 
 
 PROD = """\
@@ -248,34 +222,34 @@ patches:
 
 
 @pytest.fixture
-def in_prod(project: Project) -> Project:
+def in_prod(project: CachedProject) -> CachedProject:
     project.environment = "prod"
     project.write({"environments/prod.yaml": PROD})
     project.desired()
     return project
 
 
-def test_files_that_an_environment_patches_are_examined_each_time(in_prod: Project) -> None:
+def test_files_that_an_environment_patches_are_examined_each_time(in_prod: CachedProject) -> None:
     in_prod.write({"globex.yaml": GLOBEX.replace("invoices", "bills")})
-    assert in_prod.looked_at() == {"a.yaml", "acme.yaml", "globex.yaml"}
+    assert looked_at(in_prod) == {"a.yaml", "acme.yaml", "globex.yaml"}
     in_prod.examined.clear()
     in_prod.desired()
     assert in_prod.examined == [], "unless nothing changed"
     in_prod.write({"a.yaml": "version: 1\n"})
-    assert in_prod.looked_at() == {"a.yaml", "acme.yaml"}, "now the other file has what is patched"
+    assert looked_at(in_prod) == {"a.yaml", "acme.yaml"}, "now the other file has what is patched"
 
 
 @pytest.mark.parametrize(
     "change", [("Hi", "Hey"), ("accounts.acme", "accounts.globex"), ("accounts.acme", "accounts.x")]
 )
-def test_an_environment_that_changes_concerns_all_files(in_prod: Project, change: tuple[str, str]) -> None:
+def test_an_environment_that_changes_concerns_all_files(in_prod: CachedProject, change: tuple[str, str]) -> None:
     in_prod.write({"environments/prod.yaml": PROD.replace(*change)})
-    assert in_prod.looked_at() == {"a.yaml", "acme.yaml", "globex.yaml", "shared.yaml"}
+    assert looked_at(in_prod) == {"a.yaml", "acme.yaml", "globex.yaml", "shared.yaml"}
 
 
 @pytest.mark.parametrize("spoilt", ["cut off", "what is known of a file", "another program's"])
 def test_what_is_not_as_it_was_written_is_not_taken(
-    project: Project, spoilt: str, monkeypatch: pytest.MonkeyPatch
+    project: CachedProject, spoilt: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (file,) = project.cache.iterdir()
     content = file.read_bytes()
@@ -288,11 +262,11 @@ def test_what_is_not_as_it_was_written_is_not_taken(
         case _:
             monkeypatch.setattr(load_cache, "_program", lambda: "another")
     project.write({"globex.yaml": GLOBEX.replace("invoices", "bills")})
-    assert project.looked_at() == {"a.yaml", "acme.yaml", "globex.yaml", "shared.yaml"}
-    assert project.looked_at() == set()
+    assert looked_at(project) == {"a.yaml", "acme.yaml", "globex.yaml", "shared.yaml"}
+    assert looked_at(project) == set()
 
 
-def test_a_file_that_comes_while_the_others_are_read_is_not_taken_for_known(project: Project) -> None:
+def test_a_file_that_comes_while_the_others_are_read_is_not_taken_for_known(project: CachedProject) -> None:
     project.write({"globex.yaml": GLOBEX.replace("invoices", "bills")})
 
     def load(known: Known) -> Loaded:
@@ -301,13 +275,13 @@ def test_a_file_that_comes_while_the_others_are_read_is_not_taken_for_known(proj
         return loaded
 
     LoadCache.of(project.root, None, project.environ).desired(load)
-    assert project.looked_at() == {"more.yaml"}
+    assert looked_at(project) == {"more.yaml"}
 
 
-def test_two_that_keep_at_the_same_time_leave_one_whole_cache(project: Project) -> None:
+def test_two_that_keep_at_the_same_time_leave_one_whole_cache(project: CachedProject) -> None:
     with ThreadPoolExecutor(8) as pool:
         for number in range(2):
             project.write({"globex.yaml": GLOBEX.replace("invoices", f"bills-{number}")})
             list(pool.map(lambda _: project.desired(), range(8)))
-            assert project.looked_at() == set()
+            assert looked_at(project) == set()
     assert len(list(project.cache.iterdir())) == 1

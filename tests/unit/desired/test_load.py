@@ -15,6 +15,7 @@ from reconciler.model.mailbox import Mailbox
 from reconciler.model.protocol import ProtocolRegistry
 from reconciler.model.rule import Archive, Direction, Match, Rule
 from reconciler.model.template_ref import TemplateRef
+from tests.unit.desired.conftest import write_files
 
 ROOT = """\
 version: 1
@@ -82,15 +83,8 @@ INVOICES = Key.parse("accounts.acme.mailboxes.invoices")
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    write(tmp_path, {"reconciler.yaml": ROOT, "accounts/acme.yaml": ACME, **FILES})
+    write_files(tmp_path, {"reconciler.yaml": ROOT, "accounts/acme.yaml": ACME, **FILES})
     return tmp_path
-
-
-def write(root: Path, files: dict[str, str]) -> None:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
 
 
 @pytest.fixture
@@ -170,7 +164,7 @@ def test_everything_can_stand_in_the_root_file(
 ) -> None:
     alone = tmp_path / "alone"
     alone.mkdir()
-    write(alone, {"reconciler.yaml": ROOT + ACME.replace("version: 1\n", "").replace("../", "./"), **FILES})
+    write_files(alone, {"reconciler.yaml": ROOT + ACME.replace("version: 1\n", "").replace("../", "./"), **FILES})
     assert load(alone, protocols, compiler).state == desired.state
 
 
@@ -180,7 +174,7 @@ def test_an_account_can_continue_in_another_file(
     head = "version: 1\naccounts:\n  acme:\n"
     rule = "{direction: in, archive: {exclude: [printable]}, template: {uuid: %s, version: %s}}"
     some = rule % ("1997a1b4-88e3-4f58-88ca-fcd2c6fb5869", "4a303734-a118-44a2-aedf-67df61612628")
-    write(
+    write_files(
         tmp_path,
         {
             "reconciler.yaml": "version: 1\n",
@@ -273,7 +267,7 @@ def test_passwords_in_urls_are_in_no_repr(tmp_path: Path) -> None:
 def test_rules_that_may_read_edifact_have_the_configuration_s_own_tables(
     root: Path, protocols: ProtocolRegistry, compiler: Compiler
 ) -> None:
-    write(root, {"edifact/D97A.txt": "directory D97A", "edifact/notes.md": "", "edifact/.D99B.txt": ""})
+    write_files(root, {"edifact/D97A.txt": "directory D97A", "edifact/notes.md": "", "edifact/.D99B.txt": ""})
     desired = load(root, protocols, compiler)
     tables = {key.name: [file.name for file in rule.directories] for key, rule in desired.state.of(Rule)}
     assert tables == {"orders-from-edifact": ["D97A.txt"], "invoices-to-erp": []}

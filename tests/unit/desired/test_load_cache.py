@@ -1,17 +1,14 @@
 """What loading found is taken from the cache exactly as long as loading would find the same."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from reconciler.desired.compiler import Compiler
-from reconciler.desired.findings import NOTHING_KNOWN, Known
-from reconciler.desired.load import Desired, Loaded, load_traced
-from reconciler.desired.load_cache import LoadCache
 from reconciler.errors import BlobError, ConfigurationError
 from reconciler.model.key import Key
 from reconciler.model.protocol import ProtocolRegistry
+from tests.unit.desired.cached_project import CachedProject
 
 ROOT = "version: 1\n"
 ACME = """\
@@ -29,37 +26,14 @@ accounts:
 XSL = '<xsl:stylesheet xmlns:xsl="http://www.w3.org/1999/XSL/Transform"><xsl:include href="part.xsl"/></xsl:stylesheet>'
 
 
-class Project:
-    """A configuration that counts how often it was really loaded."""
-
-    def __init__(self, root: Path, protocols: ProtocolRegistry, compiler: Compiler) -> None:
-        self.root = root / "configuration"
-        self.environ: dict[str, str] = {"RECONCILER_CACHE": str(root / "cache")}
-        self.times = 0
-        self._protocols, self._compiler = protocols, compiler
-
-    def write(self, files: Mapping[str, str]) -> None:
-        for name, text in files.items():
-            path = self.root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-
-    def loaded(self, known: Known = NOTHING_KNOWN) -> Loaded:
-        self.times += 1
-        return load_traced(self.root, self._protocols, self._compiler, environ=self.environ, known=known)
-
-    def desired(self) -> Desired:
-        return LoadCache.of(self.root, None, self.environ).desired(self.loaded)
-
-
 @pytest.fixture
-def project(tmp_path: Path, protocols: ProtocolRegistry, compiler: Compiler) -> Project:
-    made = Project(tmp_path, protocols, compiler)
+def project(tmp_path: Path, protocols: ProtocolRegistry) -> CachedProject:
+    made = CachedProject(tmp_path, protocols)
     made.write({"reconciler.yaml": ROOT, "acme.yaml": ACME, "maps/in.xsl": XSL, "maps/part.xsl": "<part/>"})
     return made
 
 
-def test_the_second_time_the_same_is_found_without_loading(project: Project) -> None:
+def test_the_second_time_the_same_is_found_without_loading(project: CachedProject) -> None:
     first, second = project.desired(), project.desired()
     assert project.times == 1
     assert second.state == first.state
@@ -82,7 +56,7 @@ def test_the_second_time_the_same_is_found_without_loading(project: Project) -> 
     ],
     ids=["a file", "one more file", "an included file", "a table", "a variable", "a file less"],
 )
-def test_what_changed_is_loaded(project: Project, change: Callable[[Project], None]) -> None:
+def test_what_changed_is_loaded(project: CachedProject, change: Callable[[CachedProject], None]) -> None:
     project.desired()
     change(project)
     found = project.desired()
@@ -90,7 +64,7 @@ def test_what_changed_is_loaded(project: Project, change: Callable[[Project], No
     assert found.state == project.loaded().desired.state
 
 
-def test_a_mistake_is_found_again_each_time(project: Project) -> None:
+def test_a_mistake_is_found_again_each_time(project: CachedProject) -> None:
     project.write({"acme.yaml": ACME + "  globex: {nmae: Globex}\n"})
     for _ in range(2):
         with pytest.raises(ConfigurationError, match="nmae"):
@@ -98,9 +72,9 @@ def test_a_mistake_is_found_again_each_time(project: Project) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"{}\n", b'{"format": 1}\n'])
-def test_a_cache_that_is_broken_is_as_good_as_none(project: Project, content: bytes) -> None:
+def test_a_cache_that_is_broken_is_as_good_as_none(project: CachedProject, content: bytes) -> None:
     expected = project.desired()
-    (file,) = Path(project.environ["RECONCILER_CACHE"]).iterdir()
+    (file,) = project.cache.iterdir()
     assert file.stat().st_mode & 0o777 == 0o600
     file.write_bytes(content)
     assert project.desired().state == expected.state
@@ -109,10 +83,10 @@ def test_a_cache_that_is_broken_is_as_good_as_none(project: Project, content: by
 
 @pytest.mark.parametrize("broken", ["cut off", "header", "body"])
 def test_one_that_is_not_as_it_was_written_is_not_used(
-    project: Project, broken: str, caplog: pytest.LogCaptureFixture
+    project: CachedProject, broken: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     expected = project.desired()
-    (file,) = Path(project.environ["RECONCILER_CACHE"]).iterdir()
+    (file,) = project.cache.iterdir()
     content = file.read_bytes()
     first, _, body = content.partition(b"\n")
     spoilt = {
@@ -128,16 +102,16 @@ def test_one_that_is_not_as_it_was_written_is_not_used(
     assert "is not used" in caplog.text
 
 
-def test_one_that_others_can_write_is_not_used(project: Project) -> None:
+def test_one_that_others_can_write_is_not_used(project: CachedProject) -> None:
     expected = project.desired()
-    (file,) = Path(project.environ["RECONCILER_CACHE"]).iterdir()
+    (file,) = project.cache.iterdir()
     file.chmod(0o622)
     assert project.desired().state == expected.state
     assert project.times == 2
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_without_a_place_for_it_nothing_is_kept(project: Project) -> None:
+def test_without_a_place_for_it_nothing_is_kept(project: CachedProject) -> None:
     for folder in ("", "/proc/no/such/place"):
         project.environ["RECONCILER_CACHE"] = folder
         project.times = 0
@@ -146,7 +120,7 @@ def test_without_a_place_for_it_nothing_is_kept(project: Project) -> None:
         assert project.times == 2
 
 
-def test_a_file_that_changes_while_it_is_in_use_is_not_taken_for_the_one_before(project: Project) -> None:
+def test_a_file_that_changes_while_it_is_in_use_is_not_taken_for_the_one_before(project: CachedProject) -> None:
     project.desired()
     desired = project.desired()
     project.write({"maps/in.xsl": "<other/>"})

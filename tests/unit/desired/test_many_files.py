@@ -15,7 +15,7 @@ from reconciler.desired.load import Desired, load
 from reconciler.errors import ConfigurationError
 from reconciler.model.packed import text_of
 from reconciler.model.protocol import ProtocolRegistry
-from tests.unit.desired.conftest import WellFormed
+from tests.unit.desired.conftest import WellFormed, write_files
 
 ACCOUNT = """\
 version: 1
@@ -70,8 +70,7 @@ def root(tmp_path: Path) -> Path:
         f"{number}.yaml": ACCOUNT.format(number=number, alias=number, template="shared.order") for number in range(8)
     }
     files |= {"reconciler.yaml": "version: 1\n", "z.yaml": SHARED, "in.xsl": "<in/>", "order.xml": "<order/>"}
-    for name, text in files.items():
-        (tmp_path / name).write_text(text)
+    write_files(tmp_path, files)
     return tmp_path
 
 

@@ -16,7 +16,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.model.key import Key
 from reconciler.model.protocol import ProtocolRegistry
 from reconciler.model.state import State
-from tests.unit.desired.conftest import WellFormed
+from tests.unit.desired.conftest import WellFormed, write_files
 
 TEMPLATE = {"uuid": "1997a1b4-88e3-4f58-88ca-fcd2c6fb5869", "version": "4a303734-a118-44a2-aedf-67df61612628"}
 HEAD = "# What stands here stays.\n"
@@ -75,9 +75,7 @@ class Project:
         self._protocols = protocols
 
     def write(self, files: Mapping[str, str]) -> None:
-        for name, text in files.items():
-            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
-            (self.root / name).write_text(text)
+        write_files(self.root, files)
 
     def loaded(self) -> Loaded:
         return load_traced(self.root, self._protocols, WellFormed())

@@ -11,6 +11,7 @@ from reconciler.desired.findings import parts_of
 from reconciler.desired.source_files import SourceFiles
 from reconciler.errors import BlobError
 from reconciler.model.source_file import digest
+from tests.unit.desired.conftest import write_files
 
 XSL = '<xsl:stylesheet version="2.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">{}</xsl:stylesheet>'
 
@@ -20,10 +21,7 @@ SCH_OF_XSL = """<schema xmlns="http://purl.oclc.org/dsdl/schematron">
 
 
 def write(root: Path, files: dict[str, str]) -> SourceFiles:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    write_files(root, files)
     return SourceFiles(root)
 
 
