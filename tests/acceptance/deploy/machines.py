@@ -4,6 +4,7 @@ The base is this machine's Debian with the interpreter that runs the tests, belo
 and the containers write is written here. It takes root.
 """
 
+import ctypes
 import json
 import os
 import shlex
@@ -11,14 +12,17 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_PREFIX = "rcl"
 LIBRARIES = "/opt/libraries"
-_BRIDGE = f"{_PREFIX}-bridge"
+_OWN_NETWORK = "/proc/thread-self/ns/net"
+_NETWORK = 0x40000000  # CLONE_NEWNET
+# Ends with the tests, however they end; and the network with it.
+_MACHINE = ["setpriv", "--pdeathsig=KILL", "unshare", "--net", "--mount", "--propagation=private"]
+_MACHINE += ["/bin/sh", "-c", 'mount --bind "$1" /etc/hosts && echo it is there && exec sleep infinity', "sh"]
 _ENTER = """
 set -e
 mount -t overlay overlay -o "lowerdir=$LOWER,upperdir=$UPPER,workdir=$WORK" "$ROOT"
@@ -35,51 +39,62 @@ exec chroot --userspec="$USER_ID:$USER_ID" "$ROOT" /usr/bin/env -i "$@"
 
 @dataclass
 class Network:
-    """A network with machines by name, each with its own address, like the network of a compose file."""
+    """A network with machines by name, each with its own address, like the network of a compose file.
+
+    It has no name and is seen from the thread that makes it only: any number of them are there at once.
+    """
 
     gateway: str
     machines: Mapping[str, str]
     folder: Path
+    _ids: dict[str, int] = field(default_factory=dict)
 
-    def up(self) -> None:
-        """Make it. What a killed run left behind is taken away first."""
-        self.down()
-        _run("ip", "link", "add", _BRIDGE, "type", "bridge")
-        _run("ip", "address", "add", f"{self.gateway}/24", "dev", _BRIDGE)
-        _run("ip", "link", "set", _BRIDGE, "up")
+    @contextmanager
+    def up(self) -> Iterator[None]:
+        """Make it, and have this thread in it meanwhile, as the machine that the others reach at `gateway`."""
         lines = "".join(f"{address} {name}\n" for name, address in self.machines.items())
         self.hosts.write_text(f"127.0.0.1 localhost\n{lines}")
-        for number, (name, address) in enumerate(self.machines.items()):
-            space, outside = f"{_PREFIX}-{name}", f"{_PREFIX}{number}"
-            _run("ip", "netns", "add", space)
-            _run("ip", "link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", space)
-            _run("ip", "link", "set", outside, "master", _BRIDGE, "up")
-            for command in (f"address add {address}/24 dev eth0", "link set eth0 up", "link set lo up"):
-                _run("ip", "-n", space, *command.split())
-            names = Path("/etc/netns", space)
-            names.mkdir(parents=True)
-            shutil.copyfile(self.hosts, names / "hosts")
-
-    def down(self) -> None:
-        """Take it away."""
-        for number, name in enumerate(self.machines):
-            # The other end goes with it; the space goes only when the last process in it has.
-            _run("ip", "link", "delete", f"{_PREFIX}{number}", check=False)
-            _run("ip", "netns", "delete", f"{_PREFIX}-{name}", check=False)
-            shutil.rmtree(f"/etc/netns/{_PREFIX}-{name}", ignore_errors=True)
-        with suppress(OSError):
-            Path("/etc/netns").rmdir()
-        _run("ip", "link", "delete", _BRIDGE, check=False)
+        with _network_of_this_thread(), ExitStack() as machines:
+            _run("ip", "link", "set", "lo", "up")
+            _run("ip", "link", "add", "bridge", "type", "bridge")
+            _run("ip", "address", "add", f"{self.gateway}/24", "dev", "bridge")
+            _run("ip", "link", "set", "bridge", "up")
+            for name, address in self.machines.items():
+                machine = machines.enter_context(subprocess.Popen([*_MACHINE, self.hosts], stdout=subprocess.PIPE))
+                machines.callback(machine.kill)
+                assert machine.stdout is not None
+                assert machine.stdout.readline() == b"it is there\n"
+                self._ids[name] = machine.pid
+                _run("ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(machine.pid))
+                _run("ip", "link", "set", name, "master", "bridge", "up")
+                for command in (f"address add {address}/24 dev eth0", "link set eth0 up", "link set lo up"):
+                    _run(*self.on(name, "ip", *command.split()))
+            yield
 
     @property
     def hosts(self) -> Path:
         """The names of all machines."""
         return self.folder / "hosts"
 
-    @staticmethod
-    def on(machine: str, *command: str) -> list[str]:
+    def on(self, machine: str, *command: str) -> list[str]:
         """Return the command that runs another one on a machine."""
-        return ["ip", "netns", "exec", f"{_PREFIX}-{machine}", *command]
+        spaces = f"/proc/{self._ids[machine]}/ns"
+        return ["nsenter", f"--net={spaces}/net", f"--mount={spaces}/mnt", *command]
+
+
+@contextmanager
+def _network_of_this_thread() -> Iterator[None]:
+    """Have this thread, and what it starts, in a network of their own."""
+    system = ctypes.CDLL(None, use_errno=True)  # Python has these calls from 3.12 on
+    before = os.open(_OWN_NETWORK, os.O_RDONLY)
+    try:
+        assert system.unshare(_NETWORK) == 0, os.strerror(ctypes.get_errno())
+        try:
+            yield
+        finally:
+            assert system.setns(before, _NETWORK) == 0, os.strerror(ctypes.get_errno())
+    finally:
+        os.close(before)
 
 
 @dataclass
@@ -88,6 +103,7 @@ class Image:
 
     folder: Path
     source: Path
+    network: Network
     environment: dict[str, str] = field(default_factory=dict)
     user: str = "0"
     workdir: str = "/"
@@ -189,7 +205,7 @@ class Image:
         entering = ["/usr/bin/env", *(f"{name}={value}" for name, value in variables.items())]
         entering += ["unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", _ENTER, "sh"]
         whole = [*entering, *inside, *command]
-        return Network.on(on, *whole) if on else whole
+        return self.network.on(on, *whole) if on else whole
 
     def run(self, container: str, *command: str, **more: object) -> "subprocess.CompletedProcess[str]":
         """Run a command in a container and wait for it."""
@@ -202,6 +218,5 @@ class Image:
         )
 
 
-def _run(*command: str, check: bool = True) -> None:
-    done: Sequence[str] = command
-    subprocess.run(done, check=check, capture_output=True)
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True)

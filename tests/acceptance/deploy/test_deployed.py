@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -71,6 +72,10 @@ class Deployment:
             process.kill()
             process.wait()
 
+    def stop_all(self) -> None:
+        for name in reversed(list(self.running)):
+            self.stop(name)
+
     def reconciler(self, *arguments: str) -> str:
         """Run a command as the `apply` service does."""
         done = self.image.run(
@@ -105,8 +110,8 @@ def gateway_env() -> dict[str, str]:
     } | {"ALERT_URL": "json://172.30.0.1/"}
 
 
-def database(deployment: Deployment) -> None:
-    programs, folder = binaries(), Path(mkdtemp(prefix="rcl-database-"))
+def database(deployment: Deployment, folder: Path) -> None:
+    programs = binaries()
     (folder / "password").write_text(deployment.secrets["PGPASSWORD"])
     shutil.chown(folder, "nobody")
     as_nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
@@ -117,7 +122,7 @@ def database(deployment: Deployment) -> None:
     with (folder / "data" / "pg_hba.conf").open("a") as allowed:
         allowed.write("host all all 172.30.0.0/24 scram-sha-256\n")
     serve = [str(programs / "postgres"), "-D", str(folder / "data"), "-k", str(folder), "-h", MACHINES["database"]]
-    deployment.start("database", *Network.on("database", *as_nobody, *serve))
+    deployment.start("database", *deployment.image.network.on("database", *as_nobody, *serve))
     reach = f"host={MACHINES['database']} user=reconciler dbname=postgres password='{deployment.secrets['PGPASSWORD']}'"
 
     def is_there() -> bool:
@@ -133,7 +138,7 @@ def database(deployment: Deployment) -> None:
 
 def objects(deployment: Deployment) -> None:
     server = [sys.executable, "-m", "moto.server", "-H", MACHINES["objects"], "-p", "9000"]
-    deployment.start("objects", *Network.on("objects", *server))
+    deployment.start("objects", *deployment.image.network.on("objects", *server))
     url = f"http://{MACHINES['objects']}:9000"
     await_that(lambda: answers(f"{url}/moto-api/"), "the object store answers")
     httpx.put(f"{url}/reconciler", trust_env=False).raise_for_status()  # as the service `bucket` does
@@ -146,32 +151,30 @@ def deployment() -> Iterator[Deployment]:
     binaries()
     if os.geteuid() != 0 or subprocess.run(["unshare", "--mount", "--net", "true"], check=False).returncode:
         pytest.skip("networks and overlays are made by root, with the capabilities for them")
-    folder = Path(mkdtemp(prefix="rcl-deploy-", dir="/dev/shm"))
-    network = Network("172.30.0.1", MACHINES, folder)
-    deployment = Deployment(folder, Image(folder, SOURCE), gateway_env())
-    try:
-        network.up()
-        deployment.image.build(DEPLOY / "Containerfile")
-        database(deployment)
-        objects(deployment)
-        assert "now at revision 1" in deployment.reconciler("apply", "--auto-approve")
-        for name in GATEWAYS:
-            deployment.serve(name)
-        deployment.start("balancer", *Network.on("balancer", haproxy, "-db", "-f", str(DEPLOY / "haproxy.cfg")))
-        for address in GATEWAYS.values():
-            await_that(partial(answers, f"http://{address}:9464/readyz"), f"{address} is ready")
-        await_that(lambda: answers(f"http://{BALANCER}:8080/readyz"), "the balancer leads to a gateway")
-        yield deployment
-    except BaseException:
-        print(deployment.logs())  # noqa: T201 - what a person needs to see why it failed
-        raise
-    finally:
-        for name in reversed(list(deployment.running)):
-            deployment.stop(name)
-        network.down()
-        shutil.rmtree(folder)
-        for left in Path("/tmp").glob("rcl-database-*"):
-            shutil.rmtree(left)
+    with ExitStack() as stack:
+        folder = Path(mkdtemp(prefix="rcl-deploy-", dir="/dev/shm"))
+        stack.callback(shutil.rmtree, folder)
+        network = Network("172.30.0.1", MACHINES, folder)
+        deployment = Deployment(folder, Image(folder, SOURCE, network), gateway_env())
+        try:
+            deployment.image.build(DEPLOY / "Containerfile")
+            stack.enter_context(network.up())
+            home = Path(mkdtemp(prefix="rcl-database-"))  # not in the folder, which only its owner may enter
+            stack.callback(shutil.rmtree, home)
+            stack.callback(deployment.stop_all)
+            database(deployment, home)
+            objects(deployment)
+            assert "now at revision 1" in deployment.reconciler("apply", "--auto-approve")
+            for name in GATEWAYS:
+                deployment.serve(name)
+            deployment.start("balancer", *network.on("balancer", haproxy, "-db", "-f", str(DEPLOY / "haproxy.cfg")))
+            for address in GATEWAYS.values():
+                await_that(partial(answers, f"http://{address}:9464/readyz"), f"{address} is ready")
+            await_that(lambda: answers(f"http://{BALANCER}:8080/readyz"), "the balancer leads to a gateway")
+            yield deployment
+        except BaseException:
+            print(deployment.logs())  # noqa: T201 - what a person needs to see why it failed
+            raise
 
 
 @dataclass
