@@ -47,14 +47,15 @@ def _load(credential: LiveCredential) -> PKey:
     except (ValueError, TypeError):
         raise ValueError(f"the host key {credential.fingerprint} is not readable") from None
     match key:
-        case Ed25519PrivateKey() | RSAPrivateKey() | EllipticCurvePrivateKey():
-            openssh = StringIO(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode())
+        case RSAPrivateKey():
+            return RSAKey(key=key)  # read from its text, it would be proved to be one a second time
+        case Ed25519PrivateKey():
+            return Ed25519Key(file_obj=_openssh(key))
+        case EllipticCurvePrivateKey():
+            return ECDSAKey(file_obj=_openssh(key))
         case _:
             raise ValueError(f"the host key {credential.fingerprint} is neither ed25519 nor RSA nor ECDSA")
-    match key:
-        case Ed25519PrivateKey():
-            return Ed25519Key(file_obj=openssh)
-        case RSAPrivateKey():
-            return RSAKey(file_obj=openssh)
-        case EllipticCurvePrivateKey():
-            return ECDSAKey(file_obj=openssh)
+
+
+def _openssh(key: Ed25519PrivateKey | EllipticCurvePrivateKey) -> StringIO:
+    return StringIO(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode())

@@ -55,6 +55,7 @@ class SftpServer:
     ) -> None:
         self._settings = settings
         self._read_host_keys = host_keys
+        self._host_keys: Sequence[str] = ()
         self._defence = Defence(settings.defence, bans)
         self._balancers = [ip_network(network) for network in settings.proxy_protocol_from]
         self._throttles: dict[UUID, tuple[Throttle, Throttle]] = {}
@@ -215,7 +216,12 @@ class SftpServer:
                 connection.cut()
 
     def _take_up_host_keys(self) -> None:
-        self._house = replace(self._house, host_keys=load_host_keys(self._read_host_keys()))
+        credentials = self._read_host_keys()
+        fingerprints = [credential.fingerprint for credential in credentials]
+        # Reading them again is work: of an RSA key it is proved that it is one.
+        if fingerprints != self._host_keys:
+            self._house = replace(self._house, host_keys=load_host_keys(credentials))
+            self._host_keys = fingerprints
 
     def _throttle(self, login: Login) -> tuple[Throttle, Throttle]:
         """Return a mailbox's throttles, which its sessions share."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic, sleep
@@ -26,6 +27,7 @@ from reconciler.model.noun import Json
 from reconciler.protocols.protocol import LiveCredential, Partner
 from reconciler.protocols.sftp.defence import BanLedger
 from reconciler.protocols.sftp.folders import BOUNDLESS, Entry, Folders, Room, Upload, Usage
+from reconciler.protocols.sftp.host_keys import load_host_keys
 from reconciler.protocols.sftp.server import SftpServer
 from reconciler.store.database import Store
 from tests.contract.sftp.memory_folders import MemoryFolders
@@ -233,6 +235,15 @@ def host_keys() -> tuple[LiveCredential, ...]:
     curve = ec.generate_private_key(ec.SECP256R1())
     pem = curve.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     return tuple(live(text) for text in (*openssh, pem))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _read_host_keys_once() -> Iterator[None]:
+    """Read the same host keys once for all servers: that an RSA key is one takes a tenth of a second to prove."""
+    with pytest.MonkeyPatch.context() as patch:
+        once = cache(load_host_keys)
+        patch.setattr("reconciler.protocols.sftp.server.load_host_keys", lambda keys: once(tuple(keys)))
+        yield
 
 
 @pytest.fixture
