@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from reconciler.errors import ReconcilerError
+from reconciler.store.claims import SUSPICIOUS
 from reconciler.store.jobs import Job, JobKind
 
 LEASE = timedelta(seconds=10)
@@ -13,9 +14,6 @@ LONGEST_DELAY = timedelta(minutes=30)
 
 ATTEMPTS: dict[JobKind, int] = {"receipt": 3, "arrival": 3, "post": 12, "mdn": 12, "mail": 12, "digest": 3, "expiry": 3}
 """Tries until a job is dead. What a partner or a mail server must answer is tried for some hours."""
-
-DEADLY_CLAIMS = 3
-"""A job that killed its worker as many times is dead: it would kill the next one too."""
 
 
 def retry_in(job: Job, *, jitter: float) -> timedelta | None:
@@ -30,9 +28,14 @@ def retry_in(job: Job, *, jitter: float) -> timedelta | None:
     return delay * (1 - jitter / 4)
 
 
+def is_suspected(job: Job) -> bool:
+    """Say whether two earlier holders of this job died, be it of another that they held as well."""
+    return job.claims - job.failures - 1 == SUSPICIOUS
+
+
 def is_poisoned(job: Job) -> bool:
-    """Say whether earlier claims of this job ended with the death of their workers too often."""
-    return job.claims - job.failures > DEADLY_CLAIMS
+    """Say whether a third holder died while it tried this job, which would kill the next one too."""
+    return job.claims - job.failures - 1 > SUSPICIOUS + 1
 
 
 class FinalError(ReconcilerError):

@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from reconciler.errors import LeaseLostError, ReconcilerError
 from reconciler.jobs.bell import Bell
-from reconciler.jobs.job import LEASE, FinalError, LaterError, is_poisoned, retry_in
+from reconciler.jobs.job import LEASE, FinalError, LaterError, is_poisoned, is_suspected, retry_in
 from reconciler.jobs.lane import Lane, LimitOf, RunningLane
 from reconciler.jobs.measures import DEAD_LETTERS, JOB_SECONDS, RETRIES
 from reconciler.jobs.tracing import Tracer, untold
@@ -123,6 +123,9 @@ class Workers:
             if is_poisoned(job):
                 self._give_up(job, handler, "it ended its worker each time it was tried")
                 return None
+            if is_suspected(job):
+                with self._store.write() as tx:
+                    job = jobs.begin_trial(tx, job)
             following = handler.handle(job)
             self._destination_answered(job)
         except LeaseLostError as error:

@@ -36,11 +36,14 @@ from reconciler.store.statement import Statement
 BATCH = 500
 """Jobs that come due, or are taken from the dead, in one statement at most."""
 
+SUSPICIOUS = 2
+"""Deaths after which a job is suspected: they count for all that the dead held. A third while it is tried condemns."""
+
 SUSPICION = timedelta(seconds=10)
-"""How long a gateway has to be up before it tries a job again that saw two die; the third death condemns the job."""
+"""How long a gateway has to be up before it tries a suspected job."""
 
 APART = timedelta(seconds=1)
-"""How much longer each of several such jobs rests than the one before it, so that the deadly one dies alone."""
+"""How much longer each of several suspected jobs rests than the one before it, so that the deadly one dies alone."""
 
 _WAITING = """
     WITH RECURSIVE waiting(kind, queue) AS (
@@ -175,16 +178,17 @@ def reap(tx: Connection) -> int:
     return _free(tx, _LAPSED)
 
 
-_SAW_TWO_DEATHS = tables.job.c.claims - tables.job.c.failures == 2  # noqa: PLR2004 - the first may be anybody's
+_ACCOUNT = tables.job.c.claims - tables.job.c.failures
+_IS_SUSPECTED = _ACCOUNT.between(SUSPICIOUS, SUSPICIOUS + 1)
+"""What was only claimed to be tried is as it was before; one that was begun counts one more."""
 _tried = tables.job.alias("tried")
 _ONE_IS_TRIED = exists(
     select(_tried.c.number).where(
-        _tried.c.state == literal_column(f"'{JobState.RUNNING}'"),
-        _tried.c.claims - _tried.c.failures > 2,  # noqa: PLR2004 - after two deaths
+        _tried.c.state == literal_column(f"'{JobState.RUNNING}'"), _tried.c.claims - _tried.c.failures > SUSPICIOUS
     )
 )
 """However long it takes, no other suspected job is tried meanwhile: a death would be put to its account, too."""
-_DUE = is_in(JobState.RETRYING) & (tables.job.c.run_at <= NOW) & ~(_SAW_TWO_DEATHS & _ONE_IS_TRIED)
+_DUE = is_in(JobState.RETRYING) & (tables.job.c.run_at <= NOW) & ~(_IS_SUSPECTED & _ONE_IS_TRIED)
 _LAPSED = is_in(JobState.RUNNING) & (tables.job.c.lease_until < NOW)
 _OVERDUE = Statement(select(exists().where(_DUE), exists().where(_LAPSED)))
 
@@ -195,7 +199,7 @@ def _free(tx: Connection, which: ColumnElement[bool]) -> int:
     Whoever ends a gateway many times in a row must not find the same jobs at its head each time, and take them for the
     cause.
     """
-    freed = _move(tx, JobEvent.RELEASE, which & ~_SAW_TWO_DEATHS)
+    freed = _move(tx, JobEvent.RELEASE, which & ~_IS_SUSPECTED)
     before, after = TRANSITIONS[JobEvent.SUSPECT]
     return freed + _rest(tx, before, which, {"state": after, "lease_owner": None, "lease_until": None})
 
@@ -208,7 +212,7 @@ def _rest(tx: Connection, state: JobState, which: ColumnElement[bool], values: M
     job = tables.job.c
     suspected = (
         select(job.number)
-        .where(is_in(state), _SAW_TWO_DEATHS, which)
+        .where(is_in(state), _IS_SUSPECTED, which)
         .order_by(job.number)
         .limit(BATCH)
         .with_for_update(skip_locked=True)
@@ -219,7 +223,8 @@ def _rest(tx: Connection, state: JobState, which: ColumnElement[bool], values: M
     ]
     if rests:
         run_at = NOW + bindparam("rest", type_=BigInteger)
-        tx.execute(update(tables.job).where(job.number == bindparam("suspect")).values(run_at=run_at, **values), rests)
+        rested = {"run_at": run_at, "claims": job.failures + SUSPICIOUS, **values}
+        tx.execute(update(tables.job).where(job.number == bindparam("suspect")).values(rested), rests)
     return len(rests)
 
 

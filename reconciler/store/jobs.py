@@ -1,7 +1,7 @@
 """What is still to be done, as rows: added, finished with their effects, failed, given up, retried, dropped."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Literal
@@ -44,8 +44,8 @@ class Job:
     """A job under a lease: `subject` names the row that is to be worked on, `claims` fences what its holder writes.
 
     `queue` is the destination that it belongs to, or empty. `failures` counts the attempts that ended with an error;
-    claims beyond them ended with the worker's death. `at_hand` is what its adder, just now in this process, knows
-    of the subject, so that it need not be read.
+    claims beyond them ended with the worker's death, and a suspected job's trial counts as one more. `at_hand` is what
+    its adder, just now in this process, knows of the subject, so that it need not be read.
     """
 
     number: int
@@ -190,29 +190,54 @@ def fail(tx: Connection, job: Job, *, error: str, retry_in: timedelta | None) ->
     _fenced(tx, job, event, delay=retry_in, error=error, failures=failures, claims=failures)
 
 
+def begin_trial(tx: Connection, job: Job) -> Job:
+    """Say that a suspected job is begun: only from here on is the death of its holder put to its account.
+
+    Returns it as it is held now. Raises LeaseLostError when another holds it.
+    """
+    tried = replace(job, claims=job.claims + 1)
+    _require_held(_TRY.run(tx, {**_holder(job), "claims": tried.claims}), job)
+    return tried
+
+
 def _fenced(tx: Connection, job: Job, event: JobEvent, *, delay: timedelta | None = None, **values: object) -> None:
-    holder = {"held_number": job.number, "held_owner": job.owner, "held_claims": job.claims}
     due = {} if delay is None else {"delay": microseconds(delay)}
-    if _change(event, tuple(values), is_delayed=bool(due)).run(tx, {**holder, **due, **values}) != 1:
+    changed = _change(event, tuple(values), is_delayed=bool(due)).run(tx, {**_holder(job), **due, **values})
+    _require_held(changed, job)
+
+
+def _require_held(changed: int, job: Job) -> None:
+    if changed != 1:
         raise LeaseLostError(f"the lease on job {job.number} went to another worker")
 
 
-@cache
-def _change(event: JobEvent, names: tuple[str, ...], *, is_delayed: bool) -> Statement:
-    """Return what changes a job for the holder of this very claim, and for nobody else."""
-    before, after = TRANSITIONS[event]
+def _holder(job: Job) -> dict[str, object]:
+    return {"held_number": job.number, "held_owner": job.owner, "held_claims": job.claims}
+
+
+def _held(before: JobState) -> ColumnElement[bool]:
+    """Return the condition that a job is under this very claim, and nobody else's."""
     row = tables.job.c
-    held = and_(
+    return and_(
         row.number == bindparam("held_number"),
         row.lease_owner == bindparam("held_owner"),
         row.claims == bindparam("held_claims"),
         is_in(before),
     )
+
+
+@cache
+def _change(event: JobEvent, names: tuple[str, ...], *, is_delayed: bool) -> Statement:
+    """Return what changes a job for its holder, who holds it no more."""
+    before, after = TRANSITIONS[event]
     values: dict[str, object] = {"state": after, "lease_owner": None, "lease_until": None} | {
         name: bindparam(name) for name in names
     }
     due = {"run_at": NOW + _DELAY} if is_delayed else {}
-    return Statement(update(tables.job).where(held).values(values | due))
+    return Statement(update(tables.job).where(_held(before)).values(values | due))
+
+
+_TRY = Statement(update(tables.job).where(_held(JobState.RUNNING)).values(claims=bindparam("claims")))
 
 
 def revive(tx: Connection, kind: JobKind, subject: UUID | str) -> bool:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, select
 from reconciler.errors import LeaseLostError, ReconcilerError
 from reconciler.jobs.directory import Directory
 from reconciler.jobs.folders import StoreFolders
-from reconciler.jobs.job import is_poisoned
+from reconciler.jobs.job import is_poisoned, is_suspected
 from reconciler.jobs.receiving import Receiving
 from reconciler.jobs.sending import Sending
 from reconciler.model.key import Key
@@ -103,6 +103,12 @@ class Exchange(RuleBasedStateMachine):
                 )
         return found
 
+    def begun(self, job: Job) -> Job:
+        if not is_suspected(job):
+            return job
+        with self.store.write() as tx:
+            return jobs.begin_trial(tx, job)
+
     def die(self) -> None:
         self.workspace.close()
         self.be_born()
@@ -134,7 +140,7 @@ class Exchange(RuleBasedStateMachine):
             if is_poisoned(job):
                 handler.give_up(job, "it ended its worker each time")
             else:
-                handler.handle(job)
+                handler.handle(self.begun(job))
 
     @rule()
     def claim_and_die(self) -> None:
@@ -158,7 +164,7 @@ class Exchange(RuleBasedStateMachine):
         self.store.write = deadly  # type: ignore[method-assign]
         for job in claimed[:1]:
             with suppress(Killed):
-                self.handlers[job.kind].handle(job)
+                self.handlers[job.kind].handle(self.begun(job))
         self.die()
 
     @rule()

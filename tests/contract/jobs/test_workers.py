@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from threading import Event, Thread
@@ -11,7 +12,7 @@ from time import monotonic, sleep
 import pytest
 
 from reconciler.jobs.bell import Bell
-from reconciler.jobs.job import LEASE, FinalError, LaterError
+from reconciler.jobs.job import LEASE, FinalError, LaterError, is_suspected
 from reconciler.jobs.lane import Lane
 from reconciler.jobs.worker import Workers
 from reconciler.store import claims, jobs
@@ -69,6 +70,16 @@ class Site:
             for subject in subjects:
                 jobs.add(tx, "post" if queue else "receipt", subject, queue=queue, ordered=ordered)
         self.bell.ring()
+
+    def die_with_it(self, times: int, *, tried: bool = False) -> None:
+        """Be killed while the one job is held that there is: only claimed, or tried already."""
+        for _ in range(times):
+            with self.store.write() as tx:
+                (job,) = claims.claim(tx, "here/1", "receipt", "", count=1, limit=Limit(1), lease=timedelta(minutes=1))
+                if tried:
+                    jobs.begin_trial(tx, job)
+                claims.release_node(tx, "here")
+                jobs.hasten(tx, "receipt", job.subject)
 
     def rows(self) -> dict[str, JobRow]:
         with self.store.read() as connection:
@@ -154,14 +165,20 @@ class TestOutcomes:
 
     def test_a_poisoned_job_is_not_tried_again(self, site: Site) -> None:
         site.add("a")
-        for _ in range(3):
-            with site.store.write() as tx:
-                claims.claim(tx, "here/dead", "receipt", "", count=1, limit=Limit(1), lease=timedelta(minutes=1))
-                claims.release_node(tx, "here")
-                jobs.hasten(tx, "receipt", "a")
+        site.die_with_it(2)
+        site.die_with_it(1, tried=True)
         site.workers.start()
         site.await_states(a=JobState.DEAD)
         assert (site.handler.handled, site.handler.given_up) == ([], ["a"])
+
+    def test_one_whose_holders_died_before_they_tried_it_is_tried(self, site: Site) -> None:
+        tried: list[bool] = []
+        site.handler.told["a"] = lambda job: tried.append(is_suspected(replace(job, claims=job.claims - 1)))
+        site.add("a")
+        site.die_with_it(4)
+        site.workers.start()
+        site.await_states(a=JobState.DONE)
+        assert tried == [True]
 
     def test_what_another_took_over_is_left_to_it(self, site: Site) -> None:
         def lose(job: Job) -> None:

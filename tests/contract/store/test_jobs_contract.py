@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import BigInteger, Connection, literal, select, update
 
 from reconciler.errors import LeaseLostError
+from reconciler.jobs.job import is_poisoned, is_suspected
 from reconciler.store import claims, destinations, jobs, tables
 from reconciler.store.database import Store
 from reconciler.store.destinations import Limit
@@ -256,6 +257,35 @@ class TestFailing:
             assert claims.come_due(tx) == 0
             tx.execute(update(tables.job).where(tables.job.c.subject == "a").values(state=JobState.DONE))
             assert claims.come_due(tx) == 1
+
+    def test_a_trial_that_was_not_begun_is_no_reason_to_condemn(self, store: Store) -> None:
+        add(store, "a")
+        for _ in range(5):
+            claim(store, owner="one/1")
+            with store.write() as tx:
+                assert claims.release_node(tx, "one") == 1
+                rested(tx, "a")
+                claims.come_due(tx)
+        (job,) = claim(store)
+        assert is_suspected(job)
+
+    def test_a_trial_that_was_begun_is_one(self, store: Store) -> None:
+        add(store, "a")
+        for _ in range(2):
+            claim(store, owner="one/1")
+            with store.write() as tx:
+                claims.release_node(tx, "one")
+                rested(tx, "a")
+                claims.come_due(tx)
+        (job,) = claim(store, owner="one/1")
+        with store.write() as tx:
+            jobs.begin_trial(tx, job)
+        with pytest.raises(LeaseLostError), store.write() as tx:
+            jobs.finish(tx, job)  # its holder is the one who tries it
+        with store.write() as tx:
+            claims.release_node(tx, "one")
+        (again,) = claim(store)
+        assert is_poisoned(again)
 
     def test_what_was_not_begun_is_given_back_unblamed(self, store: Store) -> None:
         add(store, "a")

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.jobs.job import ATTEMPTS, FIRST_DELAY, LONGEST_DELAY, is_poisoned, retry_in
+from reconciler.jobs.job import ATTEMPTS, FIRST_DELAY, LONGEST_DELAY, is_poisoned, is_suspected, retry_in
 from reconciler.store.destinations import BREAKER_AFTER, FIRST_REST, LONGEST_REST, rest
 from reconciler.store.jobs import Job, JobKind
 
@@ -31,11 +31,15 @@ class TestRetries:
 
 
 class TestPoison:
-    def test_three_deaths_are_borne_and_the_fourth_claim_is_not(self) -> None:
-        assert not is_poisoned(job(claims=3))
-        assert is_poisoned(job(claims=4))
+    def test_the_third_claim_is_of_one_that_saw_two_deaths(self) -> None:
+        assert [is_suspected(job(claims=claims)) for claims in (1, 2, 3, 4)] == [False, False, True, False]
+
+    def test_its_trial_counts_as_one_more_and_no_claim_after_that_is_borne(self) -> None:
+        assert not is_poisoned(job(claims=4))
+        assert is_poisoned(job(claims=5))
 
     def test_failures_are_no_deaths(self) -> None:
+        assert not is_suspected(job(failures=9, claims=10))
         assert not is_poisoned(job(failures=9, claims=10))
 
 
