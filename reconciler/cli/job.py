@@ -23,20 +23,23 @@ def job() -> None:
 @click.pass_context
 def list_jobs(ctx: click.Context, states: tuple[str, ...], limit: int, form: Literal["text", "json"]) -> None:
     """List jobs: those that are dead, or those in the states that are named."""
-    rows = opened(ctx).upkeep.jobs(states or ("dead",), limit)
+    workspace = opened(ctx)
+    rows = workspace.upkeep.jobs(states or ("dead",), limit)
     if form == "json":
         terminal.write_json([asdict(row) for row in rows])
     elif rows:
-        header = ["JOB", "SINCE", "STATE", "KIND", "SUBJECT", "FAILURES", "DUE", "ERROR"]
+        header = ["JOB", "SINCE", "STATE", "KIND", "MAILBOX", "FAILURES", "DUE", "SUBJECT", "ERROR"]
+        addresses = {str(item.uuid): str(item.key) for item in workspace.show(None)}
         cells = (
             (
                 str(row.number),
                 terminal.moment(row.created_at),
                 str(row.state),
                 row.kind,
-                row.subject,
+                addresses.get((row.queue or row.subject).rpartition("/")[2], ""),
                 str(row.failures),
                 terminal.moment(row.run_at),
+                row.subject,
                 row.error,
             )
             for row in rows

@@ -3,9 +3,10 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from textwrap import indent
+from shutil import get_terminal_size
+from textwrap import fill, indent
 from typing import Any, Literal, TextIO, TypeVar
 from uuid import UUID
 
@@ -16,6 +17,8 @@ from reconciler.model.key import Key
 
 _NO = frozenset({"", "0", "false"})
 """What a variable says that is there and means no."""
+
+_INDENT = "  "
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -75,12 +78,29 @@ def printable(text: str) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return rows in aligned columns under their header, each cell on one line."""
+    """Return rows in aligned columns under their header, each cell on one line.
+
+    For somebody at a terminal that is narrower, each row goes on below itself, indented.
+    """
     lines = [list(header), *([printable(cell).replace("\n", " ") for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    room = get_terminal_size().columns if is_watched(sys.stdout) else sys.maxsize
+    return "\n".join(text for line in lines for text in _folded(line, widths, room) if text.strip())
+
+
+def _folded(cells: Sequence[str], widths: Sequence[int], room: int) -> Iterator[str]:
+    """Yield the lines that a row takes where there is room for so many characters."""
+    folded = ""
+    for cell, width in zip(cells, widths, strict=True):
+        if folded and len(folded) + width > room:
+            yield folded.rstrip()
+            folded = _INDENT
+        if len(_INDENT) + width > room:
+            yield fill(cell, room, initial_indent=folded, subsequent_indent=_INDENT, break_long_words=False)
+            folded = _INDENT
+        else:
+            folded += f"{cell:<{width}}  "
+    yield folded.rstrip()
 
 
 def listing(pairs: Iterable[tuple[str, str]]) -> str:

@@ -6,7 +6,7 @@ import socket
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
-from typing import Literal
+from typing import Literal, Protocol
 
 from reconciler.conversion.converter import Converter
 from reconciler.desired.gateway import GatewaySettings
@@ -73,6 +73,14 @@ Role = Literal["all", "sftp", "http", "worker", "watcher"]
 _log = logging.getLogger(__name__)
 
 
+class _Part(Protocol):
+    """What is started and stopped."""
+
+    def start(self) -> None: ...
+
+    def stop(self, grace: float) -> None: ...
+
+
 class Gateway:
     """Everything that runs while the gateway runs, or the part that `role` names.
 
@@ -85,6 +93,7 @@ class Gateway:
         self._node = check_node(node or socket.gethostname())
         self._stack = ExitStack()
         self._stopping = Event()
+        self._started: list[_Part] = []
         self._settings = settings = workspace.project.gateway
         tracer = self._tracer(settings)
         bell = Bell()
@@ -189,25 +198,29 @@ class Gateway:
         self._take_place()
         self._configure()
         metrics = self.admin.metrics
-        for name, is_wanted, start in (
-            ("SFTP", self._has("sftp"), self.sftp.start),
-            ("HTTP", self._has("http"), self.http.start),
-            ("metrics", metrics is not None, metrics.start if metrics else None),
+        for name, is_wanted, listener in (
+            ("SFTP", self._has("sftp"), self.sftp),
+            ("HTTP", self._has("http"), self.http),
+            ("metrics", metrics is not None, metrics),
         ):
             try:
-                if is_wanted and start is not None:
-                    start()
+                if is_wanted and listener is not None:
+                    self._start(listener)
             except OSError as error:
                 raise ReconcilerError(
                     f"The {name} listener cannot be started: {error.strerror or error}. Another program may have the "
                     f"port; choose one with gateway.{name.lower()}.listen in reconciler.yaml."
                 ) from error
         if self._has("worker"):
-            self._workers.start()
-            self._keeping.start()
+            self._start(self._workers)
+            self._start(self._keeping)
             if self._alerting is not None:
-                self._alerting.start()
+                self._start(self._alerting)
         self._follower.start()
+
+    def _start(self, part: _Part) -> None:
+        part.start()
+        self._started.append(part)
 
     def _take_place(self) -> None:
         """Make sure that nobody else is what this process is going to be."""
@@ -230,12 +243,7 @@ class Gateway:
     def stop(self, grace: float) -> None:
         """Accept nothing more, let what runs end for `grace` seconds, then cut it. What is cut is done again later."""
         self._stopping.set()
-        steps = [self.http.stop] if self._has("http") else []
-        steps += [self.sftp.stop] if self._has("sftp") else []
-        steps += [self._workers.stop, self._keeping.stop] if self._has("worker") else []
-        steps += [self._alerting.stop] if self._alerting else []
-        steps += [self.admin.metrics.stop] if self.admin.metrics else []
-        threads = [Thread(target=step, args=(grace,)) for step in steps]
+        threads = [Thread(target=part.stop, args=(grace,)) for part in self._started]
         for thread in threads:
             thread.start()
         for thread in threads:

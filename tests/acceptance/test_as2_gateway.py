@@ -227,6 +227,7 @@ def test_what_a_partner_refuses_is_given_up_and_sent_again_by_one_command(
     assert "unexpected-processing-error" in failed[0].error
     listed = site.gateway.command("job", "list").stdout
     number = listed.splitlines()[1].split()[0]
+    assert SELLER in listed
     done = site.gateway.command("job", "retry", number)
     assert done.returncode == 0, done.stderr
     await_that(

@@ -46,6 +46,16 @@ def test_a_table_is_aligned_and_each_cell_stays_on_one_line() -> None:
     assert terminal.table(["NAME", "N"], [["a\nb", "1"], ["longer", ""]]) == "NAME    N\na b     1\nlonger"
 
 
+def test_a_row_goes_on_below_itself_where_the_terminal_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    header, row = ["ID", "MAILBOX", "N", "ERROR"], ["1", "accounts.acme", "2", "the file cannot be read"]
+    wide = "ID  MAILBOX        N  ERROR\n1   accounts.acme  2  the file cannot be read"
+    assert terminal.table(header, [row]) == wide
+    monkeypatch.setattr(terminal, "is_watched", lambda _: True)
+    folded = ["ID  MAILBOX        N", "  ERROR", "1   accounts.acme  2", "  the file cannot be", "  read"]
+    assert terminal.table(header, [row, ["2", "", "", ""]]) == "\n".join([*folded, "2"])
+
+
 def test_a_listing_puts_a_value_of_several_lines_below_its_name() -> None:
     assert terminal.listing([("host", "h"), ("key", "one\ntwo\n")]) == "host:  h\nkey:\n  one\n  two"
 
