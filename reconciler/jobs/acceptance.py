@@ -36,14 +36,18 @@ def place(
     temporary: Iterable[str],
     queue: str = "",
     modified_at: datetime | None = None,
-) -> None:
-    """Place an uploaded or moved file in a folder, and accept it where the folder and the name say that it is meant."""
+    exclusive: bool = False,
+) -> bool:
+    """Place an uploaded or moved file in a folder, and accept it where the folder and the name say that it is meant.
+
+    With `exclusive`, the answer is False where the name is taken; the caller's transaction must not be committed then.
+    """
     receipt = None
     if folder in {NATIVE_FOLDER, PARTNER_FOLDER} and not is_temporary(name, temporary):
         native = folder == NATIVE_FOLDER
         receipt = Receipt(mailbox=mailbox, channel="sftp", native=native, name=name, sha256=sha256, size=size)
         accept(tx, receipt, queue=queue)
-    files.put(
+    return files.put(
         tx,
         mailbox,
         folder,
@@ -52,4 +56,5 @@ def place(
         size=size,
         receipt=receipt.uuid if receipt else None,
         modified_at=modified_at,
+        exclusive=exclusive,
     )

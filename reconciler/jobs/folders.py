@@ -97,13 +97,14 @@ class StoreFolders:
             file = _existing(tx, mailbox, *source)
             if source == target:
                 return
-            if files.find(tx, mailbox, *target) is not None:
-                if not replace:
-                    raise _taken(target[1])
+            if replace:
                 _withdraw_and_remove(tx, mailbox, *target)
+            elif files.find(tx, mailbox, *target) is not None:
+                raise _taken(target[1])
             if not _ran_again(tx, file, target):
-                _withdraw_and_remove(tx, mailbox, *source)
-                place(
+                if not _withdraw_and_remove(tx, mailbox, *source):
+                    raise _missing(*source)
+                placed = place(
                     tx,
                     mailbox,
                     *target,
@@ -112,14 +113,17 @@ class StoreFolders:
                     temporary=self._temporary,
                     queue=self._queue_of(mailbox),
                     modified_at=file.modified_at,
+                    exclusive=not replace,
                 )
+                if not placed:
+                    raise _taken(target[1])
         self._wake()
 
     def remove(self, mailbox: UUID, folder: str, name: str) -> None:
         """Remove a file; one that has not been processed yet is withdrawn."""
         with _refusing(), self._store.write() as tx:
-            _existing(tx, mailbox, folder, name)
-            _withdraw_and_remove(tx, mailbox, folder, name)
+            if not _withdraw_and_remove(tx, mailbox, folder, name):
+                raise _missing(folder, name)
 
     def set_modified(self, mailbox: UUID, folder: str, name: str, modified: datetime) -> None:
         """Set the time of a file's last change."""
@@ -138,15 +142,13 @@ class StoreFolders:
     def _commit(self, upload: "_StoreUpload", modified: datetime | None) -> None:
         sealed = upload.spool.seal()
         with _refusing(), self._store.write() as tx:
-            if upload.exclusive or upload.room != BOUNDLESS:
+            if upload.room != BOUNDLESS:
                 taken = files.find(tx, upload.mailbox, upload.folder, upload.name)
-                if taken is not None and upload.exclusive:
-                    raise _taken(upload.name)
                 total, count = files.usage(tx, upload.mailbox)
                 gone, one = (taken.size, 0) if taken else (0, 1)
                 upload.room.require(total - gone + sealed.size, count + one)
             self._store.blobs.put(tx, sealed)
-            place(
+            placed = place(
                 tx,
                 upload.mailbox,
                 upload.folder,
@@ -156,7 +158,10 @@ class StoreFolders:
                 temporary=self._temporary,
                 queue=self._queue_of(upload.mailbox),
                 modified_at=modified,
+                exclusive=upload.exclusive,
             )
+            if not placed:
+                raise _taken(upload.name)
 
 
 class _StoreUpload:
@@ -258,8 +263,9 @@ def _ran_again(tx: Connection, file: StoredFile, target: tuple[str, str]) -> boo
             return False
 
 
-def _withdraw_and_remove(tx: Connection, mailbox: UUID, folder: str, name: str) -> None:
+def _withdraw_and_remove(tx: Connection, mailbox: UUID, folder: str, name: str) -> bool:
+    """Remove a file; False when there is none, or none any more: a job that ends it at this moment is waited for."""
     file = files.find(tx, mailbox, folder, name)
     if file is not None and file.receipt is not None:
         receipts.end(tx, file.receipt, "withdrawn")
-    files.remove(tx, mailbox, folder, name)
+    return file is not None and files.remove(tx, mailbox, folder, name)

@@ -70,12 +70,19 @@ def put(
     size: int,
     receipt: UUID | None = None,
     modified_at: datetime | None = None,
-) -> None:
-    """Place a file, in the place of one that has the name already; it was changed now, unless another time is given."""
+    exclusive: bool = False,
+) -> bool:
+    """Place a file, in the place of one that has the name already; it was changed now, unless another time is given.
+
+    With `exclusive`, nothing is placed where the name is taken, and the answer is False.
+    """
     values = _values(mailbox, folder, name, sha256, size) | {"receipt": receipt, "conversion": None}
     if modified_at is not None:
         values["modified_at"] = modified_at
+    if exclusive:
+        return insert_if_absent(tx, tables.file, values)
     insert_or_replace(tx, tables.file, values, key=("mailbox", "folder", "name"))
+    return True
 
 
 def put_new(
