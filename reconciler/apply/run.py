@@ -188,13 +188,19 @@ def rotate(store: Store, key: Key, *, actor: str) -> Generated:
     with store.read() as connection:
         credential = configuration.read_state(connection).get(key)
     if not isinstance(credential, Credential):
-        raise NotFoundError(f"There is no credential {key}.")
+        raise _no_credential(key)
     generated = generate(credential)
     with store.write() as tx:
-        credentials.replace(tx, store.keyring, [Successor(key, generated)])
         # A revision of its own: that is how a running gateway learns of it, and how the history keeps it.
         configuration.add_revision(tx, actor=actor, plan={"rotated": [str(key)]})
+        if not configuration.is_live(tx, key):
+            raise _no_credential(key)
+        credentials.replace(tx, store.keyring, [Successor(key, generated)])
     return generated
+
+
+def _no_credential(key: Key) -> NotFoundError:
+    return NotFoundError(f"There is no credential {key}.")
 
 
 def _refuse_if_moved(connection: Connection, plan: Plan) -> None:

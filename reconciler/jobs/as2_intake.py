@@ -174,7 +174,7 @@ class StoreIntake:
     def settle(self, message_id: str, verdict: MdnVerdict, incoming: Incoming) -> None:
         """Record what an asynchronous MDN said; what proves nothing changes nothing."""
         with self._store.write() as tx:
-            stored = posts.get(tx, message_id)
+            stored = posts.locked(tx, message_id)
             is_waiting = stored.state in {"waiting", "sent"}
             outcome = f"MDN {verdict.outcome}" if is_waiting else Outcome.STRAY.value
             since = datetime.now(UTC) - timedelta(hours=1)

@@ -72,6 +72,6 @@ def _end(store: Store, uuid: UUID, mailbox: UUID, reason: str | None) -> None:
         batch.put(tx)
         if effect(tx) is Status.COMPLETED:
             for arrival in envelopes.arrivals(tx, uuid):
-                if arrival.state == "kept":  # what was delivered as it arrived is not delivered again
-                    envelopes.change_arrival(tx, arrival.uuid, "received")
+                # What was delivered as it arrived is not delivered again.
+                if envelopes.arrive_again(tx, arrival.uuid, ended="kept"):
                     jobs.add(tx, "arrival", arrival.uuid)

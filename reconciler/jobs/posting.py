@@ -101,7 +101,7 @@ class Posting:
         The MDN may have been faster than the answer to our post.
         """
         with self._store.write() as tx:
-            now = posts.get(tx, stored.message_id)
+            now = posts.locked(tx, stored.message_id)
             if now.state == "delivered":
                 jobs.finish(tx, job)
                 return
@@ -161,8 +161,11 @@ class Posting:
         snapshot = self._directory.current()
         now = datetime.now(UTC)
         with self._store.write() as tx:
+            stored = posts.locked(tx, job.subject)
+            if stored.state == "delivered":  # its MDN came at the last moment
+                jobs.finish(tx, job)
+                return
             jobs.fail(tx, job, error=error, retry_in=None)
-            stored = posts.get(tx, job.subject)
             record = replace(
                 _record(tx, stored, now),
                 status=ConversionStatus.FAILED,

@@ -97,7 +97,8 @@ class Receiving:
             case Reject(reason):
                 self._reject(job, case, reason, read())
             case Keep() | AwaitCompletion():
-                self._commit(job, case, "kept", lambda _: None)
+                # Once it is kept, whoever completes it begins anew; before, that is for the next try to see.
+                self._commit(job, case, "kept", lambda tx: envelopes.require_as_seen(tx, case.row))
             case _:
                 assert_never(decision)
 

@@ -49,16 +49,14 @@ def convert_again(tx: Connection, record: Conversion, *, name: str | None = None
 def _out_again(tx: Connection, record: Conversion, name: str) -> None:
     if record.error_code == posts.REFUSED:
         raise ReconcilerError(f"Message {record.file_name} was refused; the partner has to send it again.")
-    if record.receipt is None or receipts.get(tx, record.receipt).state not in {"failed", "withdrawn"}:
-        raise ReconcilerError(f"Record {record.uuid} is being run again already.")
     if record.input == digest(FORGOTTEN):
         raise ReconcilerError(f"The input of record {record.uuid} was forgotten; see retention in reconciler.yaml.")
-    receipts.again(tx, record.receipt, conversion=record.uuid, name=name)
+    if record.receipt is None or not receipts.again(tx, record.receipt, conversion=record.uuid, name=name):
+        raise ReconcilerError(f"Record {record.uuid} is being run again already.")
     jobs.add(tx, "receipt", record.receipt, priority=jobs.IN_A_HURRY)
 
 
 def _in_again(tx: Connection, record: Conversion) -> None:
-    if record.arrival is None or envelopes.get_arrival(tx, record.arrival).state != "failed":
+    if record.arrival is None or not envelopes.arrive_again(tx, record.arrival, ended="failed"):
         raise ReconcilerError(f"Record {record.uuid} is being run again already.")
-    envelopes.change_arrival(tx, record.arrival, "received")
     jobs.add(tx, "arrival", record.arrival, priority=jobs.IN_A_HURRY)

@@ -20,13 +20,14 @@ from sqlalchemy import (
     update,
 )
 
-from reconciler.errors import NotFoundError
+from reconciler.errors import NotFoundError, PlanRefusedError
 from reconciler.model.key import Key, Kind
 from reconciler.model.noun import Json
 from reconciler.model.packed import Packed, packed
 from reconciler.model.state import Resource, State
 from reconciler.store import tables
 from reconciler.store.statement import Statement
+from reconciler.store.upsert import insert_if_absent
 
 _AT_ONCE = 500
 """Addresses that one statement asks for."""
@@ -86,21 +87,27 @@ def add_revision(
     config_hash: str = "",
     commit: str = "",
 ) -> int:
-    """Record an applied plan, or a change by hand for a reason, and return its revision number."""
+    """Record an applied plan, or a change by hand for a reason, and return its revision number.
+
+    Raises PlanRefusedError when another was recorded at this moment.
+    """
     number = current_revision(tx) + 1
-    tx.execute(
-        insert(tables.revision).values(
-            number=number,
-            applied_at=datetime.now(UTC),
-            actor=actor,
-            plan=dict(plan),
-            by_hand=by_hand,
-            config_hash=config_hash,
-            commit=commit,
-            digest=str(plan.get("digest", "")),
-            summary=plan.get("summary", {}),
+    row = {
+        "number": number,
+        "applied_at": datetime.now(UTC),
+        "actor": actor,
+        "plan": dict(plan),
+        "by_hand": by_hand,
+        "config_hash": config_hash,
+        "commit": commit,
+        "digest": str(plan.get("digest", "")),
+        "summary": plan.get("summary", {}),
+    }
+    # From here to the end of the transaction, whoever else changes what is live waits.
+    if not insert_if_absent(tx, tables.revision, row):
+        raise PlanRefusedError(
+            f"Revision {number} was applied by another at this moment; nothing was changed. Try again."
         )
-    )
     return number
 
 
@@ -243,6 +250,11 @@ def _there(tx: Connection, addresses: list[str]) -> set[str]:
     for begin in range(0, len(addresses), _AT_ONCE):
         found.update(tx.execute(select(stored).where(stored.in_(addresses[begin : begin + _AT_ONCE]))).scalars())
     return found
+
+
+def is_live(connection: Connection, key: Key) -> bool:
+    """Say whether there is a resource at an address."""
+    return bool(_there(connection, [str(key)]))
 
 
 def drop_resource(tx: Connection, key: Key) -> None:

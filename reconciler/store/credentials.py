@@ -51,9 +51,16 @@ class Successor:
 
 
 def replace(tx: Connection, keyring: Keyring, successors: Sequence[Successor]) -> None:
-    """Make credentials the only valid ones at their addresses, or, for the time of an overlap, the first ones."""
+    """Make credentials the only valid ones at their addresses, or, for the time of an overlap, the first ones.
+
+    Raises ReconcilerError when the key is not the one that those before were encrypted with.
+    """
     if not successors:
         return
+    known = any_ciphertext(tx)
+    if known is not None:
+        # Nodes whose stores were empty when they looked may each have made a key of their own.
+        keyring.decrypt(known)
     now = datetime.now(UTC)
     stored = tables.credential.c
     here = stored.address == bindparam("at")

@@ -83,12 +83,11 @@ _ADD = Statement(insert(tables.envelope), insertion(tables.envelope))
 _GET = Statement(select(tables.envelope).where(tables.envelope.c.uuid == bindparam("wanted")))
 _ADD_ARRIVAL = Statement(insert(tables.arrival), insertion(tables.arrival))
 _THIS_ARRIVAL = tables.arrival.c.uuid == bindparam("wanted")
-_GET_ARRIVAL = Statement(select(tables.arrival).where(_THIS_ARRIVAL))
 _ARRIVED = Statement(
     select(tables.arrival, tables.envelope).join_from(tables.arrival, tables.envelope).where(_THIS_ARRIVAL)
 )
 _NOW_IN_STATE = update(tables.arrival).values({name: bindparam(name) for name in ("state", "changed_at")})
-_CHANGE_ARRIVAL = Statement(_NOW_IN_STATE.where(_THIS_ARRIVAL))
+_CHANGE_ARRIVAL = Statement(_NOW_IN_STATE.where(_THIS_ARRIVAL, tables.arrival.c.state == bindparam("ended")))
 _END_ARRIVAL = Statement(_NOW_IN_STATE.where(_THIS_ARRIVAL, tables.arrival.c.state == "received"))
 _ADD_EVENT = Statement(insert(tables.event), ["envelope", "at", "what", "mailbox", "message"])
 
@@ -184,15 +183,19 @@ def change_status(tx: Connection, before: StoredEnvelope, *, status: str, reason
         .values(status=status, reason=reason, sha256=sha256, changed_at=datetime.now(UTC))
     )
     if changed.rowcount != 1:
-        raise ReconcilerError(f"Envelope {before.uuid} has moved on meanwhile; look at it again.")
+        raise _moved_on(before)
 
 
-def get_arrival(connection: Connection, uuid: UUID) -> Arrival:
-    """Return an arrival. Raises NotFoundError."""
-    row = _GET_ARRIVAL.first(connection, {"wanted": uuid})
-    if row is None:
-        raise NotFoundError(f"There is no arrival {uuid}.")
-    return Arrival(*row)
+def require_as_seen(tx: Connection, seen: StoredEnvelope) -> None:
+    """Raise ReconcilerError when an envelope's status is another than was seen; until the end of `tx` it stays."""
+    row = tables.envelope.c
+    found = tx.execute(select(row.status).where(row.uuid == seen.uuid).with_for_update(read=True)).scalar()
+    if found != seen.status:
+        raise _moved_on(seen)
+
+
+def _moved_on(seen: StoredEnvelope) -> ReconcilerError:
+    return ReconcilerError(f"Envelope {seen.uuid} has moved on meanwhile; look at it again.")
 
 
 def arrived(connection: Connection, uuid: UUID) -> tuple[Arrival, StoredEnvelope]:
@@ -210,9 +213,10 @@ def arrivals(connection: Connection, envelope: UUID) -> list[Arrival]:
     return [Arrival(*row) for row in rows]
 
 
-def change_arrival(tx: Connection, uuid: UUID, state: ArrivalState) -> None:
-    """Say how far the exchange of an arrived envelope is."""
-    _CHANGE_ARRIVAL.send(tx, {"wanted": uuid, "state": state, "changed_at": datetime.now(UTC)})
+def arrive_again(tx: Connection, uuid: UUID, *, ended: ArrivalState) -> bool:
+    """Begin the exchange of an envelope anew that ended so; False when it did not."""
+    values = {"wanted": uuid, "ended": ended, "state": "received", "changed_at": datetime.now(UTC)}
+    return _CHANGE_ARRIVAL.run(tx, values) == 1
 
 
 def end_arrival(tx: Connection, uuid: UUID, state: ArrivalState) -> Later:

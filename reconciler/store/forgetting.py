@@ -162,7 +162,8 @@ def _replace(store: Store, table: Table, key: Column[object], which: ColumnEleme
     while True:
         with store.write() as tx:
             found = select(key).where(which).limit(BATCH).scalar_subquery()
-            if tx.execute(update(table).where(key.in_(found)).values(sha256=gone)).rowcount < BATCH:
+            # Asked twice, because what is being run again at this moment is not found to be so by the first alone.
+            if tx.execute(update(table).where(key.in_(found), which).values(sha256=gone)).rowcount < BATCH:
                 return
 
 

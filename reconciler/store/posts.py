@@ -61,6 +61,12 @@ def get(connection: Connection, message_id: str) -> StoredPost:
     return StoredPost(**row)
 
 
+def locked(tx: Connection, message_id: str) -> StoredPost:
+    """Return a post that nobody else changes until this transaction ends. Raises NotFoundError."""
+    tx.execute(select(tables.post.c.message_id).where(tables.post.c.message_id == message_id).with_for_update())
+    return get(tx, message_id)
+
+
 def of_conversion(connection: Connection, conversion: UUID) -> StoredPost | None:
     """Return the post that carries the output of a conversion, or None."""
     row = connection.execute(select(tables.post).where(tables.post.c.conversion == conversion)).mappings().first()

@@ -77,10 +77,12 @@ def end(tx: Connection, uuid: UUID, state: ReceiptState) -> Later:
     return _END.later(tx, {"wanted": uuid, "state": state})
 
 
-def again(tx: Connection, uuid: UUID, *, conversion: UUID, name: str) -> None:
-    """Take an input that failed back to its beginning, as another attempt at a log record."""
-    tx.execute(
+def again(tx: Connection, uuid: UUID, *, conversion: UUID, name: str) -> bool:
+    """Take an input that failed back to its beginning, as another attempt at a log record; False when it did not."""
+    row = tables.receipt.c
+    begun = (
         update(tables.receipt)
-        .where(tables.receipt.c.uuid == uuid)
+        .where(row.uuid == uuid, row.state.in_(("failed", "withdrawn")))
         .values(state="received", conversion=conversion, name=name)
     )
+    return tx.execute(begun).rowcount == 1

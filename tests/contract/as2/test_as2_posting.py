@@ -124,3 +124,12 @@ def test_a_refusal_that_is_faster_than_the_answer_is_final(site: Site) -> None:
     site.answers = [MdnOutcome.REJECTED]
     with pytest.raises(FinalError, match="said so"):
         site.posting.handle(site.claim())
+
+
+def test_an_mdn_that_comes_while_its_message_is_given_up_is_the_last_word(site: Site) -> None:
+    job = site.claim()
+    site.settle(MdnOutcome.CONFIRMED)
+    site.posting.give_up(job, "no MDN came")
+    with site.store.read() as connection:
+        (row,) = jobs.listed(connection, [JobState.DONE], limit=9)
+    assert (row.subject, site.state()) == ("7@acme", "delivered")

@@ -2,23 +2,27 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
+from reconciler.conversion.converter import Converter
 from reconciler.envelope import xml
 from reconciler.envelope.status import StatusError
 from reconciler.envelope.xml import Envelope, EnvelopeState, Role, Status
 from reconciler.envelope.xml_writing import to_xml
 from reconciler.errors import ReconcilerError
 from reconciler.jobs.closing import complete, reject
+from reconciler.jobs.directory import Directory
+from reconciler.jobs.receiving import Receiving
 from reconciler.model.template_ref import TemplateRef
-from reconciler.store import envelopes
+from reconciler.store import envelopes, jobs
 from reconciler.store.blobs import Batch
 from reconciler.store.database import Store
-from reconciler.store.envelopes import StoredEnvelope
+from reconciler.store.envelopes import Fresh, StoredEnvelope
 
 SENDER, FIRST, SECOND = uuid4(), uuid4(), uuid4()
 NOW = datetime.now(UTC)
@@ -41,7 +45,7 @@ def uuid(store: Store) -> UUID:
     with store.write() as tx:
         batch.put(tx)
         for arrival in envelopes.add(tx, row, [FIRST, SECOND]):
-            envelopes.change_arrival(tx, arrival.uuid, "kept")
+            envelopes.end_arrival(tx, arrival.uuid, "kept")
     return row.uuid
 
 
@@ -82,3 +86,20 @@ def test_any_recipient_rejects_it(store: Store, uuid: UUID) -> None:
     assert (status, envelope.state.message, events) == ("CANCELLED", "not ordered", ["cancelled"])
     with pytest.raises(StatusError, match="cannot complete"):
         complete(store, uuid, FIRST)
+
+
+def test_an_arrival_that_was_looked_at_before_its_envelope_ended_is_looked_at_again(store: Store, uuid: UUID) -> None:
+    with store.read() as connection:
+        row = envelopes.get(connection, uuid)
+    with store.write() as tx:
+        (arrival,) = envelopes.add(tx, replace(row, uuid=uuid4()), [FIRST])
+        seen = Fresh(arrival, row, b"")
+        begun = jobs.begin(tx, "arrival", arrival.uuid, owner="here", lease=timedelta(minutes=1), at_hand=seen)
+    job = begun()
+    complete(store, uuid, FIRST)
+    complete(store, uuid, SECOND)
+    with pytest.raises(ReconcilerError, match="moved on"):
+        Receiving(store, Directory(store), Converter.__new__(Converter)).handle(job)
+    with store.write() as tx:
+        assert envelopes.end_arrival(tx, arrival.uuid, "kept").changed() == 1  # it was not ended
+        jobs.finish(tx, job)

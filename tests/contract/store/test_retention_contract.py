@@ -74,7 +74,7 @@ def sent(store: Store, age: timedelta, status: str) -> UUID:
             changed_at=at,
         )
         (arrival,) = envelopes.add(tx, row, [uuid4()])
-        envelopes.change_arrival(tx, arrival.uuid, "kept")
+        envelopes.end_arrival(tx, arrival.uuid, "kept")
         envelopes.add_event(tx, row.uuid, "sent", mailbox=MAILBOX)
     return row.uuid
 

@@ -203,7 +203,7 @@ class TestRows:
             (arrival,) = envelopes.add(tx, row, [other])
             envelopes.attach(tx, Attachment(uuid4(), uuid, "a", sha256))
             envelopes.add_event(tx, uuid, "sent", mailbox=MAILBOX)
-            envelopes.change_arrival(tx, arrival.uuid, "delivered")
+            envelopes.end_arrival(tx, arrival.uuid, "delivered")
             envelopes.change_status(tx, row, status="COMPLETED", reason="", sha256=sha256)
             posts.add(tx, post)
         with store.read() as connection:
