@@ -47,8 +47,12 @@ def _of_a_partner(command: _Command) -> _Command:
             click.option(
                 "--gateway-certificate", type=_FILE, required=True, help="PEM; see: reconciler credentials show -o pem"
             ),
-            click.option("--key", type=_NEW_FILE, default=Path("partner.key"), show_default=True),
-            click.option("--certificate", type=_NEW_FILE, default=Path("partner.pem"), show_default=True),
+            click.option(
+                "--key", type=_NEW_FILE, default=Path("partner.key"), show_default=True, help="The partner's key, PEM."
+            ),
+            click.option(
+                "--certificate", type=_NEW_FILE, default=Path("partner.pem"), show_default=True, help="Its certificate."
+            ),
         )
     ):
         command = option(command)
@@ -67,7 +71,9 @@ def _identity(name: str, gateway_id: str, gateway_certificate: Path, key: Path, 
 
 @as2.command()
 @_of_a_partner
-@click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:8090", show_default=True)
+@click.option(
+    "--listen", metavar="HOST:PORT", default="127.0.0.1:8090", show_default=True, help="Where messages are taken."
+)
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Where received files are written.")
 @click.option(
     "--behaviour",
@@ -118,9 +124,10 @@ def simulate(listen: str, folder: Path | None, behaviours: tuple[str, ...], dela
 @click.option("--content-type", help="Default: what the file's name says.")
 @click.option("--message-id", help="Default: a new one. The same one again makes a copy of that message.")
 def send(file: Path, url: str, content_type: str | None, message_id: str | None, **who: Any) -> int:  # noqa: ANN401 - the options of _identity
-    """Send FILE to the gateway as a partner would, signed and encrypted, and judge the MDN.
+    """Send FILE to the gateway as a partner would.
 
-    Exits with 1 unless the MDN is signed by the gateway and confirms the file.
+    It is signed and encrypted, and the MDN is judged. Exits with 1 unless the MDN is signed by the gateway and confirms
+    the file.
     """
     identity = _identity(**who)
     partner = simulated_partner(

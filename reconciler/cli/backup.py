@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.pass_context
 def backup(ctx: click.Context, file: Path) -> None:
-    """Write everything that the store remembers into FILE, as of one moment; the gateway may run meanwhile.
+    """Write everything that the store remembers into FILE.
 
-    The key to the secrets is not in it: keep that apart, where only those are who may read both.
+    It is as of one moment; the gateway may run meanwhile. The key to the secrets is not in it: keep that apart, where
+    only those are who may read both.
     """
     from reconciler.store.backup import back_up  # noqa: PLC0415 - `--help` shall not wait for the store
 
@@ -33,9 +34,10 @@ def backup(ctx: click.Context, file: Path) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.pass_context
 def restore(ctx: click.Context, file: Path) -> None:
-    """Fill an empty store from FILE, all or nothing; the gateway must not run.
+    """Fill an empty store from FILE, all or nothing.
 
-    Put the key to the secrets into its place first: the file `key` in the state's folder, or RECONCILER_KEY.
+    The gateway must not run. Put the key to the secrets into its place first: the file `key` in the state's folder, or
+    RECONCILER_KEY.
     """
     from reconciler.store.backup import restore as fill  # noqa: PLC0415 - `--help` shall not wait for the store
 

@@ -11,7 +11,7 @@ from reconciler.errors import NotFoundError
 
 @click.group()
 def ban() -> None:
-    """Show who is kept out for failed logins, and let them in again."""
+    """Show who is kept out for failed logins; let them in again."""
 
 
 @ban.command("list")
@@ -33,7 +33,10 @@ def list_bans(ctx: click.Context, form: Literal["text", "json"]) -> None:
 @click.argument("subject", nargs=-1, required=True)
 @click.pass_context
 def remove(ctx: click.Context, subject: tuple[str, ...]) -> None:
-    """Lift the ban of SUBJECT, as `ban list` prints it, or of an address alone. A running gateway follows in 2 s."""
+    """Lift bans.
+
+    SUBJECT is what `ban list` prints, or an address alone. A running gateway follows in 2 s.
+    """
     named = " ".join(subject)
     upkeep = opened(ctx).upkeep
     candidates = (named, f"address {named}", f"login {named}")

@@ -35,6 +35,8 @@ def convert(
     Without --rule: FILE as XML, which works without a configuration too. With it: the envelope that the rule makes of
     a partner's file, or the file that it makes of an envelope's XML. The real conversion runs, offline, with the
     dictionaries and aliases of the configuration; nothing is sent. The result goes to stdout, all else to stderr.
+
+    For example: reconciler convert ORDERS_1.edi --rule accounts.acme.mailboxes.orders.rules.orders-from-edifact
     """
     # The service brings every adapter with it; `--help` shall not wait for them.
     from reconciler.conversion.converter import UnfinishedError  # noqa: PLC0415

@@ -29,7 +29,7 @@ def credentials() -> None:
 def show(
     ctx: click.Context, address: str, field: str | None, form: Literal["text", "json", "letter", "pem", "der"]
 ) -> None:
-    """Print the connection details of the mailbox at ADDRESS, in clear text.
+    """Print the connection details of a mailbox, in clear text.
 
     `letter` is a text for the partner, without anything secret; `pem` and `der` are the certificate alone.
     """
@@ -81,10 +81,12 @@ def deliver(
     listed: tuple[Path, ...],
     since: timedelta | None,
 ) -> None:
-    """Write connection details to files that their recipients alone can read.
+    """Encrypt connection details for those whom they are for.
 
     ADDRESS is a mailbox, or an account for all its mailboxes. Each gets a file ADDRESS.json.age in DIR, encrypted with
     age; nothing secret is printed, so that CI can hand it over.
+
+    For example: reconciler credentials deliver accounts.acme --recipients partner.age.pub --into delivered
     """
     from reconciler.service.sealing import EXTENSION, recipients, sealed  # noqa: PLC0415 - others need no age
 
@@ -125,7 +127,10 @@ def _revealed(value: str | Secret) -> str:
 @click.argument("address")
 @click.pass_context
 def rotate(ctx: click.Context, address: str) -> None:
-    """Replace what was generated for ADDRESS, a mailbox or one credential, at once. The old stops working."""
+    """Generate a secret anew; the old one stops working at once.
+
+    ADDRESS is a mailbox, for all that it has, or one credential, as `show` lists them.
+    """
     for key in opened(ctx).rotate(address, actor=actor()):
         terminal.write(f"Generated {key} anew.")
 

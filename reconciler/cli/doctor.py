@@ -15,7 +15,7 @@ _SIGNS = {"ok": "✓", "soon": "!", "fault": "✗"}
 @terminal.printed_as("text", "json")
 @click.pass_context
 def doctor(ctx: click.Context, form: Literal["text", "json"]) -> int:
-    """Look for the usual faults on the gateway's machine, and say what mends each.
+    """Look for the usual faults, and say what mends each.
 
     Ports, permissions, the key, the clock, DNS, certificates, partners, mail. Exits with 1 when there is a fault.
     """

@@ -49,9 +49,10 @@ def dump(
 @click.argument("address")
 @click.pass_context
 def import_(ctx: click.Context, address: str) -> None:
-    """Write what is live at ADDRESS, and below, into the configuration's files.
+    """Take what is live at ADDRESS into the configuration.
 
-    It is for what was made by hand. The next `apply --adopt` takes it over.
+    It and what is below is written into the files. It is for what was made by hand. The next `apply --adopt` takes it
+    over.
     """
     workspace = opened(ctx)
     by_hand = workspace.read().by_hand

@@ -49,7 +49,10 @@ def list_envelopes(ctx: click.Context, mailbox: str | None, limit: int, form: Li
 @terminal.printed_as("text", "json", "xml")
 @click.pass_context
 def show(ctx: click.Context, envelope_id: UUID, form: Literal["text", "json", "xml"]) -> None:
-    """Show one envelope and what happened to it; `-o xml` prints the envelope itself."""
+    """Show one envelope and what happened to it.
+
+    `-o xml` prints the envelope itself.
+    """
     workspace = opened(ctx)
     if form == "xml":
         click.echo(workspace.envelope_xml(envelope_id), nl=False)
@@ -82,7 +85,7 @@ def show(ctx: click.Context, envelope_id: UUID, form: Literal["text", "json", "x
 @click.option("--mailbox", metavar="ADDRESS", required=True, help="The mailbox that sends it.")
 @click.pass_context
 def send(ctx: click.Context, file: Path, mailbox: str) -> None:
-    """Send an envelope XML as if it were uploaded to the mailbox's outbox."""
+    """Send an envelope, as if its XML were uploaded to outbox/."""
     receipt = opened(ctx).send(mailbox, file.name, file.read_bytes())
     terminal.write(f"Received as {receipt}. The running gateway sends it; see: reconciler envelope list")
 

@@ -22,7 +22,7 @@ def job() -> None:
 @terminal.printed_as("text", "json")
 @click.pass_context
 def list_jobs(ctx: click.Context, states: tuple[str, ...], limit: int, form: Literal["text", "json"]) -> None:
-    """List jobs: those that are dead, or those in the states that are named."""
+    """List the jobs that were given up, or those in other states."""
     workspace = opened(ctx)
     rows = workspace.upkeep.jobs(states or ("dead",), limit)
     if form == "json":
@@ -53,7 +53,10 @@ def list_jobs(ctx: click.Context, states: tuple[str, ...], limit: int, form: Lit
 @click.argument("numbers", metavar="JOB...", type=int, nargs=-1, required=True)
 @click.pass_context
 def retry(ctx: click.Context, numbers: tuple[int, ...]) -> None:
-    """Have dead jobs run again by the gateway, from their first attempt; messages keep their Message-ID."""
+    """Have dead jobs run again by the gateway.
+
+    They begin with their first attempt. Messages keep their Message-ID, so that nobody takes them twice.
+    """
     for row in opened(ctx).upkeep.retry(numbers):
         terminal.write(f"Job {row.number} runs again: {row.kind} {row.subject}")
 
@@ -72,9 +75,10 @@ def drop(ctx: click.Context, numbers: tuple[int, ...]) -> None:
 @terminal.printed_as("text", "json")
 @click.pass_context
 def fsck(ctx: click.Context, form: Literal["text", "json"], *, repair: bool) -> int:
-    """Check every row of the store against every payload, and every input against the work to be done with it.
+    """Check that nothing in the store is missing or damaged.
 
-    The gateway may run meanwhile. Exits with 1 when something is wrong that was not mended.
+    Every row is checked against every payload, and every input against the work to be done with it. The gateway may run
+    meanwhile. Exits with 1 when something is wrong that was not mended.
     """
     from reconciler.store import checking  # noqa: PLC0415 - `--help` shall not wait for the store
 

@@ -37,7 +37,10 @@ def status(ctx: click.Context, form: Literal["text", "json"]) -> None:
 @click.argument("name", type=click.Choice(["apply", "watch"]), default="apply")
 @click.pass_context
 def release(ctx: click.Context, name: str) -> None:
-    """Take a lease (default: apply) from its holder, who can then commit nothing more."""
+    """Take a lease (default: apply) from its holder.
+
+    The holder can then commit nothing more. It is for one that died; whoever lives shall be let finish.
+    """
     if not opened(ctx).oversight.release(name):
         raise NotFoundError(f"Nobody holds the lease on {name}.")
     terminal.write(f"Released the lease on {name}.")

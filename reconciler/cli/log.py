@@ -18,7 +18,11 @@ def log() -> None:
 
 @log.command("list")
 @click.option("--mailbox", metavar="ADDRESS", help="Only this mailbox's records.")
-@click.option("--status", type=click.Choice(["PROCESSED", "REPROCESSED", "FAILED"], case_sensitive=False))
+@click.option(
+    "--status",
+    type=click.Choice(["PROCESSED", "REPROCESSED", "FAILED"], case_sensitive=False),
+    help="Only records that ended so.",
+)
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many, newest first.")
 @terminal.printed_as("text", "json")
 @click.pass_context
@@ -93,7 +97,9 @@ def _exchange(each: ExchangeView) -> str:
 
 @log.command()
 @click.argument("record_id", metavar="ID", type=UUID)
-@click.option("--part", type=click.Choice(get_args(LogPart)), default="input", show_default=True)
+@click.option(
+    "--part", type=click.Choice(get_args(LogPart)), default="input", show_default=True, help="Which part of it."
+)
 @click.pass_context
 def download(ctx: click.Context, record_id: UUID, part: LogPart) -> None:
     """Write a part of a record to stdout, byte for byte.
@@ -108,7 +114,10 @@ def download(ctx: click.Context, record_id: UUID, part: LogPart) -> None:
 @click.argument("record_id", metavar="ID", type=UUID)
 @click.pass_context
 def reprocess(ctx: click.Context, record_id: UUID) -> None:
-    """Have a FAILED conversion run again by the gateway, with the rules as they are now."""
+    """Have a FAILED conversion run again by the gateway.
+
+    The rules are used as they are now. What was committed before is not made again.
+    """
     opened(ctx).reprocess(record_id)
     terminal.write(f"The gateway runs it again; see: reconciler log show {record_id}")
 

@@ -53,6 +53,8 @@ def plan(
     """Show what applying would change.
 
     Nothing live is changed. Nothing is destroyed without --prune.
+
+    For example: reconciler plan --target 'accounts.acme.mailboxes.*' --out plan.json
     """
     if replay_convert and replay is None:
         raise click.UsageError("--replay-convert needs --replay.", ctx)

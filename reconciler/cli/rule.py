@@ -18,7 +18,13 @@ def rule() -> None:
 
 @rule.command()
 @click.argument("template", metavar="TEMPLATE")
-@click.option("--direction", type=click.Choice(["out", "in", "both"]), default="both", show_default=True)
+@click.option(
+    "--direction",
+    type=click.Choice(["out", "in", "both"]),
+    default="both",
+    show_default=True,
+    help="Which maps: into envelopes, out of them, or both.",
+)
 @click.option(
     "--into",
     "folder",

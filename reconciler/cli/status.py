@@ -15,10 +15,10 @@ from reconciler.live.status import Status, Waiting
 @terminal.printed_as("text", "json")
 @click.pass_context
 def status(ctx: click.Context, form: Literal["text", "json"]) -> None:
-    """Show what listens, what waits, what is applied, what failed last, and the conditions of each account.
+    """Show how the gateway is, at a glance.
 
-    Synced: it is as the configuration says. Healthy: the last attempt to make it so succeeded. Suspended: it is left
-    alone.
+    What listens, what waits, what is applied, what failed last, and the conditions of each account. Synced: it is as
+    the configuration says. Healthy: the last attempt to make it so succeeded. Suspended: it is left alone.
     """
     found = opened(ctx).status()
     if form == "json":

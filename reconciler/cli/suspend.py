@@ -36,6 +36,8 @@ def suspend(ctx: click.Context, address: str, until: datetime | None, reason: st
     """Hold ADDRESS and what is below out of reconciling.
 
     Plans show what they would change there, and leave it as it is.
+
+    For example: reconciler suspend accounts.acme --until 2h --reason "the partner moves house"
     """
     key = opened(ctx).oversight.suspend(address, until=until, reason=reason, actor=actor())
     end = f"until {terminal.moment(until)}" if until else f"until: reconciler resume {key}"

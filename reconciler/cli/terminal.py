@@ -115,7 +115,10 @@ def listing(pairs: Iterable[tuple[str, str]]) -> str:
 
 def printed_as(*forms: str) -> Callable[[Command], Command]:
     """Return the option `-o`, the form of a result."""
-    return click.option("-o", "--output", "form", type=click.Choice(forms), default=forms[0], show_default=True)
+    choice = click.Choice(forms)
+    return click.option(
+        "-o", "--output", "form", type=choice, default=forms[0], show_default=True, help="The form of the result."
+    )
 
 
 log_format_given = click.option(

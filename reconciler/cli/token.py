@@ -28,6 +28,8 @@ def create(ctx: click.Context, role: str, account: str | None, expires: str, nam
     """Make a token and print it.
 
     It is kept as a digest only: nobody can show it again.
+
+    For example: reconciler token create --role operator --account acme --expires 12h
     """
     from reconciler.model.duration import parse_duration  # noqa: PLC0415 - `--help` shall not wait for the model
     from reconciler.store.tokens import Role  # noqa: PLC0415 - nor for the store

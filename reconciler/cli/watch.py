@@ -61,6 +61,8 @@ def watch(
 
     A configuration that is wrong changes nothing: the last good one stays, and is kept. One watcher acts at a time;
     a second one stands by.
+
+    For example: reconciler watch --git https://git.example.com/edi/config.git --ref main
     """
     from reconciler.service import logs, watching  # noqa: PLC0415 - `--help` shall not wait for the service
     from reconciler.watch.commit_status import CommitStatus  # noqa: PLC0415

@@ -1,12 +1,24 @@
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from reconciler.cli.examples import example
 from reconciler.cli.main import COMMANDS, main
 from reconciler.errors import NotFoundError
+
+
+def every_command(command: click.Command, context: click.Context) -> Iterator[tuple[str, click.Command, click.Context]]:
+    """Yield a command and those below it, each with the words that call it."""
+    yield context.command_path, command, context
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            part = command.get_command(context, name)
+            assert part is not None
+            yield from every_command(part, click.Context(part, info_name=name, parent=context, terminal_width=78))
 
 
 def run(*arguments: str) -> Result:
@@ -38,6 +50,15 @@ class TestCommandLine:
         words = {line.split()[0]: line.split()[1:] for line in result.stdout.splitlines() if line.startswith("  ")}
         assert result.exit_code == 0
         assert all(words[name] for name in COMMANDS)
+
+    def test_every_option_is_described_and_every_command_in_a_line(self) -> None:
+        for path, command, context in every_command(
+            main, click.Context(main, info_name="reconciler", terminal_width=78)
+        ):
+            for option in command.params:
+                assert not isinstance(option, click.Option) or option.help, f"{path} {option.name}"
+            if isinstance(command, click.Group):
+                assert "..." not in command.get_help(context).partition("Commands:")[2], path
 
 
 class TestFailures:
