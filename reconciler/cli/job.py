@@ -1,12 +1,15 @@
 """`reconciler job` and `reconciler fsck`: what is still to be done, what was given up, and whether all is whole."""
 
 from dataclasses import asdict
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from reconciler.cli import terminal
 from reconciler.cli.workspace import opened
+
+if TYPE_CHECKING:
+    from reconciler.store.finding import Finding
 
 _STATES = ("ready", "running", "retrying", "done", "dead")
 
@@ -77,21 +80,40 @@ def drop(ctx: click.Context, numbers: tuple[int, ...]) -> None:
 def fsck(ctx: click.Context, form: Literal["text", "json"], *, repair: bool) -> int:
     """Check that nothing in the store is missing or damaged.
 
-    Every row is checked against every payload, and every input against the work to be done with it. The gateway may run
-    meanwhile. Exits with 1 when something is wrong that was not mended.
+    Found are payloads that are damaged, missing, or named by nothing; and inputs, AS2 messages, envelopes, posts and
+    mails that nothing works on. Each is shown with what needs it, and with what was done about it or is to be done.
+
+    The gateway may run meanwhile. Nothing is changed without --repair; with it, work is begun anew, what nothing needs
+    is removed, and damaged bytes are put into the folder quarantine of the store.
+
+    Exits with 0 when the store is whole, or all that was found was mended; with 1 when something was not.
     """
     from reconciler.store import checking  # noqa: PLC0415 - `--help` shall not wait for the store
 
-    findings = list(checking.check(opened(ctx).store, repair=repair))
+    found = mended = 0
+    shown = []
+    for finding in checking.check(opened(ctx).store, repair=repair):
+        found, mended = found + 1, mended + finding.mended
+        if form == "json":
+            shown.append(asdict(finding))
+        else:
+            terminal.write(_shown(finding))
     if form == "json":
-        terminal.write_json([asdict(finding) for finding in findings])
-    elif findings:
-        header = ["FOUND", "WHAT", "USED BY", ""]
-        cells = ((f.fault, f.subject, f.used_by, "mended" if f.mended else "") for f in findings)
-        terminal.write(terminal.table(header, cells))
+        terminal.write_json(shown)
+    elif found:
+        terminal.say(f"{found} found, {mended} of them mended.")
     else:
         terminal.say("The store is whole.")
-    return 0 if all(finding.mended for finding in findings) else 1
+    return 0 if mended == found else 1
+
+
+def _shown(finding: "Finding") -> str:
+    """Return a finding as it comes, since a store can be large: what, where, what needs it, and what about it."""
+    lines = [f"{finding.fault}: {terminal.printable(finding.subject)}"]
+    if finding.used_by:
+        lines.append(f"  needed by: {terminal.printable(finding.used_by)}")
+    lines.append(f"  {'mended' if finding.mended else 'to mend'}: {terminal.printable(finding.remedy)}")
+    return "\n".join(lines)
 
 
 COMMANDS = {"job": job, "fsck": fsck}

@@ -13,7 +13,7 @@ from reconciler.jobs import measures, notices
 from reconciler.jobs.acceptance import accept
 from reconciler.jobs.directory import Directory
 from reconciler.jobs.posting import mark_delivered
-from reconciler.jobs.queues import ordered_queue, queue_of
+from reconciler.jobs.queues import ordered_queue
 from reconciler.jobs.tracing import Tracer, untold
 from reconciler.model.rule import Direction
 from reconciler.model.source_file import ContentReader
@@ -206,7 +206,7 @@ def _keep(tx: Connection, incoming: Incoming) -> None:
     """Record an exchange and, where the partner wants its MDN elsewhere, have that posted there."""
     number = exchanges.add(tx, _exchange(incoming))
     if incoming.async_mdn_url is not None:
-        jobs.add(tx, "mdn", str(number), queue=queue_of("mdn", incoming.mailbox))
+        jobs.add(tx, "mdn", str(number), queue=jobs.queue_of("mdn", incoming.mailbox))
 
 
 def _exchange(incoming: Incoming) -> Exchange:

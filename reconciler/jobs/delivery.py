@@ -7,7 +7,6 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection
 
 from reconciler.conversion.naming import alternatives
-from reconciler.jobs.queues import queue_of
 from reconciler.protocols.sftp.settings import NAME as SFTP
 from reconciler.store import files, jobs, posts
 from reconciler.store.posts import StoredPost
@@ -60,5 +59,5 @@ def deliver(tx: Connection, delivery: Delivery) -> str:
             subject=delivery.subject,
         ),
     )
-    jobs.add(tx, "post", message_id, queue=queue_of("post", delivery.mailbox), ordered=delivery.ordered)
+    jobs.add(tx, "post", message_id, queue=jobs.queue_of("post", delivery.mailbox), ordered=delivery.ordered)
     return delivery.name

@@ -5,14 +5,9 @@ from uuid import UUID
 
 from reconciler.jobs.directory import Directory, Snapshot
 from reconciler.store.destinations import Limit
-from reconciler.store.jobs import JobKind
+from reconciler.store.jobs import JobKind, queue_of
 
 UNLIMITED = Limit(concurrency=sys.maxsize)
-
-
-def queue_of(kind: JobKind, mailbox: UUID) -> str:
-    """Return the queue of a mailbox's jobs of a kind, for which the limits of that mailbox hold."""
-    return f"{kind}/{mailbox}"
 
 
 def ordered_queue(kind: JobKind, mailbox: UUID, snapshot: Snapshot) -> str:

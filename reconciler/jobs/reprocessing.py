@@ -49,6 +49,8 @@ def convert_again(tx: Connection, record: Conversion, *, name: str | None = None
 def _out_again(tx: Connection, record: Conversion, name: str) -> None:
     if record.error_code == posts.REFUSED:
         raise ReconcilerError(f"Message {record.file_name} was refused; the partner has to send it again.")
+    if record.error_code == posts.LOST:
+        raise ReconcilerError(f"Message {record.file_name} is lost; the partner has to send it again.")
     if record.input == digest(FORGOTTEN):
         raise ReconcilerError(f"The input of record {record.uuid} was forgotten; see retention in reconciler.yaml.")
     if record.receipt is None or not receipts.again(tx, record.receipt, conversion=record.uuid, name=name):

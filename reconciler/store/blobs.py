@@ -13,7 +13,7 @@ from time import monotonic
 from typing import BinaryIO
 from weakref import finalize
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
 from reconciler.errors import BlobError
 from reconciler.model.source_file import digest
@@ -34,10 +34,14 @@ _CONTENT = Statement(select(blob.c.content).where(blob.c.sha256 == bindparam("na
 
 def _putting(dialect: str) -> Insert:
     statement = insert_into(dialect, blob)
+    put = statement.excluded
+    is_aged = blob.c.created_at < bindparam("aged", type_=blob.c.created_at.type)
+    # A small payload that was damaged lost its bytes to the quarantine.
+    is_empty = and_(blob.c.content.is_(None), put.content.is_not(None))
     return statement.on_conflict_do_update(
         index_elements=[blob.c.sha256],
-        set_={"created_at": statement.excluded.created_at},
-        where=blob.c.created_at < bindparam("aged", type_=blob.c.created_at.type),
+        set_={"created_at": put.created_at, "content": func.coalesce(blob.c.content, put.content)},
+        where=or_(is_aged, is_empty),
     )
 
 

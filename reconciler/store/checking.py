@@ -2,46 +2,37 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
 from shutil import copyfileobj
 
-from sqlalchemy import ColumnElement, Table, and_, exists, func, select, update
+from sqlalchemy import func, literal, select, union_all, update
 
 from reconciler.errors import BlobError
 from reconciler.model.source_file import digest
-from reconciler.store import configuration, jobs, notice_tables, receipts, tables
+from reconciler.store import configuration, tables
+from reconciler.store.checking_work import files_without_receipt, messages_without_receipt, work_without_job
 from reconciler.store.database import Store
-from reconciler.store.job_states import JobState
-from reconciler.store.jobs import JobKind, is_in
-from reconciler.store.receipts import Receipt
-from reconciler.store.retention import STRAY, collect_strays, unnamed
+from reconciler.store.finding import Fault, Finding
+from reconciler.store.retention import STRAY, collect_strays, configured, forget_payload, naming_columns
 from reconciler.store.shelf import CHUNK
 
 QUARANTINE = "quarantine"
 """The subfolder of the store's folder for bytes that are not what their name says."""
 
+_HEALING = "It is whole again once the same bytes are received once more; then run again what failed for want of it."
+
+_CALLED = (
+    (tables.receipt.c.sha256, tables.receipt.c.name),
+    (tables.file.c.sha256, tables.file.c.name),
+    (tables.attachment.c.sha256, tables.attachment.c.name),
+    (tables.post.c.sha256, tables.post.c.file_name),
+    (tables.conversion.c.input, tables.conversion.c.file_name),
+)
+"""Which columns say how a payload was called, by the column that names it; those that know it first come first."""
+
 _PAGE = 500
-
-
-class Fault(StrEnum):
-    """What can be wrong."""
-
-    MISSING = "missing payload"
-    DAMAGED = "damaged payload"
-    STRAY = "payload that no row names"
-    FORGOTTEN = "accepted, and no work stands for it"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something wrong: with which payload or input, and whether it was mended. `used_by` says what needs it."""
-
-    fault: Fault
-    subject: str
-    mended: bool
-    used_by: str = ""
 
 
 def check(store: Store, *, repair: bool) -> Iterator[Finding]:
@@ -53,13 +44,14 @@ def check(store: Store, *, repair: bool) -> Iterator[Finding]:
     yield from _payloads(store, repair=repair)
     yield from _configured(store)
     yield from _strays(store, repair=repair)
-    yield from _unreceived(store, repair=repair)
-    for kind, table, waits in _WORK:
-        yield from _forgotten(store, kind, table, waits, repair=repair)
+    yield from files_without_receipt(store, repair=repair)
+    yield from messages_without_receipt(store, repair=repair)
+    yield from work_without_job(store, repair=repair)
 
 
 def _payloads(store: Store, *, repair: bool) -> Iterator[Finding]:
     blob = tables.blob.c
+    users = _Users(store)
     after = ""
     while True:
         with store.read() as connection:
@@ -71,10 +63,22 @@ def _payloads(store: Store, *, repair: bool) -> Iterator[Finding]:
         for row in page:
             fault = _fault(store, row.sha256, row.content)
             if fault is not None:
-                damaged = fault is Fault.DAMAGED
-                if repair and damaged:
-                    _set_aside(store, row.sha256, row.content)
-                yield Finding(fault, row.sha256, repair and damaged, _used_by(store, row.sha256))
+                yield _ended(store, fault, row.sha256, row.content, users, repair=repair)
+
+
+def _ended(store: Store, fault: Fault, name: str, content: bytes | None, users: "_Users", *, repair: bool) -> Finding:
+    """Return what was found about a payload, after doing about it what can be done."""
+    used_by = users.of(name)
+    healing = _HEALING if used_by else "Nothing needs it: it is forgotten when it is a day old."
+    if not repair:
+        way = "`fsck --repair` puts it into quarantine. " if fault is Fault.DAMAGED else ""
+        return Finding(fault, name, mended=False, used_by=used_by, remedy=way + healing)
+    done = ""
+    if fault is Fault.DAMAGED:
+        done = f"Its bytes are in {_set_aside(store, name, content)}. "
+    if not used_by and forget_payload(store, name):
+        return Finding(fault, name, mended=True, remedy=f"{done}Nothing needs it: it was forgotten.")
+    return Finding(fault, name, mended=False, used_by=used_by, remedy=done + healing)
 
 
 def _fault(store: Store, name: str, content: bytes | None) -> Fault | None:
@@ -87,8 +91,8 @@ def _fault(store: Store, name: str, content: bytes | None) -> Fault | None:
         return Fault.DAMAGED if store.blobs.shelf.holds(name) else Fault.MISSING
 
 
-def _set_aside(store: Store, name: str, content: bytes | None) -> None:
-    """Copy damaged bytes into quarantine, then take them out of the store."""
+def _set_aside(store: Store, name: str, content: bytes | None) -> Path:
+    """Copy damaged bytes into quarantine, then take them out of the store; return where they are now."""
     folder = store.folder / QUARANTINE
     folder.mkdir(mode=0o700, exist_ok=True)
     with (folder / name).open("wb") as target:
@@ -102,23 +106,36 @@ def _set_aside(store: Store, name: str, content: bytes | None) -> None:
     if content is None:
         store.blobs.shelf.drop(name)
     else:
-        # From now on it is looked for on the shelf, where the same bytes are laid down when they come again.
+        # The same bytes are put into the row when they come again.
         with store.write() as tx:
             tx.execute(update(tables.blob).where(tables.blob.c.sha256 == name).values(content=None))
+    return folder / name
 
 
-def _used_by(store: Store, name: str) -> str:
-    with store.read() as connection:
-        if connection.execute(select(exists().where(tables.blob.c.sha256 == name, unnamed()))).scalar_one():
-            return ""
-        users = [
-            f"{number} {table.name}.{column.name}"
-            for table in tables.metadata.sorted_tables
-            for column in table.columns
-            if any(key.column.table is tables.blob for key in column.foreign_keys)
-            and (number := connection.execute(select(func.count()).where(column == name)).scalar_one())
+class _Users:
+    """What needs a payload, counted for those that something is wrong with."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @cached_property
+    def _configured(self) -> set[str]:
+        with self._store.read() as connection:
+            return configured(connection)
+
+    def of(self, name: str) -> str:
+        """Return how a payload was called, how often columns name it, and whether a configuration does; or nothing."""
+        counts = [
+            select(literal(f"{column.table.name}.{column.name}"), func.count()).where(column == name)
+            for column in naming_columns()
         ]
-    return ", ".join(users)
+        with self._store.read() as connection:
+            found = [f"{number} {column}" for column, number in connection.execute(union_all(*counts)) if number]
+            queries = (select(called).where(column == name).limit(1) for column, called in _CALLED)
+            names = (connection.execute(query).scalar() for query in queries)
+            called = next((f" ({each})" for each in names if each), "") if found else ""
+        needed = ["the configuration or a revision of it"] if name in self._configured else []
+        return ", ".join([*found, *needed]) + called
 
 
 def _configured(store: Store) -> Iterator[Finding]:
@@ -127,7 +144,7 @@ def _configured(store: Store) -> Iterator[Finding]:
         for name in sorted(configuration.read_state(connection).hashes()):
             found = connection.execute(select(tables.blob.c.sha256).where(tables.blob.c.sha256 == name)).first()
             if found is None:
-                yield Finding(Fault.MISSING, name, mended=False, used_by="the configuration")
+                yield Finding(Fault.MISSING, name, mended=False, used_by="the configuration", remedy=_HEALING)
 
 
 def _strays(store: Store, *, repair: bool) -> Iterator[Finding]:
@@ -140,60 +157,5 @@ def _strays(store: Store, *, repair: bool) -> Iterator[Finding]:
             found.append(lying.name)
     if repair and found:
         collect_strays(store)
-    yield from (Finding(Fault.STRAY, name, mended=repair) for name in found)
-
-
-def _unreceived(store: Store, *, repair: bool) -> Iterator[Finding]:
-    """Yield the files that were accepted and whose receipt is gone; with `repair`, they are accepted once more."""
-    file = tables.file.c
-    lost = and_(file.receipt.is_not(None), ~exists().where(tables.receipt.c.uuid == file.receipt))
-    with store.read() as connection:
-        found = connection.execute(select(tables.file).where(lost).order_by(file.mailbox, file.folder, file.name)).all()
-    for row in found:
-        mended = False
-        if repair:
-            receipt = Receipt(
-                mailbox=row.mailbox,
-                channel="sftp",
-                native=row.folder == "outbox",
-                name=row.name,
-                sha256=row.sha256,
-                size=row.size,
-            )
-            with store.write() as tx:
-                place = and_(file.mailbox == row.mailbox, file.folder == row.folder, file.name == row.name)
-                anew = update(tables.file).where(place, lost).values(receipt=receipt.uuid)
-                mended = tx.execute(anew).rowcount == 1
-                if mended:
-                    receipts.add(tx, receipt)
-                    jobs.add(tx, "receipt", receipt.uuid)
-        yield Finding(Fault.FORGOTTEN, f"file {row.folder}/{row.name} of mailbox {row.mailbox}", mended=mended)
-
-
-_WORK: tuple[tuple[JobKind, Table, ColumnElement[bool]], ...] = (
-    ("receipt", tables.receipt, tables.receipt.c.state == "received"),
-    ("arrival", tables.arrival, tables.arrival.c.state == "received"),
-    ("post", tables.post, tables.post.c.state.in_(("waiting", "sent"))),
-    ("mail", notice_tables.mail, notice_tables.mail.c.state == "waiting"),
-    ("digest", notice_tables.digest, notice_tables.digest.c.waiting > 0),
-)
-"""Which rows have work to be done, of which kind, and when."""
-
-
-def _forgotten(
-    store: Store, kind: JobKind, table: Table, waits: ColumnElement[bool], *, repair: bool
-) -> Iterator[Finding]:
-    """Yield the rows that wait for work that no job stands for."""
-    (key,) = table.primary_key
-    job = tables.job.c
-    at_work = select(job.subject).where(job.kind == kind, ~is_in(JobState.DONE))
-    with store.read() as connection:
-        known = set(connection.execute(at_work).scalars())
-        waiting = connection.execute(select(key).where(waits)).scalars().all()
-    for subject in waiting:
-        if str(subject) in known:
-            continue
-        if repair:
-            with store.write() as tx:
-                jobs.add(tx, kind, subject)
-        yield Finding(Fault.FORGOTTEN, f"{kind} {subject}", mended=repair)
+    remedy = "It was removed." if repair else "House-keeping removes it, and so does `fsck --repair`."
+    yield from (Finding(Fault.STRAY, name, mended=repair, remedy=remedy) for name in found)

@@ -72,6 +72,14 @@ class Store:
         """Return a transaction that is durable when its context ends, or rolled back by an exception."""
         return self._writer.transaction() if self._writer else self._sessions.writing()
 
+    def write_unchecked(self) -> AbstractContextManager[Connection]:
+        """Return a transaction as `write` does, in which SQLite checks no foreign key.
+
+        To delete a payload it would read each table that could name it, row by row, because none has an index for that:
+        whoever deletes many looks himself, and for all at once. Nobody else writes meanwhile.
+        """
+        return self._writer.unchecked() if self._writer else self._sessions.writing()
+
     def read(self) -> AbstractContextManager[Connection]:
         """Return a connection that sees one moment of the database while its context lasts."""
         return self._sessions.reading()

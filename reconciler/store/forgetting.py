@@ -93,14 +93,15 @@ def forget_log(store: Store, *, older_than: timedelta, keep: Keeper = nowhere) -
         total += len(rows)
     _forget_envelopes(store, limit, keep)
     receipt, exchange, mail = tables.receipt.c, tables.as2_exchange.c, notice_tables.mail.c
+    message = tables.as2_message.c  # while it is known, a copy gets the stored answer; later it would be a new message
+    accepted = message.receipt.in_(select(receipt.uuid).where(receipt.state == "received"))
+    _delete(store, tables.as2_message, message.receipt, and_(message.received_at < limit, ~accepted))
     named = or_(
+        receipt.uuid.in_(select(message.receipt)),
         receipt.uuid.in_(select(file.receipt).where(file.receipt.is_not(None))),
         receipt.uuid.in_(select(record.receipt).where(record.receipt.is_not(None))),
     )
     _delete(store, tables.receipt, receipt.uuid, and_(receipt.received_at < limit, receipt.state != "received", ~named))
-    message = tables.as2_message.c  # while it is known, a copy gets the stored answer; later it would be a new message
-    accepted = message.receipt.in_(select(receipt.uuid).where(receipt.state == "received"))
-    _delete(store, tables.as2_message, message.receipt, and_(message.received_at < limit, ~accepted))
     pending = _is_subject_of("mdn", cast(exchange.number, Text))
     _delete(store, tables.as2_exchange, exchange.number, and_(exchange.started_at < limit, ~pending))
     _delete(store, notice_tables.mail, mail.message_id, and_(mail.changed_at < limit, mail.state != "waiting"))

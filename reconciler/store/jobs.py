@@ -163,6 +163,11 @@ def ring(tx: Connection) -> None:
         _RING.send(tx)
 
 
+def queue_of(kind: JobKind, mailbox: UUID) -> str:
+    """Return the queue of a mailbox's jobs of a kind, for which the limits of that mailbox hold."""
+    return f"{kind}/{mailbox}"
+
+
 def is_in(*states: JobState) -> ColumnElement[bool]:
     """Return the condition that a job is in one of these states, as literals: only then partial indexes serve it."""
     return or_(*(tables.job.c.state == literal_column(f"'{state}'") for state in states))

@@ -16,6 +16,9 @@ from reconciler.store.upsert import insert_if_absent
 REFUSED = "message_refused"
 """The error of a message that was not taken; its record's file name is the Message-ID."""
 
+LOST = "message_lost"
+"""The error of a message that was taken and is not there any more; its record's file name is the Message-ID too."""
+
 PostState = Literal["waiting", "sent", "delivered", "rejected", "failed"]
 
 
@@ -75,7 +78,7 @@ def of_conversion(connection: Connection, conversion: UUID) -> StoredPost | None
 
 def received_as(connection: Connection, record: Conversion) -> str | None:
     """Return the Message-ID under which the input of a conversion came over AS2; None when it came otherwise."""
-    if record.error_code == REFUSED:
+    if record.error_code in {REFUSED, LOST}:
         return record.file_name
     row = tables.as2_message.c
     query = select(row.message_id).where(row.receipt == record.receipt)

@@ -102,6 +102,30 @@ class GroupingWriter:
         if group.error is not None:
             raise group.error
 
+    @contextmanager
+    def unchecked(self) -> Iterator[Connection]:
+        """Yield a transaction of its own in which no foreign key is checked; durable when this ends, or rolled back."""
+        with self._my_turn():
+            if self._group is not None:
+                before, self._group = self._group, None
+                before.end()
+                if before.error is not None:
+                    self._discard()
+            connection = self._engine.connect().execution_options(**{DRIVEN: True})
+            try:
+                driver_of(connection).execute("PRAGMA foreign_keys = OFF")
+                group = _Group(connection)
+                try:
+                    with group.member():
+                        yield connection
+                finally:
+                    group.end()
+            finally:
+                connection.invalidate()  # nobody else is to get it
+                connection.close()
+        if group.error is not None:
+            raise group.error
+
     def close(self) -> None:
         """Give the connection back, so that it can be closed."""
         with self._turn:

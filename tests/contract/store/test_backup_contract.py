@@ -13,8 +13,8 @@ from reconciler.errors import ReconcilerError
 from reconciler.store import audit, backup, checking, receipts, tables
 from reconciler.store.audit import Call
 from reconciler.store.blobs import INLINE
-from reconciler.store.checking import Fault
 from reconciler.store.database import Store
+from reconciler.store.finding import Fault
 from reconciler.store.receipts import Receipt
 
 SMALL, LARGE = b"small \x00\xff", b"large" * INLINE

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -9,13 +10,32 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import delete, update
 
-from reconciler.errors import BlobError
-from reconciler.store import claims, digests, files, jobs, receipts, tables
+from reconciler.errors import BlobError, ReconcilerError
+from reconciler.jobs.reprocessing import reprocess
+from reconciler.model.rule import Direction
+from reconciler.store import (
+    checking_work,
+    claims,
+    configuration,
+    conversions,
+    digests,
+    exchanges,
+    files,
+    jobs,
+    posts,
+    receipts,
+    tables,
+)
 from reconciler.store.blobs import INLINE
-from reconciler.store.checking import QUARANTINE, Fault, Finding, check
+from reconciler.store.checking import QUARANTINE, check
+from reconciler.store.conversions import Conversion, ConversionStatus
 from reconciler.store.database import Store
 from reconciler.store.destinations import Limit
+from reconciler.store.exchanges import Exchange
+from reconciler.store.finding import Fault, Finding
+from reconciler.store.posts import StoredAnswer, StoredPost
 from reconciler.store.receipts import Receipt
+from reconciler.store.search import LogFilter
 
 LARGE = b"x" * (INLINE + 1)
 
@@ -51,8 +71,10 @@ class TestChecking:
         damaged[where] ^= 1
         path.write_bytes(damaged)
         (finding,) = check(store, repair=False)
-        assert finding == Finding(Fault.DAMAGED, name, mended=False, used_by="1 file.sha256")
-        assert found(check(store, repair=True)) == [(Fault.DAMAGED, name, True)]
+        assert (finding.fault, finding.subject, finding.used_by) == (Fault.DAMAGED, name, "1 file.sha256 (a)")
+        (finding,) = check(store, repair=True)
+        assert (finding.fault, finding.mended) == (Fault.DAMAGED, False)  # a file still needs it
+        assert str(store.folder / QUARANTINE / name) in finding.remedy
         assert (store.folder / QUARANTINE / name).read_bytes() == damaged
         assert found(check(store, repair=True)) == [(Fault.MISSING, name, False)]
         with store.read() as connection, pytest.raises(BlobError):
@@ -74,10 +96,34 @@ class TestChecking:
         name = put(store, b"small")
         with store.write() as tx:
             tx.execute(update(tables.blob).values(content=b"smell"))
-        assert found(check(store, repair=True)) == [(Fault.DAMAGED, name, True)]
+        assert found(check(store, repair=True)) == [(Fault.DAMAGED, name, False)]
         assert (store.folder / QUARANTINE / name).read_bytes() == b"smell"
         with store.read() as connection, pytest.raises(BlobError):
             store.blobs.read(connection, name)
+        put(store, b"small")
+        assert found(check(store, repair=False)) == []
+
+    @pytest.mark.parametrize("content", [b"small", LARGE])
+    def test_what_nothing_needs_is_forgotten_once_it_is_old(self, store: Store, content: bytes) -> None:
+        name = put(store, content, named=False)
+        with store.write() as tx:
+            tx.execute(update(tables.blob).values(content=None))
+        stored_file(store, name).unlink(missing_ok=True)
+        assert found(check(store, repair=True)) == [(Fault.MISSING, name, False)]  # perhaps it is to be named yet
+        with store.write() as tx:
+            tx.execute(update(tables.blob).values(created_at=datetime.now(UTC) - timedelta(days=2)))
+        assert found(check(store, repair=False)) == [(Fault.MISSING, name, False)]
+        assert found(check(store, repair=True)) == [(Fault.MISSING, name, True)]
+        assert found(check(store, repair=False)) == []
+
+    def test_what_the_configuration_needs_is_said(self, store: Store) -> None:
+        name = put(store, LARGE, named=False)
+        with store.write() as tx:
+            configuration.add_revision(tx, actor="ada", plan={"file": name})
+            tx.execute(update(tables.blob).values(created_at=datetime.now(UTC) - timedelta(days=2)))
+        stored_file(store, name).unlink()
+        (finding,) = check(store, repair=True)
+        assert (finding.mended, finding.used_by) == (False, "the configuration or a revision of it")
 
     def test_a_stray_is_found_once_it_is_no_upload_any_more(self, store: Store) -> None:
         name = store.blobs.seal(LARGE).sha256
@@ -134,3 +180,143 @@ class TestChecking:
             assert digests.note(tx, mailbox, uuid4())  # and the job that was to tell of it is gone
         assert found(check(store, repair=True)) == [(Fault.FORGOTTEN, f"digest {mailbox}", True)]
         assert found(check(store, repair=True)) == []
+
+    def test_a_post_gets_its_job_in_the_queue_of_its_partner(self, store: Store) -> None:
+        message_id = "<1-2-3@acme.example>"
+        post = StoredPost(
+            message_id=message_id,
+            mailbox=uuid4(),
+            envelope=uuid4(),
+            conversion=None,
+            sha256=put(store, b"x"),
+            file_name="a",
+            content_type="",
+            subject="",
+        )
+        with store.write() as tx:
+            posts.add(tx, post)
+            posts.add(tx, replace(post, message_id="<at work@acme.example>", state="sent"))
+            jobs.add(tx, "post", "<at work@acme.example>")
+        assert found(check(store, repair=True)) == [(Fault.FORGOTTEN, f"post {message_id}", True)]
+        queue = jobs.queue_of("post", post.mailbox)
+        with store.write() as tx:
+            (job,) = claims.claim(tx, "one/1", "post", queue, count=2, limit=Limit(1), lease=timedelta(minutes=1))
+        assert job.subject == message_id
+
+    def test_a_backlog_is_gone_through_in_pages(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(checking_work, "_PAGE_OF_SUBJECTS", 2)
+        sha256 = put(store, b"a")
+        known = [
+            Receipt(mailbox=uuid4(), channel="sftp", native=False, name="a", sha256=sha256, size=1) for _ in range(9)
+        ]
+        with store.write() as tx:
+            for number, receipt in enumerate(known):
+                receipts.add(tx, receipt)
+                if number % 3 == 0:
+                    jobs.add(tx, "receipt", receipt.uuid)
+        forgotten = sorted(str(receipt.uuid) for number, receipt in enumerate(known) if number % 3)
+        assert [finding.subject for finding in check(store, repair=True)] == [f"receipt {uuid}" for uuid in forgotten]
+        assert found(check(store, repair=False)) == []
+
+
+AS2_FROM, AS2_TO = "ACME", "RETAIL"
+
+
+@pytest.fixture
+def message(store: Store) -> Receipt:
+    """Receive a message of one file, whose receipt then is gone."""
+    receipt = Receipt(
+        mailbox=uuid4(), channel="as2", native=False, name="a.edi", sha256=put(store, b"an order"), size=8
+    )
+    of_message = {"AS2-From": AS2_FROM, "AS2-To": AS2_TO, "Message-ID": "<1@acme>"}
+    exchange = Exchange(
+        mailbox=receipt.mailbox,
+        message_id="<1@acme>",
+        direction="in",
+        outcome="accepted",
+        started_at=datetime.now(UTC),
+        seconds=0.1,
+        headers=of_message,
+        wire_size=8,
+        status=200,
+    )
+    with store.write() as tx:
+        answer = StoredAnswer(200, {}, b"MDN")
+        names = {"as2_from": AS2_FROM, "as2_to": AS2_TO, "message_id": "<1@acme>"}
+        posts.record_answer(tx, **names, receipt=receipt.uuid, answer=answer)
+        receipts.add(tx, receipt)
+        receipts.end(tx, receipt.uuid, "done")
+        exchanges.add(tx, exchange)
+    assert found(check(store, repair=False)) == []
+    with store.write() as tx:
+        tx.execute(delete(tables.receipt))
+    return receipt
+
+
+def is_known(store: Store) -> bool:
+    with store.read() as connection:
+        return posts.answer_to(connection, as2_from=AS2_FROM, as2_to=AS2_TO, message_id="<1@acme>") is not None
+
+
+class TestMessagesOfPartners:
+    SUBJECT = f"message <1@acme> from {AS2_FROM} to {AS2_TO}"
+
+    def test_what_was_not_converted_is_said_to_be_lost_and_taken_when_it_comes_again(
+        self, store: Store, message: Receipt
+    ) -> None:
+        assert found(check(store, repair=False)) == [(Fault.LOST, self.SUBJECT, False)]
+        assert found(check(store, repair=True)) == [(Fault.LOST, self.SUBJECT, True)]
+        assert not is_known(store)
+        with store.read() as connection:
+            (record,) = conversions.newest(connection, LogFilter(), limit=9)
+            assert b"send it again" in store.blobs.read(connection, record.input)
+            assert posts.received_as(connection, record) == "<1@acme>"
+        assert (record.mailbox, record.status, record.error_code) == (message.mailbox, "FAILED", posts.LOST)
+        with pytest.raises(ReconcilerError, match="has to send it again"):
+            reprocess(store, record.uuid)
+        with store.write() as tx:
+            (job,) = claims.claim(tx, "one/1", "digest", "", count=2, limit=Limit(1), lease=timedelta(minutes=1))
+        assert job.subject == str(message.mailbox)
+        assert found(check(store, repair=True)) == []
+
+    @pytest.mark.parametrize(("status", "state"), [("PROCESSED", "done"), ("FAILED", "failed")])
+    def test_what_was_converted_is_not_done_twice(
+        self, store: Store, message: Receipt, status: str, state: str
+    ) -> None:
+        record = Conversion(
+            status=ConversionStatus(status),
+            direction=Direction.OUT,
+            mailbox=message.mailbox,
+            rule=None,
+            receipt=message.uuid,
+            file_name="a.edi",
+            input=message.sha256,
+        )
+        with store.write() as tx:
+            conversions.put(tx, record)
+        assert found(check(store, repair=True)) == [(Fault.LOST, self.SUBJECT, True)]
+        assert is_known(store)
+        with store.read() as connection:
+            again = receipts.get(connection, message.uuid)
+        assert (again.mailbox, again.name, again.sha256, again.state) == (
+            message.mailbox,
+            "a.edi",
+            message.sha256,
+            state,
+        )
+        assert found(check(store, repair=True)) == []
+
+    def test_the_other_files_of_a_message_are_not_processed_twice(self, store: Store, message: Receipt) -> None:
+        of_message = {"AS2-From": AS2_FROM, "AS2-To": AS2_TO, "Message-ID": "<1@acme>"}
+        with store.write() as tx:
+            receipts.add(tx, replace(message, uuid=uuid4(), name="b.pdf", attributes=of_message, state="done"))
+        (finding,) = check(store, repair=True)
+        assert (finding.mended, is_known(store)) == (True, True)
+        assert "in a new message" in finding.remedy
+        assert found(check(store, repair=True)) == []
+
+    def test_for_whom_it_was_has_to_be_certain(self, store: Store, message: Receipt) -> None:
+        with store.write() as tx:
+            tx.execute(delete(tables.as2_exchange))
+        assert found(check(store, repair=True)) == [(Fault.LOST, self.SUBJECT, False)]
+        assert is_known(store)

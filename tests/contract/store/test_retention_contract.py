@@ -145,6 +145,16 @@ class TestTheLog:
             ]
         assert known == [False, True, True]
 
+    def test_a_message_that_stays_known_keeps_its_receipt(self, store: Store) -> None:
+        done = recorded(store, 100 * DAY)
+        answer = StoredAnswer(200, {}, b"MDN")
+        with store.write() as tx:  # the receipt was made a moment before, when the limit already was between them
+            posts.record_answer(
+                tx, as2_from="A", as2_to="B", message_id="1", receipt=done.receipt or uuid4(), answer=answer
+            )
+        assert forget_log(store, older_than=90 * DAY) == 1
+        assert list(checking.check(store, repair=False)) == []
+
     def test_closed_envelopes_go_and_open_ones_stay(self, store: Store) -> None:
         closed, waiting, new = (
             sent(store, 100 * DAY, "COMPLETED"),
