@@ -61,7 +61,7 @@ class DjangoPeer:
 def django_pyas2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder that django-pyas2 is installed in."""
     folder = tmp_path_factory.mktemp("django-pyas2")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder)]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--target", str(folder)]
     installed([*pip, *DJANGO_PYAS2], "django-pyas2 from PyPI")
     return folder
 

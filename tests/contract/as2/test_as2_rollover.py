@@ -2,15 +2,18 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from reconciler.protocols.as2.building import build_message, expectation
 from reconciler.protocols.as2.mdn import check_mdn
 from reconciler.protocols.as2.ports import MdnOutcome, Post
 from reconciler.protocols.as2.reception import Reception
 from reconciler.protocols.as2.relation import Relation
-from reconciler.protocols.protocol import Partner
 from tests.contract.as2.as2_exchange import LIMIT
 from tests.contract.as2.as2_world import MemoryIntake, World
+
+MOMENTS = (200, 300, 450, 600)
+"""After how many messages one of both changes something."""
 
 
 def test_a_thousand_messages_while_every_certificate_changes(world: World) -> None:
@@ -18,15 +21,17 @@ def test_a_thousand_messages_while_every_certificate_changes(world: World) -> No
     intake = MemoryIntake()
     reception = Reception(intake, world.content, limit=LIMIT)
     old, new = world.pair("acme"), world.pair("mallory")
-    for number in range(1000):
-        acme_keys = (old,) if number < 300 else (new, old)
+    for first, last in pairwise((0, *MOMENTS, 1000)):
+        acme_keys = (old,) if first < 300 else (new, old)
         acme = replace(world.partner(reach=world.declared("globex", "initech")), credentials={"certificate": acme_keys})
         reception.configure([acme])
         globex = replace(
-            world.partner(own="globex", other="acme", reach=world.declared(*declared(number))),
-            credentials={"certificate": (world.pair("initech" if number > 600 else "globex"),)},
+            world.partner(own="globex", other="acme", reach=world.declared(*declared(first))),
+            credentials={"certificate": (world.pair("initech" if first >= 600 else "globex"),)},
         )
-        confirm(world, reception, globex, f"{number}@globex")
+        relation = Relation(globex, world.content)
+        for number in range(first, last):
+            confirm(reception, relation, f"{number}@globex")
     assert len(intake.received) == 1000
 
 
@@ -37,8 +42,8 @@ def declared(number: int) -> tuple[str, ...]:
     return ("acme", "mallory") if number < 450 else ("mallory", "acme")
 
 
-def confirm(world: World, reception: Reception, globex: Partner, message_id: str) -> None:
-    relation, now = Relation(globex, world.content), datetime.now(UTC)
+def confirm(reception: Reception, relation: Relation, message_id: str) -> None:
+    now = datetime.now(UTC)
     post = Post(message_id=message_id, payload=b"UNB", file_name="a.edi")
     message = build_message(relation, post, now=now)
     answer = reception.take(None, message.headers.items(), bytes(message.body))

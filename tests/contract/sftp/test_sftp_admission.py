@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -160,23 +161,35 @@ class TestStop:
 class TestStrangers:
     @pytest.fixture
     def limits(self) -> SftpLimits:
-        return SftpLimits(login_grace=3, unauthenticated=5, channels=2)
+        return SftpLimits(login_grace=60, unauthenticated=5, channels=2)
+
+    @pytest.fixture
+    def minute(self, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+        """Return what has more than a minute go by for the server."""
+        return lambda: monkeypatch.setattr("reconciler.protocols.sftp.server.monotonic", lambda: time.monotonic() + 61)
 
     @pytest.mark.parametrize("after_key_exchange", [False, True])
-    def test_who_does_not_log_in_in_time_is_cut(self, gateway: Gateway, after_key_exchange: bool) -> None:
+    def test_who_does_not_log_in_in_time_is_cut(
+        self, gateway: Gateway, minute: Callable[[], None], after_key_exchange: bool
+    ) -> None:
         if after_key_exchange:
             transport = gateway.transport()
+            assert transport.is_active()
+            minute()
             assert eventually(lambda: not transport.is_active())
             return
         with socket.create_connection(gateway.server.address) as silent:
-            silent.settimeout(10)
+            silent.settimeout(20)
+            assert silent.recv(1) == b"S"
+            minute()
             while silent.recv(1000):
                 pass
             assert silent.recv(1) == b""
 
-    def test_a_login_has_all_the_time(self, gateway: Gateway) -> None:
+    def test_a_login_has_all_the_time(self, gateway: Gateway, minute: Callable[[], None]) -> None:
         client = gateway.connect()
         transport = gateway.transport()
+        minute()
         assert eventually(lambda: not transport.is_active())
         assert client.listdir("inbox") == []
 
