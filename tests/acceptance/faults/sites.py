@@ -175,6 +175,10 @@ class Site(RunningGateway):
     def await_drained(self, seconds: float = 240) -> None:
         await_that(lambda: self.pending() == 0, "all work is done", seconds)
 
+    def resting(self) -> int:
+        with self.store.read() as connection:
+            return sum(count for (_, state), count in jobs.counts(connection).items() if state is JobState.RETRYING)
+
     def end_rests(self) -> None:
         """Make due what rests because it saw its gateway die twice; nobody waits for that here."""
         with self.store.write() as tx:

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from tests.acceptance.faults.sites import Site
+from tests.acceptance.running_gateway import await_that
 
 KILLS = 12
 
@@ -20,5 +21,7 @@ def test_twelve_kills_in_a_thousand_jobs_lose_and_double_nothing(site: Site) -> 
         time.sleep(chance.uniform(0.05, 0.6))
         site.kill()
     site.start()
+    await_that(lambda: site.pending() == site.resting(), "all is done but what saw deaths", 240)
+    site.end_rests()
     site.await_drained()
     site.require_each_once(numbers)
