@@ -1,7 +1,7 @@
 #!/bin/sh
 # What the pipelines of github.yml and gitlab-ci.yml call, and what you can call by hand.
 #
-#   pipeline.sh check        a pull request: formatted, valid, tested; the plan for people and for the merge
+#   pipeline.sh check        a pull request: valid, formatted, tested; the plan for people and for the merge
 #   pipeline.sh apply PLAN   the merge: the plan that was reviewed, and no other
 #   pipeline.sh plan-name    what a plan is filed under, so that the merge finds the one of its pull request
 #
@@ -15,12 +15,12 @@ out=${OUT:-out}
 
 check() {
     mkdir -p "$out"
-    reconciler fmt --check
     if [ -n "${GITHUB_ACTIONS:-}" ]; then
         reconciler validate -o github
     else
         reconciler validate
     fi
+    reconciler fmt --check
     reconciler test --junit "$out/tests.xml"
     # One plan, in both forms: a second one could be another. Options are words.
     # shellcheck disable=SC2086

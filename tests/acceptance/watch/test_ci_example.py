@@ -128,12 +128,13 @@ def test_a_plan_that_nobody_reviewed_is_not_applied(
     assert live.name(ACME) == "Acme Retail"
 
 
-def test_a_mistake_ends_the_pull_request(repository: Repository, pipelines: Pipelines) -> None:
-    repository.edit("accounts/acme.yaml", "    name: Acme Retail\n", "    nam: Acme Retail\n")
+@pytest.mark.parametrize("mistake", ["nam: Acme Retail", "name: Acme: Retail"])
+def test_a_mistake_ends_the_pull_request(repository: Repository, pipelines: Pipelines, mistake: str) -> None:
+    repository.edit("accounts/acme.yaml", "    name: Acme Retail\n", f"    {mistake}\n")
     repository.push("a mistake")
     pipelines.environment["GITHUB_ACTIONS"] = "true"
     said = pipelines.run("main", "check", code=1)
-    assert re.search(r"^::error file=accounts/acme\.yaml,line=\d+,col=5", said, re.MULTILINE)
+    assert re.search(r"^::error file=accounts/acme\.yaml,line=\d+,col=\d+", said, re.MULTILINE)
     assert not (pipelines.last / "out" / "plan.json").exists()
 
 
