@@ -41,7 +41,7 @@ NTP = "Have the clock kept by NTP: timedatectl set-ntp true"
 
 SOON = timedelta(days=30)
 LITTLE_SPACE = 5.0
-"""Per cent of the disk."""
+"""Per cent of the disk, where `alerts` does not say when what is free is too little."""
 
 
 class Verdict(StrEnum):
@@ -75,7 +75,7 @@ def examine(workspace: Workspace) -> Iterator[Diagnosis]:
         return
     yield _tried("key", lambda: _key(workspace), "Put the key that encrypted the secrets into its place; see docs.")
     yield _folder(workspace.store.folder)
-    yield _disk(workspace.store.folder)
+    yield _disk(workspace)
     yield _clock(workspace)
     yield _applied(workspace)
     yield from _certificates(workspace)
@@ -112,11 +112,12 @@ def _folder(folder: Path) -> Diagnosis:
     return Diagnosis("permissions", Verdict.WELL, f"{folder} is for its owner alone")
 
 
-def _disk(folder: Path) -> Diagnosis:
-    used = disk_usage(folder)
+def _disk(workspace: Workspace) -> Diagnosis:
+    alerts = workspace.project.alerts
+    used = disk_usage(workspace.store.folder)
     free = 100 * used.free / used.total
     seen = f"{free:.0f} % free, {used.free / 2**30:.1f} GiB"
-    if free < LITTLE_SPACE:
+    if free < (alerts.disk_free if alerts else LITTLE_SPACE):
         return Diagnosis("disk", Verdict.FAULT, seen, "Make room, or write `retention:` into reconciler.yaml.")
     return Diagnosis("disk", Verdict.WELL, seen)
 

@@ -125,6 +125,11 @@ class TestFaults:
             file.write("alerts: {urls: [{secret: 'env:NO_SUCH_VARIABLE'}]}\n")
         assert "NO_SUCH_VARIABLE" in patient.fault("alerts")
 
+    def test_a_disk_with_less_room_than_alerts_ask_for(self, patient: Patient) -> None:
+        with (patient.folder / "reconciler.yaml").open("a") as file:
+            file.write("alerts: {urls: [{secret: 'env:NO_SUCH_VARIABLE'}], disk_free: 99.99}\n")
+        assert "retention:" in patient.fault("disk")
+
     def test_a_clock_that_went_back(self, patient: Patient) -> None:
         workspace = Workspace.open(patient.folder)
         with workspace.store.write() as tx:
