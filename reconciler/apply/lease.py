@@ -1,5 +1,6 @@
 """Being alone: a lease in the database, kept alive by a heartbeat for as long as a block runs."""
 
+import logging
 import os
 import socket
 import time
@@ -24,6 +25,8 @@ BEAT = 5.0
 """Seconds between two signs of life."""
 
 _POLL = 0.2
+
+_log = logging.getLogger(__name__)
 
 
 class HeldError(ReconcilerError):
@@ -82,3 +85,5 @@ def _beat(store: Store, held: Held, done: Event) -> None:
         except LeaseLostError:
             held.lost.set()
             return
+        except Exception:  # noqa: BLE001 - a lease that ran out meanwhile is found to be another's, or is still ours
+            _log.exception("the lease on %s could not be prolonged", held.name)

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -59,13 +59,13 @@ class Alerting:
         store: Store,
         directory: Directory,
         settings: Alerts,
-        tell: Callable[[str, str], bool],
+        channels: Channels,
         certificates: ServerCertificates | None = None,
     ) -> None:
         self._store = store
         self._directory = directory
         self._settings = settings
-        self._tell = tell
+        self._channels = channels
         self._certificates = certificates
         self._election = Election(store.engine, "alerts")
         self._stopping = Event()
@@ -91,6 +91,7 @@ class Alerting:
 
     def look(self, now: datetime) -> int:
         """Tell of what is to be told, all in one message; return how many concerns that were."""
+        self._channels.catch_up()
         found = {concern.name: concern for concern in self._concerns(now)}
         with self._store.read() as connection:
             known = alerts.told(connection)
@@ -102,8 +103,7 @@ class Alerting:
         over = known.keys() - found.keys()
         if due:
             title = due[0].text.partition(".")[0] if len(due) == 1 else f"{len(due)} things need an operator"
-            if not self._tell(f"Reconciler: {title}", "\n".join(f"- {concern.text}" for concern in due)):
-                _log.error("operators could not be told: a channel of alerts.urls does not answer or refuses")
+            if not self._channels.tell(f"Reconciler: {title}", "\n".join(f"- {concern.text}" for concern in due)):
                 return 0
         if due or over:
             with self._store.write() as tx:

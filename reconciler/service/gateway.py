@@ -175,8 +175,8 @@ class Gateway:
         archive = workspace.project.root / kept.archive if kept.archive else None
         self._keeping = Keeping(self._store, memory=Memory(kept.log, kept.payloads, kept.audit, archive))
         told = workspace.project.alerts
-        tell = channels(told, workspace.project.root).tell if told and self._has("worker") else None
-        self._alerting = Alerting(self._store, directory, told, tell, self._certificates) if told and tell else None
+        to = channels(told, workspace.project.root) if told and self._has("worker") else None
+        self._alerting = Alerting(self._store, directory, told, to, self._certificates) if told and to else None
         self._follower = Thread(target=self._follow_revisions, name="revisions", daemon=True)
         self._configured: Snapshot | None = None
 

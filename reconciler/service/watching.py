@@ -196,6 +196,11 @@ def watch(source: Source, workspace: Workspace, how: Watching, *, stop: Event, w
             if patience == 0:
                 _log.info("standing by: %s", str(error).partition(". ")[0])
             patience = _FOREVER
+        except Exception:
+            if how.once:
+                raise
+            _log.exception("the store is out of reach; watching begins anew")
+            stop.wait(how.interval.total_seconds())
         if how.once:
             break
     return good

@@ -74,7 +74,7 @@ def watching(
 ) -> Alerting:
     settings = Alerts.model_validate({"urls": [{"secret": "env:X"}], "disk_free": disk_free})
     channels = Channels([Secret(f"json://127.0.0.1:{receiver.server_port}")])
-    return Alerting(store, Directory(store), settings, channels.tell, certificates)
+    return Alerting(store, Directory(store), settings, channels, certificates)
 
 
 def bury(store: Store, number: int) -> None:
@@ -122,6 +122,20 @@ def test_a_channel_that_does_not_answer_is_tried_again(store: Store, alerting: A
     assert alerting.look(NOW) == 0
     receiver.status = 200
     assert alerting.look(NOW) == 1
+
+
+def test_a_channel_that_does_not_answer_storms_no_other(store: Store, receiver: Receiver) -> None:
+    bury(store, 1)
+    with served(Receiver()) as other:
+        settings = Alerts.model_validate({"urls": [{"secret": "env:X"}], "disk_free": 0.0001})
+        urls = [Secret(f"json://127.0.0.1:{each.server_port}") for each in (receiver, other)]
+        alerting = Alerting(store, Directory(store), settings, Channels(urls))
+        other.status = 500
+        assert [alerting.look(NOW), alerting.look(NOW), alerting.look(NOW)] == [1, 0, 0]
+        assert (len(receiver.messages), other.messages) == (1, [])
+        other.status = 200
+        assert [alerting.look(NOW), alerting.look(NOW)] == [0, 0]
+        assert other.messages == receiver.messages
 
 
 def test_the_watcher_sign_ins_bans_and_the_disk_in_one_message(store: Store, receiver: Receiver) -> None:
