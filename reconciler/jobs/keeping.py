@@ -4,12 +4,9 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from threading import Event, Thread
-from time import monotonic
 
 from reconciler.store.archive import Archive, nowhere
 from reconciler.store.database import Store
-from reconciler.store.election import Election
 from reconciler.store.forgetting import forget_audit, forget_log, forget_payloads
 from reconciler.store.retention import collect, collect_strays, forget_done_jobs
 
@@ -17,8 +14,7 @@ RETENTION = timedelta(days=30)
 """How long payloads that nothing names and jobs that are done are kept."""
 
 INTERVAL = timedelta(hours=1)
-TAKEOVER = 2.0
-"""Seconds between two tries to be elected."""
+"""How often house is kept."""
 
 _log = logging.getLogger(__name__)
 
@@ -34,40 +30,22 @@ class Memory:
 
 
 class Keeping:
-    """The thread that keeps house while it is elected."""
+    """Keeps house, for whoever is elected to."""
 
-    def __init__(
-        self,
-        store: Store,
-        *,
-        interval: timedelta = INTERVAL,
-        retention: timedelta = RETENTION,
-        memory: Memory | None = None,
-    ) -> None:
+    def __init__(self, store: Store, *, retention: timedelta = RETENTION, memory: Memory | None = None) -> None:
         self._store = store
-        self._interval = interval.total_seconds()
         self._retention = retention
         self._memory = memory or Memory()
-        self._election = Election(store.engine, "house-keeping")
-        self._stopping = Event()
-        self._thread = Thread(target=self._run, name="house-keeping", daemon=True)
 
-    def start(self) -> None:
-        """Begin; the first round is due an interval from now, so that a restart is not slowed down."""
-        self._thread.start()
-
-    def stop(self, grace: float) -> None:
-        """Let another node keep house."""
-        self._stopping.set()
-        self._thread.join(grace)
-
-    def _run(self) -> None:
-        due = monotonic() + self._interval
-        while not self._stopping.wait(min(TAKEOVER, self._interval)):
-            if self._election.is_won() and monotonic() >= due:
-                due = monotonic() + self._interval
-                self._keep_house()
-        self._election.resign()
+    def keep_house(self) -> None:
+        """Forget what is over."""
+        self._forget()
+        collected = collect(self._store, older_than=min(self._retention, self._memory.payloads or self._retention))
+        strays = collect_strays(self._store)
+        jobs = forget_done_jobs(self._store, older_than=self._retention)
+        if collected.payloads or strays.payloads or jobs:
+            size = collected.size + strays.size
+            _log.info("forgot %d payloads (%d bytes) and %d jobs", collected.payloads + strays.payloads, size, jobs)
 
     def _forget(self) -> None:
         """Forget what was done long enough ago, written into the archive before."""
@@ -83,16 +61,3 @@ class Keeping:
                 _log.info("forgot the payloads of %d records", payloads)
         if memory.audit is not None:
             forget_audit(self._store, older_than=memory.audit, keep=keep)
-
-    def _keep_house(self) -> None:
-        try:
-            self._forget()
-            collected = collect(self._store, older_than=min(self._retention, self._memory.payloads or self._retention))
-            strays = collect_strays(self._store)
-            jobs = forget_done_jobs(self._store, older_than=self._retention)
-        except Exception:  # noqa: BLE001 - the next round is another chance
-            _log.exception("what is over could not be forgotten")
-            return
-        if collected.payloads or strays.payloads or jobs:
-            size = collected.size + strays.size
-            _log.info("forgot %d payloads (%d bytes) and %d jobs", collected.payloads + strays.payloads, size, jobs)

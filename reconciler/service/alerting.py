@@ -1,13 +1,11 @@
 """Alerts: what needs an operator is told once, and again when there is more to tell or when it lasts."""
 
-import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from shutil import disk_usage
-from threading import Event, Thread
 
 from reconciler.desired.operation import Alerts
 from reconciler.desired.secret_reading import read_secret
@@ -17,19 +15,16 @@ from reconciler.notify.channels import Channels
 from reconciler.store import alerts, conditions
 from reconciler.store.alerts import Told
 from reconciler.store.database import Store
-from reconciler.store.election import Election
 from reconciler.web.access import ATTEMPTS, WINDOW
 from reconciler.web.server_certificate import ServerCertificates
 
-INTERVAL = 20.0
-"""Seconds between two looks."""
+INTERVAL = timedelta(seconds=20)
+"""How often it is looked."""
 
 QUIET = timedelta(minutes=15)
 """For how long a concern that was told is not told again, however much it grows."""
 
 BAN_WINDOW = timedelta(hours=1)
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +47,7 @@ def is_due(concern: Concern, told: Told | None, *, now: datetime, repeat: timede
 
 
 class Alerting:
-    """The thread that looks and tells, while it is elected. `certificates` are those of the HTTP listener."""
+    """Looks and tells, for whoever is elected to. `certificates` are those of the HTTP listener."""
 
     def __init__(
         self,
@@ -67,27 +62,6 @@ class Alerting:
         self._settings = settings
         self._channels = channels
         self._certificates = certificates
-        self._election = Election(store.engine, "alerts")
-        self._stopping = Event()
-        self._thread = Thread(target=self._run, name="alerts", daemon=True)
-
-    def start(self) -> None:
-        """Begin to look."""
-        self._thread.start()
-
-    def stop(self, grace: float) -> None:
-        """Look no more."""
-        self._stopping.set()
-        self._thread.join(grace)
-
-    def _run(self) -> None:
-        while not self._stopping.wait(INTERVAL):
-            try:
-                if self._election.is_won():
-                    self.look(datetime.now(UTC))
-            except Exception:  # noqa: BLE001 - the next look is another chance
-                _log.exception("what needs an operator could not be found out")
-        self._election.resign()
 
     def look(self, now: datetime) -> int:
         """Tell of what is to be told, all in one message; return how many concerns that were."""

@@ -17,8 +17,10 @@ from reconciler.jobs.bans import StoreBans
 from reconciler.jobs.bell import Bell
 from reconciler.jobs.digesting import Digesting
 from reconciler.jobs.directory import Directory, Snapshot
+from reconciler.jobs.elected import Elected
 from reconciler.jobs.envelope_expiry import EnvelopeExpiry
 from reconciler.jobs.folders import StoreFolders
+from reconciler.jobs.keeping import INTERVAL as KEEPING_INTERVAL
 from reconciler.jobs.keeping import Keeping, Memory
 from reconciler.jobs.lane import Lane
 from reconciler.jobs.mailing import Mailing
@@ -38,6 +40,7 @@ from reconciler.protocols.protocol import LiveCredential
 from reconciler.protocols.sftp import settings as sftp
 from reconciler.protocols.sftp.server import SftpServer
 from reconciler.service.administration import AdminSide
+from reconciler.service.alerting import INTERVAL as ALERTING_INTERVAL
 from reconciler.service.alerting import Alerting, channels
 from reconciler.service.listening import server_certificates
 from reconciler.service.mail import mail_sender
@@ -173,10 +176,16 @@ class Gateway:
         )
         kept = workspace.project.retention
         archive = workspace.project.root / kept.archive if kept.archive else None
-        self._keeping = Keeping(self._store, memory=Memory(kept.log, kept.payloads, kept.audit, archive))
+        keeping = Keeping(self._store, memory=Memory(kept.log, kept.payloads, kept.audit, archive))
+        engine = self._store.engine
+        self._elected = [Elected(engine, "house-keeping", keeping.keep_house, interval=KEEPING_INTERVAL)]
         told = workspace.project.alerts
-        to = channels(told, workspace.project.root) if told and self._has("worker") else None
-        self._alerting = Alerting(self._store, directory, told, to, self._certificates) if told and to else None
+        if told and self._has("worker"):
+            to = channels(told, workspace.project.root)
+            alerting = Alerting(self._store, directory, told, to, self._certificates)
+            self._elected.append(
+                Elected(engine, "alerts", lambda: alerting.look(datetime.now(UTC)), interval=ALERTING_INTERVAL)
+            )
         self._follower = Thread(target=self._follow_revisions, name="revisions", daemon=True)
         self._configured: Snapshot | None = None
 
@@ -213,9 +222,8 @@ class Gateway:
                 ) from error
         if self._has("worker"):
             self._start(self._workers)
-            self._start(self._keeping)
-            if self._alerting is not None:
-                self._start(self._alerting)
+            for elected in self._elected:
+                self._start(elected)
         self._follower.start()
 
     def _start(self, part: _Part) -> None:
