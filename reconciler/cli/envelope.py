@@ -45,7 +45,7 @@ def list_envelopes(ctx: click.Context, mailbox: str | None, limit: int, form: Li
 
 
 @envelope.command()
-@click.argument("envelope_id", metavar="ID", type=UUID)
+@click.argument("envelope_id", metavar="ID", type=click.UUID)
 @terminal.printed_as("text", "json", "xml")
 @click.pass_context
 def show(ctx: click.Context, envelope_id: UUID, form: Literal["text", "json", "xml"]) -> None:
@@ -91,7 +91,7 @@ def send(ctx: click.Context, file: Path, mailbox: str) -> None:
 
 
 @envelope.command()
-@click.argument("envelope_id", metavar="ID", type=UUID)
+@click.argument("envelope_id", metavar="ID", type=click.UUID)
 @click.option("--mailbox", metavar="ADDRESS", required=True, help="The recipient that completes it.")
 @click.pass_context
 def complete(ctx: click.Context, envelope_id: UUID, mailbox: str) -> None:
@@ -101,7 +101,7 @@ def complete(ctx: click.Context, envelope_id: UUID, mailbox: str) -> None:
 
 
 @envelope.command()
-@click.argument("envelope_id", metavar="ID", type=UUID)
+@click.argument("envelope_id", metavar="ID", type=click.UUID)
 @click.option("--mailbox", metavar="ADDRESS", required=True, help="The recipient that rejects it.")
 @click.option("--reason", required=True, help="Why; the sender sees it. 5 to 5000 characters.")
 @click.pass_context

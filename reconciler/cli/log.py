@@ -54,7 +54,7 @@ def list_records(
 
 
 @log.command()
-@click.argument("record_id", metavar="ID", type=UUID)
+@click.argument("record_id", metavar="ID", type=click.UUID)
 @terminal.printed_as("text", "json")
 @click.pass_context
 def show(ctx: click.Context, record_id: UUID, form: Literal["text", "json"]) -> None:
@@ -96,7 +96,7 @@ def _exchange(each: ExchangeView) -> str:
 
 
 @log.command()
-@click.argument("record_id", metavar="ID", type=UUID)
+@click.argument("record_id", metavar="ID", type=click.UUID)
 @click.option(
     "--part", type=click.Choice(get_args(LogPart)), default="input", show_default=True, help="Which part of it."
 )
@@ -111,7 +111,7 @@ def download(ctx: click.Context, record_id: UUID, part: LogPart) -> None:
 
 
 @log.command()
-@click.argument("record_id", metavar="ID", type=UUID)
+@click.argument("record_id", metavar="ID", type=click.UUID)
 @click.pass_context
 def reprocess(ctx: click.Context, record_id: UUID) -> None:
     """Have a FAILED conversion run again by the gateway.

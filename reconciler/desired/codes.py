@@ -76,6 +76,7 @@ class Code(StrEnum):
     UNREACHABLE_RULE = "unreachable-rule", "A rule above it takes everything that this one would; reorder or remove it."
     UNUSED_RULE = "unused-rule", "No mailbox can use the rule; give one an integration, or remove the rule."
     NO_MAIL = "no-mail", "Mail is to be sent, but reconciler.yaml has no gateway.smtp; the mail cannot leave."
+    SECRET_IN_CLEAR = "secret-in-clear", "A password stands in a file; anybody who may read the configuration has it."
 
 
 CODES: Mapping[str, Code] = MappingProxyType({code.value: code for code in Code})

@@ -1,9 +1,10 @@
 """What each file of a configuration says by itself: checked, and its resources as JSON."""
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from urllib.parse import urlsplit
 
 from reconciler.desired.codes import Code
 from reconciler.desired.compiler import Compiler, at_character
@@ -37,6 +38,7 @@ from reconciler.desired.validation import ReadFile, validated
 from reconciler.desired.variables import Variables
 from reconciler.desired.yaml_document import YamlDocument
 from reconciler.desired.yaml_files import ROOT_FILE, nothing_written, read_documents
+from reconciler.errors import Problem
 from reconciler.model.credential import Credential, CredentialKind
 from reconciler.model.dictionary import Dictionary
 from reconciler.model.key import Key, sftp_host_key
@@ -71,6 +73,8 @@ class Examination:
 
     def __init__(self, terms: Terms, sources: SourceFiles) -> None:
         self.project: ProjectDocument | None = None
+        self.doubts: tuple[Problem, ...] = ()
+        """What is most likely not meant in `reconciler.yaml`."""
         self._terms = terms
         self._sources = sources
 
@@ -116,6 +120,7 @@ class Examination:
             content = self._content(document, found, read_file, is_root=found.file == ROOT_FILE and number == 0)
             if isinstance(content, ProjectDocument):
                 self.project = content
+                self.doubts = tuple(_passwords_in_clear(content, document))
                 examined.host_keys(content.gateway.sftp.host_keys)
             if isinstance(content, AccountsDocument | RootDocument):
                 examined.accounts(content)
@@ -146,6 +151,20 @@ class Examination:
             )
         found.problems += problems
         return content
+
+
+def _passwords_in_clear(content: ProjectDocument, document: YamlDocument) -> Iterator[Problem]:
+    """Yield a doubt for each URL with a password in it that is no variable's."""
+    smtp = content.gateway.smtp
+    for location, url, mend in (
+        (("state",), content.state, "leave it out: PGPASSWORD or ~/.pgpass has it, or write ${env:NAME}"),
+        (("gateway", "smtp", "url"), smtp.url if smtp else "", "write password: {secret: env:NAME} beside the URL"),
+    ):
+        if urlsplit(url).password:
+            message = "the URL has a password in clear"
+            problem = document.problem(Code.SECRET_IN_CLEAR, message, location, suggestion=mend)
+            if "${" not in problem.source[problem.position.column - 1 :]:
+                yield problem
 
 
 class _Examined:

@@ -58,6 +58,8 @@ def check_state(value: str) -> str:
             raise ValueError("expected a gateway's URL such as https://edi.example.com")
         return value.rstrip("/")
     scheme, separator, _ = value.partition("://")
+    if separator:
+        urlsplit(value)  # raises ValueError for brackets that do not match
     if separator and scheme.partition("+")[0] not in _STORES:
         raise ValueError("expected a folder, or a URL that begins with sqlite://, postgresql:// or https://")
     return value

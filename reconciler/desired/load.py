@@ -188,12 +188,13 @@ def load_traced(
         distinct = {(problem.position, problem.code, problem.message): problem for problem in reversed(problems)}
         raise ConfigurationError(tuple(distinct.values()))
     project = _project(root, examination.project, environment)
+    doubts = [*examination.doubts, *_no_mail(project, assembly), *assembly.warnings()]
     desired = Desired(
         project=project,
         state=State(resources),
         files=MappingProxyType({sha256: sources.content(sha256) for sha256 in sorted(resources.hashes())}),
         positions=assembly.positions(),
-        warnings=tuple(sorted((*_no_mail(project, assembly), *assembly.warnings()), key=lambda one: one.position)),
+        warnings=tuple(sorted(doubts, key=lambda one: one.position)),
         renames=MappingProxyType(assembly.renames.former),
         sections=frozenset(assembly.sections),
         tests=tuple(assembly.tests),

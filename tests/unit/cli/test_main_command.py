@@ -83,7 +83,7 @@ class TestFailures:
             assert result.stderr == "Error: The store's database cannot be used: file is not a database\n"
 
     def test_a_url_that_is_none_shows_no_password(self, folder: Path) -> None:
-        result = run("--state", "postgresql://edi:hidden@[::1/edi", "plan")
+        result = run("--state", "postgresql://edi:hidden@db.example.com:port/edi", "plan")
         assert (result.exit_code, result.stdout) == (1, "")
         assert result.stderr == "Error: The store's URL is none; write postgresql://USER@HOST:PORT/DATABASE\n"
 
