@@ -103,7 +103,7 @@ class As2Endpoint:
             answer = await to_thread.run_sync(
                 self._reception.take, mailbox, headers, body.content(), limiter=self._limiter
             )
-        except Exception:  # noqa: BLE001 - what failed over an asynchronous MDN is logged; its sender has to try again
+        except Exception:  # noqa: BLE001 - it is logged; the sender has to try again
             _log.exception("a post could not be taken")
             return Response(status_code=503)
         return _response(answer)

@@ -114,7 +114,10 @@ class Reception:
         return self._stranger(entity, own, "The sender is unknown.")
 
     def take(self, mailbox: str | None, headers: Iterable[tuple[str, str]], body: Bytes) -> Answer:
-        """Take what was posted for everyone or, when the URL names one, for a mailbox (by UUID or key)."""
+        """Take what was posted for everyone or, when the URL names one, for a mailbox (by UUID or key).
+
+        Raises what the intake raises: nobody knows then what was committed, and the sender has to try again.
+        """
         headers = list(headers)
         refusal = self.refuses(mailbox, headers)
         if refusal is not None:
@@ -131,11 +134,7 @@ class Reception:
         try:
             return self._accept(mailbox, message)
         except (RefusedMessageError, RefusedError) as error:
-            refused = error
-        except Exception:  # noqa: BLE001 - whatever fails, the partner must learn that the message was not taken
-            _log.exception("message %r of %r failed", message.message_id, as2_from)
-            refused = RefusedMessageError(Disposition.UNEXPECTED, "")
-        return self._refuse(message, refused)
+            return self._refuse(message, error)
 
     def _refuse(self, message: _Message, refused: RefusedMessageError | RefusedError) -> Answer:
         _log.warning("message %r of %r was refused: %s", message.message_id, message.relation.recipient.id, refused)
@@ -143,7 +142,10 @@ class Reception:
         mdn = message.mdn(disposition, None, str(refused))
         try:
             self._intake.note(message.noted(Outcome.REFUSED, mdn, f"{disposition.value}: {refused}"))
-        except Exception:  # noqa: BLE001 - a record that cannot be kept must not keep the partner from its answer
+        except Exception:
+            if message.request.url is not None:
+                raise  # the MDN would be posted for the record
+            # A record that cannot be kept must not keep the partner from its answer.
             _log.exception("the refusal of message %r could not be recorded", message.message_id)
         return message.answer(mdn, accepted=False)
 
@@ -179,14 +181,23 @@ class Reception:
             self._intake.note(message.noted(Outcome.COPY, stored))
             return message.answer(stored, accepted=True)
         request.check()
-        opened = open_message(
-            message.entity, relation, now=message.started_at, digest=request.digest or "sha256", limit=self._limit
-        )
+        received = self._read(message)
         if self._relation(mailbox, as2_from, as2_to) is None:
             # Turned off while the message was being opened.
             return FORBIDDEN
-        committed = self._intake.receive(_received(message, opened))
+        committed = self._intake.receive(received)
         return message.answer(committed, accepted=True)
+
+    def _read(self, message: _Message) -> Received:
+        relation, digest = message.relation, message.request.digest or "sha256"
+        try:
+            opened = open_message(message.entity, relation, now=message.started_at, digest=digest, limit=self._limit)
+            return _received(message, opened)
+        except RefusedMessageError:
+            raise
+        except Exception as error:  # whatever fails, the partner must learn that the message was not taken
+            _log.exception("message %r of %r failed", message.message_id, relation.recipient.id)
+            raise RefusedMessageError(Disposition.UNEXPECTED, "") from error
 
     def _settle(self, relation: Relation, entity: Entity) -> Answer:
         now, accepted = self._clock(), Answer(200, {}, b"")

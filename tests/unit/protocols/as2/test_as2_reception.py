@@ -11,7 +11,7 @@ from reconciler.protocols.as2.building import build_message, expectation
 from reconciler.protocols.as2.mdn import check_mdn
 from reconciler.protocols.as2.mime import Entity, multipart
 from reconciler.protocols.as2.peer import Peer
-from reconciler.protocols.as2.ports import Answer, MdnOutcome, Outcome, Received
+from reconciler.protocols.as2.ports import Answer, Incoming, MdnOutcome, Outcome, Received
 from reconciler.protocols.as2.reception import Reception
 from tests.contract.as2.as2_exchange import BINARY, LIMIT, POST, Exchange, Settings, with_header
 from tests.contract.as2.as2_world import MemoryIntake, World
@@ -118,15 +118,55 @@ class TestRefused:
         assert disposition.encode() in exchange.post(message).body
         assert exchange.intake.received == []
 
-    def test_a_commit_that_fails(self, world: World) -> None:
+    @pytest.mark.parametrize("mdn", ["sync", "async", "none"])
+    def test_a_commit_of_which_nobody_knows_is_no_refusal(self, world: World, mdn: str) -> None:
         class Broken(MemoryIntake):
             def receive(self, received: Received) -> Answer:
-                raise OSError(f"the disk is full: {received.file_name}")
+                super().receive(received)
+                raise OSError("the connection broke while it was committed")
+
+        intake = Broken()
+        exchange = Exchange(world, intake)
+        with pytest.raises(OSError, match="the connection broke"):
+            exchange.post(exchange.message({"mdn": mdn}))
+        assert intake.noted == []
+        # The sender tries again, and gets the MDN that was committed.
+        assert exchange.post(exchange.message({"mdn": mdn})).status == 200
+        assert len(intake.received) == 1
+
+    @pytest.mark.parametrize("mdn", ["sync", "async"])
+    def test_a_copy_that_cannot_be_recorded_is_not_refused(self, world: World, mdn: str) -> None:
+        class Broken(MemoryIntake):
+            def note(self, incoming: Incoming) -> None:
+                raise OSError(incoming.message_id)
 
         exchange = Exchange(world, Broken())
+        exchange.post(exchange.message({"mdn": mdn}))
+        with pytest.raises(OSError, match="7@globex"):
+            exchange.post(exchange.message({"mdn": mdn}))
+
+    @pytest.mark.parametrize(("mdn", "is_answered"), [("sync", True), ("async", False)])
+    def test_a_refusal_that_cannot_be_recorded(self, world: World, mdn: str, *, is_answered: bool) -> None:
+        class Broken(MemoryIntake):
+            def note(self, incoming: Incoming) -> None:
+                raise OSError(incoming.message_id)
+
+        exchange = Exchange(world, Broken())
+        message = exchange.message({"mdn": mdn, "signing": "none"})
+        if is_answered:
+            assert b"insufficient-message-security" in exchange.post(message).body
+        else:
+            with pytest.raises(OSError, match="7@globex"):
+                exchange.post(message)  # or its MDN would never be posted
+
+    def test_a_failure_over_a_message_shows_nothing(self, exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*_: object, **__: object) -> None:
+            raise ZeroDivisionError("inside")
+
+        monkeypatch.setattr("reconciler.protocols.as2.reception.open_message", fail)
         reply = exchange.post(exchange.message())
         assert exchange.verdict(reply).disposition.endswith("unexpected-processing-error")
-        assert b"disk" not in reply.body
+        assert b"inside" not in reply.body
 
 
 class TestTurnedAway:
