@@ -143,6 +143,7 @@ class StoreFolders:
         sealed = upload.spool.seal()
         with _refusing(), self._store.write() as tx:
             if upload.room != BOUNDLESS:
+                files.count_alone(tx, upload.mailbox)
                 taken = files.find(tx, upload.mailbox, upload.folder, upload.name)
                 total, count = files.usage(tx, upload.mailbox)
                 gone, one = (taken.size, 0) if taken else (0, 1)

@@ -70,7 +70,7 @@ class Posting:
             raise FinalError(stored.error)
         sent = self._post(poster, partner, job, stored, payload)
         if sent.mdn is None and partner.settings.get("mdn") == "async":
-            self._keep(stored, sent.wire, "sent, awaits its MDN", "")
+            self._keep(job, stored, sent.wire, "sent, awaits its MDN", "")
             self._await_mdn(job, stored, sent)
         else:
             self._settle(job, stored, sent)
@@ -86,7 +86,7 @@ class Posting:
         try:
             return poster(partner, post)
         except DeliveryError as error:
-            self._keep(stored, error.wire, "not delivered", str(error))
+            self._keep(job, stored, error.wire, "not delivered", str(error))
             if not error.retryable:
                 raise FinalError(str(error)) from error
             usual = retry_in(job, jitter=0)
@@ -102,6 +102,7 @@ class Posting:
         """
         with self._store.write() as tx:
             now = posts.locked(tx, stored.message_id)
+            jobs.require_held(tx, job)
             if now.state == "delivered":
                 jobs.finish(tx, job)
                 return
@@ -120,19 +121,20 @@ class Posting:
             case MdnOutcome.CONFIRMED:
                 self._delivered(job, stored, sent)
             case MdnOutcome.REJECTED:
-                self._keep(stored, sent.wire, "MDN rejected", sent.mdn.reason)
+                self._keep(job, stored, sent.wire, "MDN rejected", sent.mdn.reason)
                 raise FinalError(f"the partner could not process the message: {sent.mdn.reason}")
             case MdnOutcome.DOUBTFUL:
-                self._keep(stored, sent.wire, "MDN doubtful", sent.mdn.reason)
-                self._tell_doubt(stored, sent.mdn.reason)
+                self._keep(job, stored, sent.wire, "MDN doubtful", sent.mdn.reason)
+                self._tell_doubt(job, stored, sent.mdn.reason)
                 raise DeliveryError(f"the MDN proves nothing: {sent.mdn.reason}", retryable=True)
             case _:
                 assert_never(sent.mdn.outcome)
 
-    def _tell_doubt(self, stored: StoredPost, reason: str) -> None:
+    def _tell_doubt(self, job: Job, stored: StoredPost, reason: str) -> None:
         snapshot = self._directory.current()
         exchange, key = snapshot.exchange(stored.mailbox), snapshot.keys.get(stored.mailbox)
         with self._store.write() as tx:
+            jobs.require_held(tx, job)
             notices.of_doubt(tx, exchange, key, message_id=stored.message_id, reason=reason)
 
     def _delivered(self, job: Job, stored: StoredPost, sent: Sent) -> None:
@@ -149,10 +151,11 @@ class Posting:
         measures.DISPOSITIONS.labels("out", "delivered").inc()
         _log.info("message %s is delivered", stored.message_id, extra={"envelope": str(stored.envelope)})
 
-    def _keep(self, stored: StoredPost, wire: Outgoing | None, outcome: str, reason: str) -> None:
+    def _keep(self, job: Job, stored: StoredPost, wire: Outgoing | None, outcome: str, reason: str) -> None:
         """Record a try that did not end the matter."""
         if wire is not None:
             with self._store.write() as tx:
+                jobs.require_held(tx, job)
                 exchanges.add(tx, _exchange(stored, wire, outcome, reason))
             measures.DISPOSITIONS.labels("out", outcome).inc()
 

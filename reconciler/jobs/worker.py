@@ -86,7 +86,7 @@ class Workers:
             thread.start()
 
     def stop(self, grace: float) -> None:
-        """Claim nothing more and let what runs end for `grace` seconds; what does not is claimed again later."""
+        """Claim nothing more, let what runs end for `grace` seconds, and give back what does not."""
         self._stopping.set()
         for lane in self._lanes:
             lane.stop()
@@ -95,8 +95,18 @@ class Workers:
         for thread in (thread for lane in self._lanes for thread in lane.threads):
             thread.join(max(0.0, deadline - monotonic()))
         self._stopped.set()
+        if self.held():
+            self._give_back()
         for thread in self._beside:
             thread.join(max(LONGEST_STEP, deadline - monotonic()))
+
+    def _give_back(self) -> None:
+        """Free what could not end in time, so that nobody waits for its lease, and nobody takes it for deadly."""
+        try:
+            with self._store.write() as tx:
+                claims.give_back(tx, self._owner)
+        except Exception:  # noqa: BLE001 - the leases end by themselves
+            _log.exception("what did not end in time could not be given back")
 
     def held(self) -> list[Job]:
         """Return the jobs under the leases of this process."""
@@ -149,16 +159,17 @@ class Workers:
         # What a partner or a server does wrong is said in a line; only what nobody foresaw shows where it happened.
         foreseen = isinstance(error, ReconcilerError | OSError)
         _log.warning("%s %s failed: %s", job.kind, job.subject, error, exc_info=not foreseen)
-        if isinstance(error, FinalError) or (isinstance(error, LaterError) and error.answered):
-            self._destination_answered(job)
-        elif job.queue:
+        answered = isinstance(error, FinalError) or (isinstance(error, LaterError) and error.answered)
+        if job.queue and not answered:
             self._destination_failed(job)
         if pause is None:
             self._give_up(job, handler, str(error) or type(error).__name__)
-            return
-        with self._store.write() as tx:
-            jobs.fail(tx, job, error=str(error), retry_in=pause)
-        RETRIES.labels(job.kind).inc()
+        else:
+            with self._store.write() as tx:
+                jobs.fail(tx, job, error=str(error), retry_in=pause)
+            RETRIES.labels(job.kind).inc()
+        if answered:
+            self._destination_answered(job)
 
     def _give_up(self, job: Job, handler: Handler, error: str) -> None:
         """Have a job given up; one that cannot even be given up is dead, so that it comes back to nobody."""
@@ -184,6 +195,7 @@ class Workers:
 
     def _destination_failed(self, job: Job) -> None:
         with self._store.write() as tx:
+            jobs.require_held(tx, job)
             pause = destinations.failed(tx, job.queue)
         if pause is not None:
             _log.error("%s does not answer; it is left alone for %.0f s", job.queue, pause.total_seconds())

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Integer,
     Text,
     bindparam,
+    case,
     exists,
     literal_column,
     select,
@@ -161,6 +162,20 @@ def release_node(tx: Connection, node: str) -> int:
     freed = _free(tx, tables.job.c.lease_owner.startswith(f"{node}/", autoescape=True))
     _rest(tx, JobState.RETRYING, true(), {})
     return freed
+
+
+def give_back(tx: Connection, owner: str) -> None:
+    """Free what its holder has begun and stops before it has ended: to be claimed at once, and no death is counted."""
+    job = tables.job.c
+    before, after = TRANSITIONS[JobEvent.RELEASE]
+    unblamed = case((_ACCOUNT > SUSPICIOUS + 1, job.failures + SUSPICIOUS), else_=job.claims - 1)
+    freed = tx.execute(
+        update(tables.job)
+        .where(job.lease_owner == owner, is_in(before))
+        .values(state=after, lease_owner=None, lease_until=None, claims=unblamed)
+    )
+    if freed.rowcount:
+        ring(tx)
 
 
 def is_anything_overdue(connection: Connection) -> bool:

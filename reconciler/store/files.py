@@ -102,6 +102,15 @@ def set_modified(tx: Connection, mailbox: UUID, folder: str, name: str, modified
     return tx.execute(changed, _place(mailbox, folder, name)).rowcount == 1
 
 
+def count_alone(tx: Connection, mailbox: UUID) -> None:
+    """Have others who count the files of a mailbox wait until this transaction ends: together they would be too many.
+
+    A SQLite store has one writer at a time anyway.
+    """
+    if tx.dialect.name == "postgresql":
+        tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(str(mailbox), 0))))
+
+
 def usage(connection: Connection, mailbox: UUID) -> tuple[int, int]:
     """Return the bytes and the number of the files in all folders of a mailbox."""
     file = tables.file.c

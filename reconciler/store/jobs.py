@@ -211,6 +211,11 @@ def _fenced(tx: Connection, job: Job, event: JobEvent, *, delay: timedelta | Non
     _require_held(changed, job)
 
 
+def require_held(tx: Connection, job: Job) -> None:
+    """Fence what a transaction writes by a job that it does not end. Raises LeaseLostError when another holds it."""
+    _require_held(len(_HOLD.all(tx, _holder(job))), job)
+
+
 def _require_held(changed: int, job: Job) -> None:
     if changed != 1:
         raise LeaseLostError(f"the lease on job {job.number} went to another worker")
@@ -242,6 +247,7 @@ def _change(event: JobEvent, names: tuple[str, ...], *, is_delayed: bool) -> Sta
     return Statement(update(tables.job).where(_held(before)).values(values | due))
 
 
+_HOLD = Statement(select(tables.job.c.number).where(_held(JobState.RUNNING)).with_for_update())
 _TRY = Statement(update(tables.job).where(_held(JobState.RUNNING)).values(claims=bindparam("claims")))
 
 

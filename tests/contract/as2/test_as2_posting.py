@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from reconciler.errors import LeaseLostError
 from reconciler.jobs.as2_intake import StoreIntake
 from reconciler.jobs.directory import Directory
 from reconciler.jobs.job import FinalError, LaterError
@@ -16,7 +17,7 @@ from reconciler.model.key import Key
 from reconciler.protocols.as2.ports import Answer, Incoming, MdnOutcome, MdnVerdict, Outcome, Outgoing, Post, Sent
 from reconciler.protocols.protocol import Partner
 from reconciler.service.workspace import Workspace
-from reconciler.store import claims, jobs, posts
+from reconciler.store import claims, exchanges, jobs, posts
 from reconciler.store.destinations import Limit
 from reconciler.store.job_states import JobState
 from reconciler.store.jobs import Job
@@ -38,6 +39,7 @@ class Site:
         self.intake = StoreIntake(self.store, self.directory, self.directory.content, lambda: None)
         self.posting = Posting(self.store, self.directory, {"as2": self.post})
         self.answers: list[MdnOutcome] = []
+        self.loses_its_lease = False
         sealed = self.store.blobs.seal(b"UNB")
         with self.store.write() as tx:
             self.store.blobs.put(tx, sealed)
@@ -60,6 +62,9 @@ class Site:
         """Take the message; the MDNs of `answers` come before the answer to the post."""
         for outcome in self.answers:
             self.settle(outcome)
+        if self.loses_its_lease:
+            with self.store.write() as tx:
+                tx.exec_driver_sql("UPDATE job SET lease_owner = 'there', claims = claims + 1")
         wire = Outgoing(started_at=datetime.now(UTC), seconds=0.1, headers={}, wire_size=len(post.payload), status=200)
         return Sent(mic="bWlj", mic_algorithm="sha256", wire=wire)
 
@@ -133,3 +138,13 @@ def test_an_mdn_that_comes_while_its_message_is_given_up_is_the_last_word(site: 
     with site.store.read() as connection:
         (row,) = jobs.listed(connection, [JobState.DONE], limit=9)
     assert (row.subject, site.state()) == ("7@acme", "delivered")
+
+
+def test_who_loses_its_lease_while_it_posts_writes_nothing(site: Site) -> None:
+    """Another posts the same message meanwhile; what the MDN is held against is what that one signed."""
+    site.loses_its_lease = True
+    with pytest.raises(LeaseLostError):
+        site.posting.handle(site.claim())
+    assert site.state() == "waiting"
+    with site.store.read() as connection:
+        assert list(exchanges.of_message(connection, site.mailbox, "7@acme")) == []

@@ -15,7 +15,7 @@ from reconciler.jobs.bell import Bell
 from reconciler.jobs.job import LEASE, FinalError, LaterError, is_suspected
 from reconciler.jobs.lane import Lane
 from reconciler.jobs.worker import Workers
-from reconciler.store import claims, jobs
+from reconciler.store import claims, destinations, jobs
 from reconciler.store.database import Store
 from reconciler.store.destinations import BREAKER_AFTER, Limit
 from reconciler.store.job_states import JobState
@@ -220,11 +220,42 @@ class TestStopping:
         site.workers.start()
         site.add("a")
         running.wait(PATIENCE)
-        site.workers.stop(0.01)
+        stopping = Thread(target=site.workers.stop, args=(PATIENCE,))
+        stopping.start()
+        site.await_that(lambda: "worker-receipt" not in {thread.name for thread in enumerate_threads()})
         site.add("b")
         go_on.set()
-        site.await_states(a=JobState.DONE)
-        assert site.rows()["b"].state is JobState.READY
+        stopping.join(PATIENCE)
+        assert {subject: row.state for subject, row in site.rows().items()} == {
+            "a": JobState.DONE,
+            "b": JobState.READY,
+        }
+
+    @pytest.mark.parametrize("deaths", [0, 2])
+    def test_gives_back_what_does_not_end_in_time_and_blames_it_for_nothing(self, site: Site, deaths: int) -> None:
+        """Were each stop a death, a job that lasts longer than a stop may would be given up at the third."""
+        running, go_on, ended = Event(), Event(), Event()
+
+        def wait(_: Job) -> None:
+            running.set()
+            go_on.wait(PATIENCE)
+            ended.set()
+
+        site.handler.told["a"] = wait
+        site.add("a")
+        site.die_with_it(deaths)
+        site.workers.start()
+        running.wait(PATIENCE)
+        site.workers.stop(0.01)
+        with site.store.write() as tx:
+            (job,) = claims.claim(tx, "there/1", "receipt", "", count=1, limit=Limit(1), lease=LEASE)
+        assert job.claims == deaths + 1
+        go_on.set()
+        ended.wait(PATIENCE)
+        for thread in enumerate_threads():
+            if thread.name.startswith("worker-receipt"):
+                thread.join(PATIENCE)
+        assert site.rows()["a"].state is JobState.RUNNING  # there, and what was done here came to nothing
 
 
 class TestDestinations:
@@ -241,6 +272,21 @@ class TestDestinations:
         site.await_that(lambda: sum(subject.startswith("alive") for subject in site.handler.handled) == 20)
         assert sum(subject.startswith("dead") for subject in site.handler.handled) == 2
         go_on.set()
+
+    def test_a_holder_that_lost_its_lease_says_nothing_against_one(
+        self, site: Site, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def lose(_: Job) -> None:
+            with site.store.write() as tx:
+                tx.exec_driver_sql("UPDATE job SET lease_owner = 'there/1', claims = 2 WHERE subject = 'a'")
+            raise OSError("no route")
+
+        site.handler.told["a"] = lose
+        site.workers.start()
+        site.add("a", queue="post/one")
+        site.await_that(lambda: "it failed here meanwhile" in caplog.text)
+        with site.store.read() as connection:
+            assert not destinations.is_troubled(connection, "post/one")
 
     def test_one_that_always_fails_is_left_alone(self, site: Site) -> None:
         subjects = [f"dead-{number}" for number in range(20)]

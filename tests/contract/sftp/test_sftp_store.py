@@ -1,6 +1,8 @@
-"""What the folders of the store say when the store cannot do what is asked."""
+"""What the folders of the store say when the store cannot do what is asked, and when nodes share it."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -9,7 +11,9 @@ from sqlalchemy import text
 
 from reconciler.errors import Refusal, RefusedError
 from reconciler.jobs.folders import StoreFolders
+from reconciler.protocols.sftp.folders import BOUNDLESS, Room
 from reconciler.store.database import Store
+from tests.postgresql import running_postgresql
 
 MAILBOX = uuid4()
 
@@ -21,8 +25,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
-def put(folders: StoreFolders, mailbox: UUID, name: str, content: bytes) -> None:
-    upload = folders.upload(mailbox, "coutbox", name, exclusive=False, keep=False)
+def put(folders: StoreFolders, mailbox: UUID, name: str, content: bytes, room: Room = BOUNDLESS) -> None:
+    upload = folders.upload(mailbox, "coutbox", name, exclusive=False, keep=False, room=room)
     try:
         upload.write(0, content)
         upload.commit()
@@ -73,3 +77,21 @@ def test_a_table_that_is_gone_is_a_refusal(store: Store) -> None:
     ):
         with pytest.raises(RefusedError, match="try again later"):
             ask()
+
+
+def test_a_quota_holds_whatever_is_uploaded_at_once_on_several_nodes(tmp_path: Path) -> None:
+    with running_postgresql() as server:
+        url = server.database()
+        with closing(Store(tmp_path / "one", url)) as one, closing(Store(tmp_path / "two", url)) as two:
+            nodes = [StoreFolders(store, lambda: None) for store in (one, two)]
+
+            def refused(number: int) -> bool:
+                try:
+                    put(nodes[number % 2], MAILBOX, f"{number}", b"x", Room(None, 10))
+                except RefusedError as error:
+                    return error.refusal is Refusal.QUOTA_EXCEEDED
+                return False
+
+            with ThreadPoolExecutor(16) as partners:
+                refusals = sum(partners.map(refused, range(60)))
+            assert (refusals, len(list(nodes[0].entries(MAILBOX, "coutbox")))) == (50, 10)
