@@ -40,9 +40,10 @@ class Keeping:
     def keep_house(self) -> None:
         """Forget what is over."""
         self._forget()
-        collected = collect(self._store, older_than=min(self._retention, self._memory.payloads or self._retention))
-        strays = collect_strays(self._store)
         jobs = forget_done_jobs(self._store, older_than=self._retention)
+        strays = collect_strays(self._store)
+        # Last, because it can take long.
+        collected = collect(self._store, older_than=min(self._retention, self._memory.payloads or self._retention))
         if collected.payloads or strays.payloads or jobs:
             size = collected.size + strays.size
             _log.info("forgot %d payloads (%d bytes) and %d jobs", collected.payloads + strays.payloads, size, jobs)

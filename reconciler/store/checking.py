@@ -62,7 +62,7 @@ def _payloads(store: Store, *, repair: bool) -> Iterator[Finding]:
         after = page[-1].sha256
         for row in page:
             fault = _fault(store, row.sha256, row.content)
-            if fault is not None:
+            if fault is not None and _is_known(store, row.sha256):
                 yield _ended(store, fault, row.sha256, row.content, users, repair=repair)
 
 
@@ -89,6 +89,12 @@ def _fault(store: Store, name: str, content: bytes | None) -> Fault | None:
             return None
     except BlobError:
         return Fault.DAMAGED if store.blobs.shelf.holds(name) else Fault.MISSING
+
+
+def _is_known(store: Store, name: str) -> bool:
+    """Say whether a payload has its row still: house-keeping may have forgotten it since the row was read."""
+    with store.read() as connection:
+        return connection.execute(select(tables.blob.c.sha256).where(tables.blob.c.sha256 == name)).first() is not None
 
 
 def _set_aside(store: Store, name: str, content: bytes | None) -> Path:
@@ -141,20 +147,17 @@ class _Users:
 def _configured(store: Store) -> Iterator[Finding]:
     """Yield the files of the configuration that no row has."""
     with store.read() as connection:
-        for name in sorted(configuration.read_state(connection).hashes()):
-            found = connection.execute(select(tables.blob.c.sha256).where(tables.blob.c.sha256 == name)).first()
-            if found is None:
-                yield Finding(Fault.MISSING, name, mended=False, used_by="the configuration", remedy=_HEALING)
+        names = sorted(configuration.read_state(connection).hashes())
+    for name in names:
+        if not _is_known(store, name):
+            yield Finding(Fault.MISSING, name, mended=False, used_by="the configuration", remedy=_HEALING)
 
 
 def _strays(store: Store, *, repair: bool) -> Iterator[Finding]:
     old = datetime.now(UTC) - STRAY
-    found = []
-    for lying in store.blobs.shelf.lying():
-        with store.read() as connection:
-            row = connection.execute(select(tables.blob.c.sha256).where(tables.blob.c.sha256 == lying.name)).first()
-        if row is None and lying.modified_at < old:  # a younger one may be an upload on its way
-            found.append(lying.name)
+    # A younger one may be an upload on its way.
+    lying = (each.name for each in store.blobs.shelf.lying() if each.modified_at < old)
+    found = [name for name in lying if not _is_known(store, name)]
     if repair and found:
         collect_strays(store)
     remedy = "It was removed." if repair else "House-keeping removes it, and so does `fsck --repair`."

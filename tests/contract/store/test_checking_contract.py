@@ -125,6 +125,16 @@ class TestChecking:
         (finding,) = check(store, repair=True)
         assert (finding.mended, finding.used_by) == (False, "the configuration or a revision of it")
 
+    def test_what_is_forgotten_meanwhile_is_not_missed(self, store: Store) -> None:
+        names = sorted(put(store, content * (INLINE + 1), named=False) for content in (b"a", b"b", b"c"))
+        for name in names:
+            stored_file(store, name).unlink()
+        findings = check(store, repair=False)
+        assert next(findings).subject == names[0]
+        with store.write() as tx:
+            tx.execute(delete(tables.blob).where(tables.blob.c.sha256 == names[1]))
+        assert [finding.subject for finding in findings] == [names[2]]
+
     def test_a_stray_is_found_once_it_is_no_upload_any_more(self, store: Store) -> None:
         name = store.blobs.seal(LARGE).sha256
         assert found(check(store, repair=True)) == []
