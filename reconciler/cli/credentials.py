@@ -129,7 +129,7 @@ def _revealed(value: str | Secret) -> str:
 def rotate(ctx: click.Context, address: str) -> None:
     """Generate a secret anew; the old one stops working at once.
 
-    ADDRESS is a mailbox, for all that it has, or one credential, as `show` lists them.
+    ADDRESS is one credential, as `reconciler show` lists them, or a mailbox or an account, for all that are below.
     """
     for key in opened(ctx).rotate(address, actor=actor()):
         terminal.write(f"Generated {key} anew.")

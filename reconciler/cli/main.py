@@ -67,6 +67,9 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 """Each command's module, which has it in `COMMANDS` under its name; it is imported when the command is used."""
 
 
+_BEFORE = frozenset({"--config", "--state"})
+"""Options of the program, which people write behind the command, too."""
+
 _BRIEF = frozenset({"validate", "plan", "apply"})
 """Commands that make many objects and end."""
 
@@ -102,7 +105,10 @@ class Reconciler(click.Group):
                 code = super().main(args, prog_name="reconciler", standalone_mode=False)
                 gc.freeze()  # nor is there anything to search when the process ends
         except click.UsageError as error:
-            error.show()
+            shown = error
+            if isinstance(error, click.NoSuchOption) and (name := error.option_name) in _BEFORE:
+                shown = click.UsageError(f"{name} goes before the command: reconciler {name} …", error.ctx)
+            shown.show()
             sys.exit(USAGE_ERROR)
         except click.ClickException as error:
             error.show()

@@ -45,6 +45,12 @@ class TestCommandLine:
         assert f"There is no command '{typed}'." in run(typed).stderr
         assert says in run(typed).stderr
 
+    @pytest.mark.parametrize("option", ["--config", "--state"])
+    def test_an_option_of_the_program_behind_the_command_is_told_its_place(self, option: str) -> None:
+        result = run("plan", option, "elsewhere")
+        assert result.exit_code == 64
+        assert result.stderr.endswith(f"Error: {option} goes before the command: reconciler {option} …\n")
+
     def test_help_says_what_every_command_does(self) -> None:
         result = run("--help")
         words = {line.split()[0]: line.split()[1:] for line in result.stdout.splitlines() if line.startswith("  ")}
