@@ -114,7 +114,7 @@ class TestTransactions:
         listener = Thread(target=listen)
         listener.start()
         try:
-            deadline = iter(range(100))
+            deadline = iter(range(600))
             while not heard.is_set() and next(deadline, None) is not None:
                 began.set()
                 with here.write() as tx:

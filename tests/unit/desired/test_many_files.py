@@ -56,7 +56,7 @@ class Observed(WellFormed):
         further = os.getpid() != self._first
         if further:
             self._mark.touch()
-        until = time.monotonic() + 30
+        until = time.monotonic() + 100
         while not self._mark.exists():
             assert time.monotonic() < until, "no further process was there"
             time.sleep(0.001)

@@ -55,7 +55,7 @@ def test_a_login_gives_its_turn_to_who_waits() -> None:
     turnstile.give_back(OTHER)
     assert not entered
     turnstile.give_back(PEER)
-    waiting.join(5)
+    waiting.join(50)
     assert entered == [True]
 
 
@@ -67,7 +67,7 @@ def test_who_is_cut_waits_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     waiting = Thread(target=lambda: entered.append(turnstile.enter(PEER, cut)))
     waiting.start()
     cut.set()
-    waiting.join(5)
+    waiting.join(50)
     assert entered == [False]
 
 
