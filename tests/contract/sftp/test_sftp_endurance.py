@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from random import Random
+from socket import SHUT_RDWR
 from uuid import UUID
 
 import pytest
@@ -76,7 +77,8 @@ def test_transfers_are_resumed_after_a_cut_anywhere(gateway: Gateway) -> None:
         unfinished.write(CONTENT[offset : offset + 40_000])
         with client.open("cinbox/whole") as download:
             received = download.read(offset)
-        gateway.transports[-1].sock.close()
+        # Closed alone, it would be there until the client's thread looks up from it, 0.1 s later.
+        gateway.transports[-1].sock.shutdown(SHUT_RDWR)
         assert eventually(lambda: not gateway.folders.open_uploads)
 
         client = gateway.connect()
