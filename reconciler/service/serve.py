@@ -78,9 +78,9 @@ def _watch(workspace: Workspace, stop: Event) -> None:
         if not election.is_won():
             stop.wait(TAKEOVER)
             continue
-        _apply(workspace)  # what changed while nobody watched
-        for changed in changes(workspace.project.root, stop):
-            _log.info("changed: %s", ", ".join(sorted(changed)))
+        for changed in changes(workspace.project.root, stop):  # the first time, whatever changed while nobody watched
+            if changed:
+                _log.info("changed: %s", ", ".join(sorted(changed)))
             if not election.is_won():
                 break
             _apply(workspace)
