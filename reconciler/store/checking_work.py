@@ -122,6 +122,10 @@ def _end_message(store: Store, tx: Connection, row: Row[Any]) -> tuple[str, bool
     else:
         tx.execute(update(tables.as2_message).where(this).values(receipt=other))
         advice = "Ask the partner to send its first file in a new message; its other files are here."
+    job = tables.job.c
+    # What is to be done with it cannot be done; whoever tries at this moment gives it up.
+    idle = and_(job.kind == "receipt", job.subject == str(row.receipt), ~is_in(JobState.RUNNING, JobState.DONE))
+    tx.execute(delete(tables.job).where(idle))
     uuid = _tell_of_loss(store, tx, row, mailbox, advice)
     return f"Its bytes are lost, as record {uuid} of the conversion log says. {advice}", True
 

@@ -10,16 +10,12 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import delete, update
 
-from reconciler.errors import BlobError, ReconcilerError
-from reconciler.jobs.reprocessing import reprocess
-from reconciler.model.rule import Direction
+from reconciler.errors import BlobError
 from reconciler.store import (
     checking_work,
     claims,
     configuration,
-    conversions,
     digests,
-    exchanges,
     files,
     jobs,
     posts,
@@ -28,14 +24,11 @@ from reconciler.store import (
 )
 from reconciler.store.blobs import INLINE
 from reconciler.store.checking import QUARANTINE, check
-from reconciler.store.conversions import Conversion, ConversionStatus
 from reconciler.store.database import Store
 from reconciler.store.destinations import Limit
-from reconciler.store.exchanges import Exchange
 from reconciler.store.finding import Fault, Finding
-from reconciler.store.posts import StoredAnswer, StoredPost
+from reconciler.store.posts import StoredPost
 from reconciler.store.receipts import Receipt
-from reconciler.store.search import LogFilter
 
 LARGE = b"x" * (INLINE + 1)
 
@@ -227,106 +220,3 @@ class TestChecking:
         forgotten = sorted(str(receipt.uuid) for number, receipt in enumerate(known) if number % 3)
         assert [finding.subject for finding in check(store, repair=True)] == [f"receipt {uuid}" for uuid in forgotten]
         assert found(check(store, repair=False)) == []
-
-
-AS2_FROM, AS2_TO = "ACME", "RETAIL"
-
-
-@pytest.fixture
-def message(store: Store) -> Receipt:
-    """Receive a message of one file, whose receipt then is gone."""
-    receipt = Receipt(
-        mailbox=uuid4(), channel="as2", native=False, name="a.edi", sha256=put(store, b"an order"), size=8
-    )
-    of_message = {"AS2-From": AS2_FROM, "AS2-To": AS2_TO, "Message-ID": "<1@acme>"}
-    exchange = Exchange(
-        mailbox=receipt.mailbox,
-        message_id="<1@acme>",
-        direction="in",
-        outcome="accepted",
-        started_at=datetime.now(UTC),
-        seconds=0.1,
-        headers=of_message,
-        wire_size=8,
-        status=200,
-    )
-    with store.write() as tx:
-        answer = StoredAnswer(200, {}, b"MDN")
-        names = {"as2_from": AS2_FROM, "as2_to": AS2_TO, "message_id": "<1@acme>"}
-        posts.record_answer(tx, **names, receipt=receipt.uuid, answer=answer)
-        receipts.add(tx, receipt)
-        receipts.end(tx, receipt.uuid, "done")
-        exchanges.add(tx, exchange)
-    assert found(check(store, repair=False)) == []
-    with store.write() as tx:
-        tx.execute(delete(tables.receipt))
-    return receipt
-
-
-def is_known(store: Store) -> bool:
-    with store.read() as connection:
-        return posts.answer_to(connection, as2_from=AS2_FROM, as2_to=AS2_TO, message_id="<1@acme>") is not None
-
-
-class TestMessagesOfPartners:
-    SUBJECT = f"message <1@acme> from {AS2_FROM} to {AS2_TO}"
-
-    def test_what_was_not_converted_is_said_to_be_lost_and_taken_when_it_comes_again(
-        self, store: Store, message: Receipt
-    ) -> None:
-        assert found(check(store, repair=False)) == [(Fault.LOST, self.SUBJECT, False)]
-        assert found(check(store, repair=True)) == [(Fault.LOST, self.SUBJECT, True)]
-        assert not is_known(store)
-        with store.read() as connection:
-            (record,) = conversions.newest(connection, LogFilter(), limit=9)
-            assert b"send it again" in store.blobs.read(connection, record.input)
-            assert posts.received_as(connection, record) == "<1@acme>"
-        assert (record.mailbox, record.status, record.error_code) == (message.mailbox, "FAILED", posts.LOST)
-        with pytest.raises(ReconcilerError, match="has to send it again"):
-            reprocess(store, record.uuid)
-        with store.write() as tx:
-            (job,) = claims.claim(tx, "one/1", "digest", "", count=2, limit=Limit(1), lease=timedelta(minutes=1))
-        assert job.subject == str(message.mailbox)
-        assert found(check(store, repair=True)) == []
-
-    @pytest.mark.parametrize(("status", "state"), [("PROCESSED", "done"), ("FAILED", "failed")])
-    def test_what_was_converted_is_not_done_twice(
-        self, store: Store, message: Receipt, status: str, state: str
-    ) -> None:
-        record = Conversion(
-            status=ConversionStatus(status),
-            direction=Direction.OUT,
-            mailbox=message.mailbox,
-            rule=None,
-            receipt=message.uuid,
-            file_name="a.edi",
-            input=message.sha256,
-        )
-        with store.write() as tx:
-            conversions.put(tx, record)
-        assert found(check(store, repair=True)) == [(Fault.LOST, self.SUBJECT, True)]
-        assert is_known(store)
-        with store.read() as connection:
-            again = receipts.get(connection, message.uuid)
-        assert (again.mailbox, again.name, again.sha256, again.state) == (
-            message.mailbox,
-            "a.edi",
-            message.sha256,
-            state,
-        )
-        assert found(check(store, repair=True)) == []
-
-    def test_the_other_files_of_a_message_are_not_processed_twice(self, store: Store, message: Receipt) -> None:
-        of_message = {"AS2-From": AS2_FROM, "AS2-To": AS2_TO, "Message-ID": "<1@acme>"}
-        with store.write() as tx:
-            receipts.add(tx, replace(message, uuid=uuid4(), name="b.pdf", attributes=of_message, state="done"))
-        (finding,) = check(store, repair=True)
-        assert (finding.mended, is_known(store)) == (True, True)
-        assert "in a new message" in finding.remedy
-        assert found(check(store, repair=True)) == []
-
-    def test_for_whom_it_was_has_to_be_certain(self, store: Store, message: Receipt) -> None:
-        with store.write() as tx:
-            tx.execute(delete(tables.as2_exchange))
-        assert found(check(store, repair=True)) == [(Fault.LOST, self.SUBJECT, False)]
-        assert is_known(store)
