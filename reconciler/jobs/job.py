@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from reconciler.errors import ReconcilerError
-from reconciler.store.claims import SUSPICIOUS
+from reconciler.store.claims import SUSPICIOUS, TRIALS
 from reconciler.store.jobs import Job, JobKind
 
 LEASE = timedelta(seconds=10)
@@ -29,13 +29,13 @@ def retry_in(job: Job, *, jitter: float) -> timedelta | None:
 
 
 def is_suspected(job: Job) -> bool:
-    """Say whether two earlier holders of this job died, be it of another that they held as well."""
-    return job.claims - job.failures - 1 == SUSPICIOUS
+    """Say whether a job that was claimed just now may only be tried: two earlier holders of it died, of whatever."""
+    return SUSPICIOUS <= job.claims - job.failures - 1 < SUSPICIOUS + 2 * TRIALS
 
 
 def is_poisoned(job: Job) -> bool:
-    """Say whether a third holder died while it tried this job, which would kill the next one too."""
-    return job.claims - job.failures - 1 > SUSPICIOUS + 1
+    """Say whether two more holders died while they tried this job, which would kill the next one too."""
+    return job.claims - job.failures - 1 >= SUSPICIOUS + 2 * TRIALS
 
 
 class FinalError(ReconcilerError):

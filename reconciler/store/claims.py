@@ -38,7 +38,10 @@ BATCH = 500
 """Jobs that come due, or are taken from the dead, in one statement at most."""
 
 SUSPICIOUS = 2
-"""Deaths after which a job is suspected: they count for all that the dead held. A third while it is tried condemns."""
+"""Deaths after which a job is suspected: they count for all that the dead held."""
+
+TRIALS = 2
+"""Deaths of those who try a suspected job that condemn it: the first may have been somebody else's doing."""
 
 SUSPICION = timedelta(seconds=10)
 """How long a gateway has to be up before it tries a suspected job."""
@@ -168,7 +171,7 @@ def give_back(tx: Connection, owner: str) -> None:
     """Free what its holder has begun and stops before it has ended: to be claimed at once, and no death is counted."""
     job = tables.job.c
     before, after = TRANSITIONS[JobEvent.RELEASE]
-    unblamed = case((_ACCOUNT > SUSPICIOUS + 1, job.failures + SUSPICIOUS), else_=job.claims - 1)
+    unblamed = case((_IS_TRIED, job.claims - 2 + _IS_NOT_BEGUN), else_=job.claims - 1)
     freed = tx.execute(
         update(tables.job)
         .where(job.lease_owner == owner, is_in(before))
@@ -194,8 +197,11 @@ def reap(tx: Connection) -> int:
 
 
 _ACCOUNT = tables.job.c.claims - tables.job.c.failures
-_IS_SUSPECTED = _ACCOUNT.between(SUSPICIOUS, SUSPICIOUS + 1)
-"""What was only claimed to be tried is as it was before; one that was begun counts one more."""
+_IS_SUSPECTED = _ACCOUNT.between(SUSPICIOUS, SUSPICIOUS + 2 * TRIALS - 1)
+"""A trial counts two: that it is claimed, and that it is begun. Once the last has begun, it is more than suspected."""
+_IS_TRIED = _ACCOUNT > SUSPICIOUS
+_IS_NOT_BEGUN = (_ACCOUNT - SUSPICIOUS) % 2
+"""1 for what is claimed to be tried, and 0 for what is being tried."""
 _tried = tables.job.alias("tried")
 _ONE_IS_TRIED = exists(
     select(_tried.c.number).where(
@@ -222,7 +228,7 @@ def _free(tx: Connection, which: ColumnElement[bool]) -> int:
 def _rest(tx: Connection, state: JobState, which: ColumnElement[bool], values: Mapping[str, object]) -> int:
     """Have suspected jobs come due one after the other, up to a batch, and say how many those are.
 
-    A death counts for all that its gateway held. If they were tried together again, the third would condemn them all.
+    A death counts for all that its gateway held. If they were tried together again, the next would condemn them all.
     """
     job = tables.job.c
     suspected = (
@@ -238,7 +244,8 @@ def _rest(tx: Connection, state: JobState, which: ColumnElement[bool], values: M
     ]
     if rests:
         run_at = NOW + bindparam("rest", type_=BigInteger)
-        rested = {"run_at": run_at, "claims": job.failures + SUSPICIOUS, **values}
+        # What was only claimed to be tried is as it was before.
+        rested = {"run_at": run_at, "claims": job.claims - _IS_NOT_BEGUN, **values}
         tx.execute(update(tables.job).where(job.number == bindparam("suspect")).values(rested), rests)
     return len(rests)
 

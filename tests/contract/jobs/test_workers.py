@@ -166,7 +166,7 @@ class TestOutcomes:
     def test_a_poisoned_job_is_not_tried_again(self, site: Site) -> None:
         site.add("a")
         site.die_with_it(2)
-        site.die_with_it(1, tried=True)
+        site.die_with_it(2, tried=True)
         site.workers.start()
         site.await_states(a=JobState.DEAD)
         assert (site.handler.handled, site.handler.given_up) == ([], ["a"])
@@ -231,8 +231,10 @@ class TestStopping:
             "b": JobState.READY,
         }
 
-    @pytest.mark.parametrize("deaths", [0, 2])
-    def test_gives_back_what_does_not_end_in_time_and_blames_it_for_nothing(self, site: Site, deaths: int) -> None:
+    @pytest.mark.parametrize(("deaths", "in_trials"), [(0, 0), (2, 0), (2, 1)])
+    def test_gives_back_what_does_not_end_in_time_and_blames_it_for_nothing(
+        self, site: Site, deaths: int, in_trials: int
+    ) -> None:
         """Were each stop a death, a job that lasts longer than a stop may would be given up at the third."""
         running, go_on, ended = Event(), Event(), Event()
 
@@ -244,12 +246,13 @@ class TestStopping:
         site.handler.told["a"] = wait
         site.add("a")
         site.die_with_it(deaths)
+        site.die_with_it(in_trials, tried=True)
         site.workers.start()
         running.wait(PATIENCE)
         site.workers.stop(0.01)
         with site.store.write() as tx:
             (job,) = claims.claim(tx, "there/1", "receipt", "", count=1, limit=Limit(1), lease=LEASE)
-        assert job.claims == deaths + 1
+        assert job.claims == deaths + 2 * in_trials + 1
         go_on.set()
         ended.wait(PATIENCE)
         for thread in enumerate_threads():

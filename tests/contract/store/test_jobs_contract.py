@@ -269,23 +269,30 @@ class TestFailing:
         (job,) = claim(store)
         assert is_suspected(job)
 
-    def test_a_trial_that_was_begun_is_one(self, store: Store) -> None:
+    def test_the_second_trial_that_was_begun_is_one(self, store: Store) -> None:
         add(store, "a")
-        for _ in range(2):
-            claim(store, owner="one/1")
+        for is_tried in (False, False, True, False, True):
+            (job,) = claim(store, owner="one/1")
+            assert not is_poisoned(job)
             with store.write() as tx:
+                if is_tried:
+                    jobs.begin_trial(tx, job)
                 claims.release_node(tx, "one")
                 rested(tx, "a")
                 claims.come_due(tx)
-        (job,) = claim(store, owner="one/1")
-        with store.write() as tx:
-            jobs.begin_trial(tx, job)
-        with pytest.raises(LeaseLostError), store.write() as tx:
-            jobs.finish(tx, job)  # its holder is the one who tries it
-        with store.write() as tx:
-            claims.release_node(tx, "one")
         (again,) = claim(store)
         assert is_poisoned(again)
+
+    def test_who_tries_a_job_is_its_only_holder(self, store: Store) -> None:
+        add(store, "a")
+        (job,) = claim(store)
+        with store.write() as tx:
+            tried = jobs.begin_trial(tx, job)
+        with pytest.raises(LeaseLostError), store.write() as tx:
+            jobs.finish(tx, job)
+        with pytest.raises(LeaseLostError), store.write() as tx:
+            jobs.begin_trial(tx, job)
+        finish(store, tried)
 
     def test_what_was_not_begun_is_given_back_unblamed(self, store: Store) -> None:
         add(store, "a")

@@ -31,12 +31,14 @@ class TestRetries:
 
 
 class TestPoison:
-    def test_the_third_claim_is_of_one_that_saw_two_deaths(self) -> None:
-        assert [is_suspected(job(claims=claims)) for claims in (1, 2, 3, 4)] == [False, False, True, False]
+    def test_what_saw_two_deaths_is_tried(self) -> None:
+        assert [is_suspected(job(claims=claims)) for claims in (1, 2, 3)] == [False, False, True]
 
-    def test_its_trial_counts_as_one_more_and_no_claim_after_that_is_borne(self) -> None:
-        assert not is_poisoned(job(claims=4))
-        assert is_poisoned(job(claims=5))
+    def test_what_died_in_its_trial_is_tried_once_more(self) -> None:
+        begun = 3 + 1
+        assert (is_suspected(job(claims=begun + 1)), is_poisoned(job(claims=begun + 1))) == (True, False)
+        begun_again = begun + 2
+        assert (is_suspected(job(claims=begun_again + 1)), is_poisoned(job(claims=begun_again + 1))) == (False, True)
 
     def test_failures_are_no_deaths(self) -> None:
         assert not is_suspected(job(failures=9, claims=10))
