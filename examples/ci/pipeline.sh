@@ -7,7 +7,7 @@
 #
 # In $OUT (default: out) it leaves plan.md, the comment; plan.json, the saved plan; tests.xml, JUnit; and after an apply
 # credentials/, what was generated, encrypted for $RECIPIENTS, a file of age keys, when that is set.
-# $PLAN_OPTIONS are options of `reconciler plan`, such as "--prune --replay 7d".
+# $PLAN_OPTIONS are options of `reconciler plan`, such as "--prune".
 # $RECONCILER_STATE and $RECONCILER_TOKEN say where the gateway is and who asks.
 set -eu
 
