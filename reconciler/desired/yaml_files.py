@@ -12,7 +12,7 @@ from reconciler.desired.reading import read_file
 from reconciler.desired.variables import Variables
 from reconciler.desired.yaml_document import Content, YamlDocument
 from reconciler.desired.yaml_lines import read_plain
-from reconciler.errors import NotFoundError, Position, Problem
+from reconciler.errors import ConfigurationError, NotFoundError, Position, Problem
 from reconciler.model.source_file import digest
 
 ROOT_FILE = "reconciler.yaml"
@@ -41,8 +41,16 @@ def find_files(root: Path) -> Iterator[str]:
 
 
 def _below(folder: str, path: str) -> Iterator[str]:
-    """Yield the YAML files below a folder, whose own path relative to the root is `path`."""
-    with os.scandir(folder) as entries:
+    """Yield the YAML files below a folder, whose own path relative to the root is `path`.
+
+    Raises ConfigurationError when it cannot be read: what it has is not known, rather than nothing.
+    """
+    try:
+        listed = os.scandir(folder)
+    except OSError as error:
+        message = f"cannot be read: {error.strerror}"
+        raise ConfigurationError((Problem(Position(path or ".", 1, 1), Code.BAD_FILE.value, message),)) from None
+    with listed as entries:
         for entry in entries:
             name = f"{path}{entry.name}"
             if entry.name.startswith(_HIDDEN):

@@ -1,11 +1,13 @@
 """Which files belong to a configuration, and how they are read."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from reconciler.desired.yaml_files import find_files, find_root, read_documents
-from reconciler.errors import NotFoundError
+from reconciler.errors import ConfigurationError, NotFoundError
 
 
 def test_the_root_is_found_from_below(tmp_path: Path) -> None:
@@ -33,6 +35,20 @@ def test_files_are_sorted_and_hidden_ones_left_out(tmp_path: Path) -> None:
     assert list(find_files(tmp_path)) == [
         "reconciler.yaml", "a/b.yaml", "a/reconciler.yaml", "a/z.yml", "b.yaml",
     ]  # fmt: skip
+
+
+def test_a_folder_that_cannot_be_read_is_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "accounts").mkdir()
+    listed = os.scandir
+
+    def scandir(folder: str) -> Iterator[os.DirEntry[str]]:
+        if folder.endswith("accounts"):
+            raise PermissionError(13, "Permission denied", folder)
+        return listed(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(ConfigurationError, match=r"^accounts/:1:1: cannot be read: Permission denied$"):
+        list(find_files(tmp_path))
 
 
 def test_a_byte_order_mark_moves_no_position(tmp_path: Path) -> None:
