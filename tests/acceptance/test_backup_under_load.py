@@ -6,8 +6,9 @@ from pathlib import Path
 from threading import Event, Thread
 
 from reconciler.service.workspace import Workspace
-from reconciler.store import receipts
+from reconciler.store import jobs, receipts
 from reconciler.store.blobs import INLINE
+from reconciler.store.job_states import JobState
 from tests.acceptance.running_gateway import RunningGateway, await_that
 
 ORDERS = "accounts.acme.mailboxes.orders"
@@ -59,6 +60,11 @@ def test_every_acknowledged_file_is_restored(gateway: RunningGateway, tmp_path: 
         for name in before:
             workspace.store.blobs.read(connection, found[name].sha256)
     assert workspace.credentials(ORDERS).values["password"]  # the key opens its secrets
-    workspace.close()
     gateway.start()  # and what was not done yet is done here
-    await_that(lambda: "ready" not in gateway.command("job", "list", "--state", "ready").stdout, "all is done")
+
+    def states() -> set[str]:
+        with workspace.store.read() as connection:
+            return {state for _, state in jobs.counts(connection)}
+
+    await_that(lambda: JobState.READY not in states(), "all is done")
+    workspace.close()
