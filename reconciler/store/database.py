@@ -48,6 +48,9 @@ class Store:
         self.folder = folder
         self.blobs = Blobs(folder, _shelf(payloads, folder))
         self.payloads_are_shared = payloads is not None
+        if url is None:
+            # SQLite's other files have the mode of this one, whatever the folder's is.
+            (folder / "state.db").touch(mode=0o600)
         self.engine = _engine(url or f"sqlite:///{folder / 'state.db'}")
         self._sessions = Sessions(self.engine)
         # SQLite has one writer at a time; threads of one process queue here rather than poll the file.

@@ -51,7 +51,8 @@ class Clone:
 
         Another process with this clone, such as a watcher that stands by, waits meanwhile.
         """
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        # The state may come to lie in the same folder.
+        self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self.folder.with_name(f"{self.folder.name}.lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield self._fetched()
@@ -68,7 +69,7 @@ class Clone:
 
     def _fetch(self) -> Commit:
         if not (self.folder / ".git").is_dir():
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(exist_ok=True)
             self._run("init", "--quiet")
         self._run("fetch", "--quiet", "--depth", "1", "--force", "--", self._url, self._ref)
         self._run("checkout", "--quiet", "--force", "--detach", "FETCH_HEAD")

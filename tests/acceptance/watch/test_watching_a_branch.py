@@ -67,6 +67,8 @@ def test_what_is_pushed_is_applied_and_a_bad_commit_changes_nothing(
     newest = workspace.oversight.history(limit=1)[0]
     assert (newest.actor, newest.commit) == ("watch", mended)
     assert watcher.stop() == 0
+    state = watcher.home / ".reconciler"
+    assert [path for path in (state, state / "state.db") if path.stat().st_mode & 0o077] == []
 
 
 def test_the_last_good_state_is_kept_by_a_watcher_that_starts_at_a_bad_commit(

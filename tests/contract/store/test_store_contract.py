@@ -28,6 +28,16 @@ from reconciler.store.receipts import Receipt
 from reconciler.store.search import LogFilter
 from tests.contract.store.conftest import Opener
 
+
+def test_a_database_in_a_folder_of_others_is_for_its_owner_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir(mode=0o755)
+    store = Store(folder)
+    modes = {path.name: path.stat().st_mode & 0o077 for path in folder.glob("state.db*")}
+    store.close()
+    assert modes == dict.fromkeys(modes, 0)
+    assert "state.db" in modes
+
 MAILBOX = uuid4()
 NOW = datetime(2026, 3, 29, 0, 59, 59, 999999, tzinfo=UTC)  # a second before the clocks go forward
 
