@@ -102,15 +102,17 @@ class Posting:
         """
         with self._store.write() as tx:
             now = posts.locked(tx, stored.message_id)
-            jobs.require_held(tx, job)
             if now.state == "delivered":
                 jobs.finish(tx, job)
                 return
+            if now.state == "rejected":
+                raise FinalError(now.error)
+            if retry_in(job, jitter=0) is None:
+                raise FinalError("no MDN came within the hour")
             if now.state == "waiting":
                 posts.change(tx, stored.message_id, "sent", mic=sent.mic, mic_algorithm=sent.mic_algorithm)
-        if now.state == "rejected":
-            raise FinalError(now.error)
-        raise LaterError("no MDN came within the hour", delay=MDN_DEADLINE, answered=True)
+            # Together with that, for an MDN that comes now hastens the job only once it waits for its time.
+            jobs.fail(tx, job, error="no MDN came within the hour", retry_in=MDN_DEADLINE)
 
     def _settle(self, job: Job, stored: StoredPost, sent: Sent) -> None:
         """Record what the partner's server answered, and end the job if that is final."""

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -11,7 +12,7 @@ import pytest
 from reconciler.errors import LeaseLostError
 from reconciler.jobs.as2_intake import StoreIntake
 from reconciler.jobs.directory import Directory
-from reconciler.jobs.job import FinalError, LaterError
+from reconciler.jobs.job import ATTEMPTS, FinalError
 from reconciler.jobs.posting import MDN_DEADLINE, Posting
 from reconciler.model.key import Key
 from reconciler.protocols.as2.ports import Answer, Incoming, MdnOutcome, MdnVerdict, Outcome, Outgoing, Post, Sent
@@ -20,7 +21,7 @@ from reconciler.service.workspace import Workspace
 from reconciler.store import claims, exchanges, jobs, posts
 from reconciler.store.destinations import Limit
 from reconciler.store.job_states import JobState
-from reconciler.store.jobs import Job
+from reconciler.store.jobs import Job, JobRow
 from reconciler.store.posts import StoredPost
 
 QUICKSTART = Path(__file__).parents[3] / "examples/quickstart"
@@ -87,6 +88,11 @@ class Site:
             (job,) = claims.claim(tx, "here", "post", "", count=1, limit=Limit(1), lease=timedelta(minutes=1))
             return job
 
+    def job(self) -> JobRow:
+        with self.store.read() as connection:
+            (row,) = jobs.listed(connection, list(JobState), limit=9)
+        return row
+
     def state(self) -> str:
         with self.store.read() as connection:
             return posts.get(connection, "7@acme").state
@@ -108,13 +114,21 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 def test_an_mdn_is_awaited_to_its_deadline(site: Site) -> None:
-    with pytest.raises(LaterError) as later:
-        site.posting.handle(site.claim())
-    assert (later.value.delay, later.value.answered, site.state()) == (MDN_DEADLINE, True, "sent")
+    site.posting.handle(site.claim())
+    row = site.job()
+    assert (row.state, site.state()) == (JobState.RETRYING, "sent")
+    assert row.run_at - datetime.now(UTC) > 0.9 * MDN_DEADLINE
     site.settle(MdnOutcome.DOUBTFUL)
     assert site.state() == "sent"
     site.settle(MdnOutcome.CONFIRMED)
     assert site.state() == "delivered"
+    # However soon it came: nothing that keeps the order waits an hour for this job.
+    assert site.job().state is JobState.READY
+
+
+def test_a_last_try_without_an_mdn_is_final(site: Site) -> None:
+    with pytest.raises(FinalError, match="no MDN came"):
+        site.posting.handle(replace(site.claim(), failures=ATTEMPTS["post"] - 1))
 
 
 def test_an_mdn_that_is_faster_than_the_answer_ends_the_job(site: Site) -> None:

@@ -38,6 +38,7 @@ def test_a_database_in_a_folder_of_others_is_for_its_owner_alone(tmp_path: Path)
     assert modes == dict.fromkeys(modes, 0)
     assert "state.db" in modes
 
+
 MAILBOX = uuid4()
 NOW = datetime(2026, 3, 29, 0, 59, 59, 999999, tzinfo=UTC)  # a second before the clocks go forward
 
