@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, delete, or_, select, update
+from sqlalchemy import Connection, delete, or_, select, type_coerce, update
 
 from reconciler.errors import LeaseLostError
 from reconciler.store import tables
+from reconciler.store.moment import NOW, Moment
 from reconciler.store.upsert import insert_if_absent
 
 
@@ -23,7 +24,7 @@ class Lease:
 
 def acquire(tx: Connection, name: str, *, owner: str, token: str, length: timedelta) -> bool:
     """Take a lease that nobody holds or whose time ran out; say whether it is taken."""
-    now = datetime.now(UTC)
+    now = _now(tx)
     values = {"owner": owner, "token": token, "acquired_at": now, "expires_at": now + length}
     if insert_if_absent(tx, tables.lease, {"name": name, **values}):
         return True
@@ -36,7 +37,7 @@ def renew(tx: Connection, name: str, *, token: str, length: timedelta) -> None:
     """Prolong a lease from now. Raises LeaseLostError when another holds it or nobody does."""
     row = tables.lease.c
     held = tx.execute(
-        update(tables.lease).where(row.name == name, row.token == token).values(expires_at=datetime.now(UTC) + length)
+        update(tables.lease).where(row.name == name, row.token == token).values(expires_at=_now(tx) + length)
     )
     if held.rowcount != 1:
         raise LeaseLostError(f"The lease on {name} was released or went to another; nothing was changed.")
@@ -53,10 +54,18 @@ def release(tx: Connection, name: str, *, token: str | None = None) -> bool:
 def find(connection: Connection, name: str) -> Lease | None:
     """Return a lease that is held now, or None."""
     row = connection.execute(select(tables.lease).where(tables.lease.c.name == name)).first()
-    return Lease(*row) if row is not None and row.expires_at > datetime.now(UTC) else None
+    return Lease(*row) if row is not None and row.expires_at > _now(connection) else None
 
 
 def all_held(connection: Connection) -> list[Lease]:
     """Return the leases that are held now, by name."""
-    query = select(tables.lease).where(tables.lease.c.expires_at > datetime.now(UTC)).order_by(tables.lease.c.name)
+    query = select(tables.lease).where(tables.lease.c.expires_at > _now(connection)).order_by(tables.lease.c.name)
     return [Lease(*row) for row in connection.execute(query)]
+
+
+def _now(connection: Connection) -> datetime:
+    """Return the moment by the clock that all who want a lease share: the database's, or their one machine's."""
+    if connection.dialect.name == "sqlite":
+        return datetime.now(UTC)
+    now: datetime = connection.execute(select(type_coerce(NOW, Moment))).scalar_one()
+    return now

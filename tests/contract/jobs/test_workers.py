@@ -11,6 +11,7 @@ from time import monotonic, sleep
 
 import pytest
 
+from reconciler.jobs import worker
 from reconciler.jobs.bell import Bell
 from reconciler.jobs.job import LEASE, FinalError, LaterError, is_suspected
 from reconciler.jobs.lane import Lane
@@ -206,6 +207,25 @@ class TestStarting:
             claims.claim(tx, "there/1", "receipt", "", count=1, limit=Limit(1), lease=timedelta(seconds=-1))
         site.workers.start()
         site.await_states(a=JobState.DONE)
+
+
+def test_what_runs_keeps_its_lease(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "LEASE", timedelta(seconds=0.3))
+    ends: set[int] = set()
+
+    def last(_: Job) -> None:
+        def is_prolonged() -> bool:
+            with site.store.read() as connection:
+                ends.add(connection.exec_driver_sql("SELECT lease_until FROM job").scalar_one())
+            return len(ends) > 2
+
+        site.await_that(is_prolonged)
+
+    site.handler.told["a"] = last
+    site.workers.start()
+    site.add("a")
+    site.await_states(a=JobState.DONE)
+    assert site.handler.handled == ["a"]  # by nobody else, whose lease would end another time as well
 
 
 class TestStopping:

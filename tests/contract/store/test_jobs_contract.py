@@ -302,6 +302,19 @@ class TestFailing:
         (again,) = claim(store)
         assert again.claims == 1
 
+    def test_a_stop_is_no_death_and_leaves_its_holder_nothing_to_write(self, store: Store) -> None:
+        add(store, "a")
+        (job,) = claim(store, owner="one/1")
+        with store.write() as tx:
+            claims.give_back(tx, "one/1")
+        (again,) = claim(store, owner="two/1")
+        assert again.claims == job.claims  # the owner alone tells them apart
+        with pytest.raises(LeaseLostError), store.write() as tx:
+            jobs.require_held(tx, job)
+        with pytest.raises(LeaseLostError):
+            finish(store, job)
+        finish(store, again)
+
     def test_what_waits_is_hastened(self, store: Store) -> None:
         add(store, "a")
         (job,) = claim(store)

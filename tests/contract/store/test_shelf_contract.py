@@ -1,5 +1,6 @@
 """Large payloads on every shelf: kept whole, found, listed, dropped, and never lost to collecting."""
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -50,6 +51,23 @@ def keep(shelf: Shelf, content: bytes) -> None:
     with TemporaryFile() as source:
         source.write(content)
         shelf.keep(source, NAME)
+
+
+def test_bytes_are_on_the_disk_before_their_name_and_that_before_it_is_relied_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = FolderShelf(tmp_path / "blobs")
+    steps: list[str] = []
+
+    def noted(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        steps.append(f"{path.name if path.is_dir() else 'bytes'}, named: {shelf.holds(NAME)}")
+
+    monkeypatch.setattr(os, "fsync", noted)
+    keep(shelf, LARGE)
+    *bytes_, inner, outer = steps  # of the bytes twice where they have to be copied
+    assert set(bytes_) == {"bytes, named: False"}
+    assert (inner, outer) == ("ab, named: True", "blobs, named: True")
 
 
 class TestShelf:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import count
 from pathlib import Path
 from threading import Barrier, Event, Thread
@@ -16,7 +16,7 @@ from sqlalchemy import select, text
 
 from reconciler.errors import BlobError, ReconcilerError
 from reconciler.model.rule import Direction
-from reconciler.store import conversions, envelopes, files, jobs, mails, moment, posts, receipts, tables, wake
+from reconciler.store import conversions, envelopes, files, jobs, leases, mails, moment, posts, receipts, tables, wake
 from reconciler.store.blobs import INLINE
 from reconciler.store.conversions import Conversion, ConversionStatus
 from reconciler.store.database import Store
@@ -75,6 +75,14 @@ class TestSchema:
         for thread in threads:
             thread.join()
         assert len(opened) == 3
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_a_commit_to_sqlite_is_on_the_disk_and_waits_for_other_processes(store: Store) -> None:
+    with store.write() as tx:
+        found = [tx.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
+        patience = tx.exec_driver_sql("PRAGMA busy_timeout").scalar()
+    assert (found, patience) == (["wal", 2], 30_000)
 
 
 class TestTransactions:
@@ -298,6 +306,23 @@ def soon(condition: Callable[[], bool]) -> bool:
     while not condition() and monotonic() < deadline:
         sleep(0.01)
     return condition()
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_node_whose_clock_is_ahead_takes_no_lease_that_is_held(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ahead:
+        @staticmethod
+        def now(zone: tzinfo) -> datetime:
+            return datetime.now(zone) + timedelta(hours=1)
+
+    length = timedelta(minutes=1)
+    with store.write() as tx:
+        assert leases.acquire(tx, "apply", owner="here", token="1", length=length)
+        monkeypatch.setattr(leases, "datetime", Ahead)
+        assert not leases.acquire(tx, "apply", owner="there", token="2", length=length)
+        held = leases.find(tx, "apply")
+        assert held is not None
+        assert held.owner == "here"
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)  # a SQLite store has one gateway
