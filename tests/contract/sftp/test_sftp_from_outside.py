@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from paramiko.common import cMSG_KEXINIT
 
 from reconciler.desired.listen import Listen
 from reconciler.desired.sftp_gateway import SftpGateway
+from reconciler.model.credential import Secret
 from reconciler.protocols.protocol import LiveCredential
+from reconciler.protocols.sftp.host_keys import load_host_keys
 from reconciler.protocols.sftp.server import SftpServer
 from reconciler.protocols.sftp.transport import KEX, POST_QUANTUM
 from tests.contract.sftp.clients import ClientError, OpenSsh
@@ -83,6 +86,31 @@ def test_openssh_learns_a_new_host_key_before_the_old_one_goes(
     keys[:] = [new]
     server.configure(gateway.partners)
     sftp("ls", options=options)
+
+
+def test_host_keys_are_read_only_when_they_change(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reconciler.protocols.sftp.server.load_host_keys", load_host_keys)  # not what tests remember
+    read: list[str] = []
+
+    def noted(key: LiveCredential) -> LiveCredential:
+        def reveal() -> Secret:
+            read.append(key.fingerprint)
+            return key.reveal()
+
+        return replace(key, reveal=reveal)
+
+    first, second = (noted(key) for key in (gateway.host_keys[0], gateway.host_keys[2]))
+    keys = [first]
+    server = SftpServer(settings=gateway.settings, folders=gateway.folders, host_keys=lambda: keys)
+    server.start()
+    try:
+        server.configure(gateway.partners)
+        assert read == [first.fingerprint]
+        keys.append(second)
+        server.configure(gateway.partners)
+        assert read[1:] == [first.fingerprint, second.fingerprint]
+    finally:
+        server.stop(0)
 
 
 def test_processes_share_a_port_where_they_are_told_to(gateway: Gateway) -> None:
