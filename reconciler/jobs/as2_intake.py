@@ -30,7 +30,7 @@ from reconciler.protocols.as2.ports import (
 )
 from reconciler.protocols.as2.sender import expect
 from reconciler.store import conversions, exchanges, jobs, posts
-from reconciler.store.blobs import Sealed
+from reconciler.store.blobs import Batch
 from reconciler.store.conversions import Conversion, ConversionStatus
 from reconciler.store.database import Store
 from reconciler.store.exchanges import Exchange
@@ -78,7 +78,8 @@ class StoreIntake:
     def _receive(self, received: Received) -> Answer:
         files = [(received.file_name, received.content_type, received.payload)]
         files += [(each.file_name, each.content_type, each.payload) for each in received.attachments]
-        accepted = [self._receipt(received, *file) for file in files]
+        batch = Batch(self._store.blobs)
+        accepted = [_receipt(received, batch, *file) for file in files]
         answer = StoredAnswer(received.mdn.status, received.mdn.headers, received.mdn.body)
         with self._store.write() as tx:
             first = posts.record_answer(
@@ -86,13 +87,13 @@ class StoreIntake:
                 as2_from=received.as2_from,
                 as2_to=received.as2_to,
                 message_id=received.message_id,
-                receipt=accepted[0][0].uuid,
+                receipt=accepted[0].uuid,
                 answer=answer,
             )
             if first:
                 queue = ordered_queue("receipt", received.mailbox, self._directory.known())
-                for receipt, sealed in accepted:
-                    self._store.blobs.put(tx, sealed)
+                batch.put(tx)
+                for receipt in accepted:
                     accept(tx, receipt, queue=queue)
                 _keep(tx, received)
         if first:
@@ -105,21 +106,6 @@ class StoreIntake:
         committed = earlier or received.mdn
         self.note(replace(received, outcome=Outcome.COPY, mdn=committed))
         return committed
-
-    def _receipt(self, received: Received, name: str, content_type: str, payload: Bytes) -> tuple[Receipt, Sealed]:
-        """Return a file of a message as an input, with its bytes durable."""
-        sealed = self._store.blobs.seal(payload)
-        receipt = Receipt(
-            mailbox=received.mailbox,
-            channel="as2",
-            native=False,
-            name=name,
-            sha256=sealed.sha256,
-            size=sealed.size,
-            content_type=content_type,
-            attributes={**received.attributes, "Content-Type": content_type},
-        )
-        return receipt, sealed
 
     def note(self, incoming: Incoming) -> None:
         """Record what was not taken as new, alert people of what was refused, and have its MDN posted if asked."""
@@ -200,6 +186,20 @@ class StoreIntake:
             case _:
                 assert_never(verdict.outcome)
         jobs.hasten(tx, "post", stored.message_id)
+
+
+def _receipt(received: Received, batch: Batch, name: str, content_type: str, payload: Bytes) -> Receipt:
+    """Return a file of a message as an input, with its bytes in `batch`."""
+    return Receipt(
+        mailbox=received.mailbox,
+        channel="as2",
+        native=False,
+        name=name,
+        sha256=batch.add(payload),
+        size=len(payload),
+        content_type=content_type,
+        attributes={**received.attributes, "Content-Type": content_type},
+    )
 
 
 def _keep(tx: Connection, incoming: Incoming) -> None:

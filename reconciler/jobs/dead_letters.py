@@ -19,10 +19,10 @@ def retry(tx: Connection, number: int) -> JobRow:
         case "post":
             _retry_post(tx, row)
         case "mail":
+            _revive(tx, row)
             mails.change(tx, row.subject, "waiting")
-            jobs.revive(tx, row.kind, row.subject)
         case "receipt" | "arrival" | "mdn" | "digest" | "expiry":
-            jobs.revive(tx, row.kind, row.subject)
+            _revive(tx, row)
         case _:
             assert_never(row.kind)
     return row
@@ -31,7 +31,8 @@ def retry(tx: Connection, number: int) -> JobRow:
 def drop(tx: Connection, number: int) -> JobRow:
     """Let a dead job be. Raises NotFoundError, or ReconcilerError when it lives."""
     row = _dead(tx, number)
-    jobs.drop(tx, number)
+    if not jobs.drop(tx, number):
+        raise _alive(number)
     return row
 
 
@@ -51,5 +52,14 @@ def _retry_post(tx: Connection, row: JobRow) -> None:
     if record is not None and record.status is ConversionStatus.FAILED:
         convert_again(tx, record)
     else:
+        _revive(tx, row)
         posts.change(tx, post.message_id, "waiting")
-        jobs.revive(tx, row.kind, row.subject)
+
+
+def _revive(tx: Connection, row: JobRow) -> None:
+    if not jobs.revive(tx, row.kind, row.subject):
+        raise _alive(row.number)
+
+
+def _alive(number: int) -> ReconcilerError:
+    return ReconcilerError(f"Job {number} was retried or dropped by another at this moment; nothing was changed.")

@@ -9,6 +9,7 @@ from reconciler.conversion.naming import alternatives
 from reconciler.store import files
 from reconciler.store.conversions import Conversion
 from reconciler.store.database import Store
+from reconciler.store.files import StoredFile
 
 FOLDER = "error"
 REASON_ENDING = ".error.txt"
@@ -33,3 +34,8 @@ def clear(tx: Connection, record: Conversion) -> None:
     for name in files.names_of_conversion(tx, record.mailbox, record.uuid):
         files.remove(tx, record.mailbox, FOLDER, name)
         files.remove(tx, record.mailbox, FOLDER, name + REASON_ENDING)
+
+
+def clear_reason(tx: Connection, file: StoredFile) -> None:
+    """Remove what lies beside the file of a failed record, which was moved elsewhere."""
+    files.remove(tx, file.mailbox, FOLDER, file.name + REASON_ENDING)

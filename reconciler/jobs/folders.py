@@ -104,6 +104,8 @@ class StoreFolders:
             if not _ran_again(tx, file, target):
                 if not _withdraw_and_remove(tx, mailbox, *source):
                     raise _missing(*source)
+                if file.conversion is not None:
+                    error_folder.clear_reason(tx, file)
                 placed = place(
                     tx,
                     mailbox,
@@ -260,7 +262,6 @@ def _ran_again(tx: Connection, file: StoredFile, target: tuple[str, str]) -> boo
             convert_again(tx, record)
             return True
         case _:
-            error_folder.clear(tx, record)
             return False
 
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, select
 
 from reconciler.store import tables
+from reconciler.store.upsert import insert_or_replace, row_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +22,7 @@ class StoredBan:
 
 def put(tx: Connection, ban: StoredBan) -> None:
     """Record a ban in the place of an earlier one of the same subject."""
-    remove(tx, ban.subject)
-    tx.execute(
-        insert(tables.ban).values(subject=ban.subject, banned_at=ban.banned_at, until=ban.until, count=ban.count)
-    )
+    insert_or_replace(tx, tables.ban, row_of(ban), key=("subject",))
 
 
 def remove(tx: Connection, subject: str) -> bool:

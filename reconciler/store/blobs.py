@@ -277,7 +277,7 @@ class Batch:
         self._blobs = blobs
         self._sealed: dict[str, Sealed] = {}
 
-    def add(self, content: bytes) -> str:
+    def add(self, content: bytes | memoryview) -> str:
         """Make bytes durable and return their SHA-256."""
         sealed = self._blobs.seal(content)
         self._sealed[sealed.sha256] = sealed

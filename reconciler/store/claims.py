@@ -20,6 +20,7 @@ from sqlalchemy import (
     bindparam,
     case,
     exists,
+    false,
     literal_column,
     select,
     text,
@@ -117,14 +118,17 @@ def claim(
 def _first(tx: Connection, kind: JobKind, queue: str, count: int) -> list[int]:
     """Return the jobs to be claimed; of an ordered queue the first, once nothing before it is pending."""
     rows = _FIRST.all(tx, {"kind": kind, "queue": queue, "count": count})
-    if not any(ordered for _, ordered in rows):
-        return [number for number, _ in rows]
-    held = destinations.in_queue(queue, JobState.RUNNING, JobState.RETRYING)
-    return [] if tx.execute(select(exists().where(held))).scalar_one() else [rows[0][0]]
+    if any(is_held for _, _, is_held in rows):
+        return []
+    numbers = [number for number, _, _ in rows]
+    return numbers[:1] if any(ordered for _, ordered, _ in rows) else numbers
 
 
+_before = tables.job.alias("before")
+_IS_HELD = exists(select(_before.c.number).where(destinations.is_held(_before, bindparam("queue"))))
+"""Seen in the same moment as the first that is ready: what came due since then is neither, and would be overtaken."""
 _FIRST = Statement(
-    select(tables.job.c.number, tables.job.c.ordered)
+    select(tables.job.c.number, tables.job.c.ordered, case((tables.job.c.ordered, _IS_HELD), else_=false()))
     .where(is_in(JobState.READY), tables.job.c.kind == bindparam("kind"), tables.job.c.queue == bindparam("queue"))
     .order_by(tables.job.c.priority, tables.job.c.number)
     .limit(bindparam("count", type_=Integer))

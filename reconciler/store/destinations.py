@@ -7,7 +7,7 @@ finds out whether it answers again.
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, func, literal_column, or_, select, update
 
 from reconciler.store import tables
 from reconciler.store.job_states import JobState
@@ -46,7 +46,8 @@ def room(tx: Connection, name: str, limit: Limit) -> int:
     if failures is None:
         return 0
     concurrency = 1 if failures >= BREAKER_AFTER else limit.concurrency
-    free = concurrency - tx.execute(select(func.count()).where(in_queue(name, JobState.RUNNING))).scalar_one()
+    is_running = and_(is_held(tables.job, name), tables.job.c.state == JobState.RUNNING)
+    free = concurrency - tx.execute(select(func.count()).where(is_running)).scalar_one()
     return max(0, min(free, 1) if limit.per_minute else free)
 
 
@@ -81,11 +82,11 @@ def failed(tx: Connection, name: str) -> timedelta | None:
     return pause
 
 
-def in_queue(name: str, *states: JobState) -> ColumnElement[bool]:
+def is_held(table: FromClause, name: str | ColumnElement[str]) -> ColumnElement[bool]:
     """Return the condition that a job of a destination is running or retrying, as its index serves it."""
-    job = tables.job.c
+    job = table.c
     held = job.state.in_([literal_column("'running'"), literal_column("'retrying'")])
-    return and_(job.queue == name, job.queue != literal_column("''"), held, job.state.in_(states))
+    return and_(job.queue == name, job.queue != literal_column("''"), held)
 
 
 def _locked(tx: Connection, name: str) -> int | None:

@@ -87,9 +87,11 @@ def forget_log(store: Store, *, older_than: timedelta, keep: Keeper = nowhere) -
         keep("log", {"conversion": rows}, ())
         uuids = [row["uuid"] for row in rows]
         with store.write() as tx:
-            tx.execute(delete(tables.word).where(tables.word.c.conversion.in_(uuids)))
-            tx.execute(delete(notice_tables.untold).where(notice_tables.untold.c.conversion.in_(uuids)))
-            tx.execute(delete(tables.conversion).where(record.uuid.in_(uuids), old))
+            # What was run again meanwhile is left, and found by its words.
+            forgotten = delete(tables.conversion).where(record.uuid.in_(uuids), old).returning(record.uuid)
+            gone = tx.execute(forgotten).scalars().all()
+            tx.execute(delete(tables.word).where(tables.word.c.conversion.in_(gone)))
+            tx.execute(delete(notice_tables.untold).where(notice_tables.untold.c.conversion.in_(gone)))
         total += len(rows)
     _forget_envelopes(store, limit, keep)
     receipt, exchange, mail = tables.receipt.c, tables.as2_exchange.c, notice_tables.mail.c
@@ -172,6 +174,7 @@ def _delete(store: Store, table: Table, key: Column[object], which: ColumnElemen
     while True:
         with store.write() as tx:
             found = tx.execute(select(key).where(which).limit(BATCH)).scalars().all()
-            tx.execute(delete(table).where(key.in_(found)))
+            # Asked twice, as above.
+            tx.execute(delete(table).where(key.in_(found), which))
         if len(found) < BATCH:
             return

@@ -2,12 +2,13 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, select
 
 from reconciler.errors import NotFoundError, ReconcilerError
 from reconciler.model.key import Key
 from reconciler.plan.live_side import Suspension
 from reconciler.store import configuration, tables
+from reconciler.store.upsert import insert_or_replace
 
 
 def all_of(connection: Connection) -> tuple[Suspension, ...]:
@@ -18,8 +19,8 @@ def all_of(connection: Connection) -> tuple[Suspension, ...]:
 
 def put(tx: Connection, key: Key, *, until: datetime | None, reason: str, actor: str) -> None:
     """Suspend an address, or give its suspension another end and reason."""
-    drop(tx, key)
-    tx.execute(insert(tables.suspension).values(address=str(key), until=until, reason=reason, actor=actor))
+    row = {"address": str(key), "until": until, "reason": reason, "actor": actor}
+    insert_or_replace(tx, tables.suspension, row, key=("address",))
 
 
 def drop(tx: Connection, key: Key) -> bool:

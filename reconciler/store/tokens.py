@@ -12,6 +12,7 @@ from reconciler.errors import NotFoundError, ReconcilerError
 from reconciler.model.credential import Secret
 from reconciler.model.source_file import digest
 from reconciler.store import access_tables
+from reconciler.store.upsert import insert_if_absent
 
 PREFIX = "rcl_"
 """How every token begins, so that whoever finds one in a repository knows what it is."""
@@ -60,21 +61,19 @@ def create(
     tx: Connection, name: str, role: Role, *, account: str | None, expires_at: datetime | None, actor: str
 ) -> Secret:
     """Make a token and return it; it cannot be seen again. Raises ReconcilerError when the name is taken."""
-    if tx.execute(select(access_tables.token.c.name).where(access_tables.token.c.name == name)).first() is not None:
-        raise ReconcilerError(f"There is a token {name} already; choose another name.")
     secret = PREFIX + secrets.token_urlsafe(32)
-    tx.execute(
-        insert(access_tables.token).values(
-            name=name,
-            # 256 random bits need no slow hash: there is nothing to guess.
-            digest=digest(secret.encode()),
-            role=role.value,
-            account=account or "",
-            created_at=datetime.now(UTC),
-            created_by=actor,
-            expires_at=expires_at,
-        )
-    )
+    row = {
+        "name": name,
+        # 256 random bits need no slow hash: there is nothing to guess.
+        "digest": digest(secret.encode()),
+        "role": role.value,
+        "account": account or "",
+        "created_at": datetime.now(UTC),
+        "created_by": actor,
+        "expires_at": expires_at,
+    }
+    if not insert_if_absent(tx, access_tables.token, row):
+        raise ReconcilerError(f"There is a token {name} already; choose another name.")
     return Secret(secret)
 
 

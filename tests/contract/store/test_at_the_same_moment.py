@@ -1,15 +1,12 @@
 """Two transactions at the same moment: whoever comes second sees what the first did, or is told."""
 
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Thread
-from time import monotonic, sleep
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection
 
 from reconciler.apply.credentials import generate
 from reconciler.apply.run import rotate
@@ -35,47 +32,9 @@ from reconciler.store.envelopes import StoredEnvelope
 from reconciler.store.job_states import PENDING
 from reconciler.store.posts import StoredPost
 from reconciler.store.receipts import Receipt
+from tests.contract.store.beside import beside
 
 MAILBOX = uuid4()
-PATIENCE = 60.0
-
-
-class Beside:
-    """Work in a thread of its own, with the error that ended it."""
-
-    def __init__(self, work: Callable[[], object]) -> None:
-        self._work = work
-        self.error: Exception | None = None
-        self.thread = Thread(target=self._run)
-
-    def _run(self) -> None:
-        try:
-            self._work()
-        except Exception as error:  # noqa: BLE001 - the test looks at it
-            self.error = error
-
-
-@contextmanager
-def beside(store: Store, work: Callable[[], object]) -> Iterator[tuple[Connection, Beside]]:
-    """Yield a transaction; work that begins before it commits has gone as far as it can, and then goes on."""
-    other = Beside(work)
-    with store.write() as tx:
-        yield tx, other
-        tx.execute(select(1))  # what was only sent until now is done
-        other.thread.start()
-        deadline = monotonic() + PATIENCE
-        # SQLite has one writer at a time, and whoever comes second has read nothing.
-        while tx.dialect.name == "postgresql" and other.thread.is_alive() and not waits(store):
-            assert monotonic() < deadline
-            sleep(0.005)
-    other.thread.join(PATIENCE)
-    assert not other.thread.is_alive()
-
-
-def waits(store: Store) -> bool:
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    with store.engine.connect() as connection:
-        return bool(connection.execute(text(waiting)).scalar())
 
 
 @pytest.fixture
