@@ -43,12 +43,8 @@ class FinalError(ReconcilerError):
 
 
 class LaterError(ReconcilerError):
-    """A job failed for now, and is due again after `delay`, whatever the usual one.
+    """A job failed for now, and is due again after `delay`, whatever the usual one."""
 
-    `answered` says that its destination did what it was asked, and that something else is waited for.
-    """
-
-    def __init__(self, message: str, *, delay: timedelta, answered: bool = False) -> None:
+    def __init__(self, message: str, *, delay: timedelta) -> None:
         self.delay = delay
-        self.answered = answered
         super().__init__(message)

@@ -159,7 +159,7 @@ class Workers:
         # What a partner or a server does wrong is said in a line; only what nobody foresaw shows where it happened.
         foreseen = isinstance(error, ReconcilerError | OSError)
         _log.warning("%s %s failed: %s", job.kind, job.subject, error, exc_info=not foreseen)
-        answered = isinstance(error, FinalError) or (isinstance(error, LaterError) and error.answered)
+        answered = isinstance(error, FinalError)
         if job.queue and not answered:
             self._destination_failed(job)
         if pause is None:

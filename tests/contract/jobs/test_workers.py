@@ -13,7 +13,7 @@ import pytest
 
 from reconciler.jobs import worker
 from reconciler.jobs.bell import Bell
-from reconciler.jobs.job import LEASE, FinalError, LaterError, is_suspected
+from reconciler.jobs.job import LEASE, FinalError, is_suspected
 from reconciler.jobs.lane import Lane
 from reconciler.jobs.worker import Workers
 from reconciler.store import claims, destinations, jobs
@@ -321,14 +321,6 @@ class TestDestinations:
         site.await_states(alive=JobState.DONE)
         # Those that ran beside the fifth failure had begun before it.
         assert len(site.handler.handled) <= BREAKER_AFTER + 2
-
-    def test_waiting_for_an_answer_is_no_failure(self, site: Site) -> None:
-        subjects = [f"sent-{number}" for number in range(8)]
-        waits = LaterError("no MDN yet", delay=timedelta(hours=1), answered=True)
-        site.handler.told = {subject: fails(waits) for subject in subjects}
-        site.workers.start()
-        site.add(*subjects, queue="post/partner")
-        site.await_states(**dict.fromkeys(subjects, JobState.RETRYING))
 
     def test_order_is_kept_where_it_is_asked_for(self, site: Site) -> None:
         subjects = [f"{number:02}" for number in range(10)]
