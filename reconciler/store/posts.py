@@ -60,8 +60,12 @@ def get(connection: Connection, message_id: str) -> StoredPost:
     """Return a post. Raises NotFoundError."""
     row = connection.execute(select(tables.post).where(tables.post.c.message_id == message_id)).mappings().first()
     if row is None:
-        raise NotFoundError(f"Nothing was posted as {message_id}.")
+        raise _not_posted(message_id)
     return StoredPost(**row)
+
+
+def _not_posted(message_id: str) -> NotFoundError:
+    return NotFoundError(f"Nothing was posted as {message_id}.")
 
 
 def locked(tx: Connection, message_id: str) -> StoredPost:
@@ -95,12 +99,14 @@ def change(
     mdn: str | None = None,
     error: str = "",
 ) -> None:
-    """Say how far a post is, with what was learned of it."""
-    tx.execute(
+    """Say how far a post is, with what was learned of it. Raises NotFoundError when it was forgotten."""
+    changed = tx.execute(
         update(tables.post)
         .where(tables.post.c.message_id == message_id)
         .values(state=state, mic=mic, mic_algorithm=mic_algorithm, mdn=mdn, error=error, changed_at=datetime.now(UTC))
     )
+    if changed.rowcount != 1:
+        raise _not_posted(message_id)
 
 
 def fail(tx: Connection, message_id: str, *, error: str, conversion: UUID) -> None:

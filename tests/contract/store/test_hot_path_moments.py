@@ -21,10 +21,12 @@ from reconciler.store import (
     bans,
     claims,
     conversions,
+    envelopes,
     files,
     forgetting,
     jobs,
     mails,
+    posts,
     receipts,
     suspensions,
     tables,
@@ -34,9 +36,11 @@ from reconciler.store.bans import StoredBan
 from reconciler.store.conversions import Conversion, ConversionStatus
 from reconciler.store.database import Store
 from reconciler.store.destinations import Limit
+from reconciler.store.envelopes import StoredEnvelope
 from reconciler.store.job_states import JobState
 from reconciler.store.jobs import Job
 from reconciler.store.mails import StoredMail
+from reconciler.store.posts import StoredPost
 from reconciler.store.receipts import Receipt
 from reconciler.store.search import words
 from reconciler.store.statement import Statement
@@ -248,3 +252,34 @@ class TestForgetting:
         assert other.error is None
         with store.read() as connection:
             assert receipts.get(connection, record.receipt).state == "received"
+
+    def test_a_message_that_is_posted_again_while_its_envelope_is_archived_is_left(self, store: Store) -> None:
+        sealed = store.blobs.seal(b"UNB")
+        row = StoredEnvelope(uuid4(), uuid4(), uuid4(), uuid4(), "COMPLETED", "", "", sealed.sha256, LONG_AGO, LONG_AGO)
+        post = StoredPost(
+            message_id="1@acme",
+            mailbox=MAILBOX,
+            envelope=row.uuid,
+            conversion=None,
+            sha256=sealed.sha256,
+            file_name="a",
+            content_type="",
+            subject="",
+            state="failed",
+        )
+        with store.write() as tx:
+            store.blobs.put(tx, sealed)
+            envelopes.add(tx, row, [])
+            posts.add(tx, post)
+            jobs.add(tx, "post", post.message_id)
+        (job,) = claim(store, "post", "")
+        with store.write() as tx:
+            jobs.fail(tx, job, error="for good", retry_in=None)
+
+        def retry(*_: object) -> None:
+            with store.write() as tx:
+                dead_letters.retry(tx, job.number)
+
+        forgetting.forget_log(store, older_than=timedelta(days=30), keep=retry)
+        with store.read() as connection:
+            assert posts.get(connection, post.message_id).state == "waiting"
