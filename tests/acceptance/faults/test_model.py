@@ -179,6 +179,17 @@ class Exchange(RuleBasedStateMachine):
                 raise AssertionError("a lease that was lost commits nothing")
 
     @rule()
+    def stop_before_the_end(self) -> None:
+        """Give back what does not end in time; what is still done with it then comes to nothing."""
+        for job in [job for job in self.claim(1) if not is_poisoned(job)][:1]:
+            begun = self.begun(job)
+            with self.store.write() as tx:
+                claims.give_back(tx, job.owner)
+            with suppress(LeaseLostError):
+                self.handlers[job.kind].handle(begun)
+                raise AssertionError("what was given back commits nothing")
+
+    @rule()
     def time_passes(self) -> None:
         with self.store.write() as tx:
             tx.exec_driver_sql("UPDATE job SET run_at = 1 WHERE state = 'retrying'")
