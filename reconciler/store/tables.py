@@ -202,8 +202,9 @@ arrival = Table(
 attachment = Table(
     "attachment",
     metadata,
+    # A map may attach one file to several envelopes.
     Column("uuid", Uuid, primary_key=True),
-    Column("envelope", Uuid, ForeignKey("envelope.uuid"), nullable=False, index=True),
+    Column("envelope", Uuid, ForeignKey("envelope.uuid"), primary_key=True, index=True),
     Column("name", Text, nullable=False),
     Column("sha256", Text, ForeignKey("blob.sha256"), nullable=False),
 )

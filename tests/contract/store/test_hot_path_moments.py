@@ -36,6 +36,7 @@ from reconciler.store.bans import StoredBan
 from reconciler.store.conversions import Conversion, ConversionStatus
 from reconciler.store.database import Store
 from reconciler.store.destinations import Limit
+from reconciler.store.envelopes import Attachment as Attached
 from reconciler.store.envelopes import StoredEnvelope
 from reconciler.store.job_states import JobState
 from reconciler.store.jobs import Job
@@ -172,6 +173,20 @@ def test_messages_with_the_same_files_wait_for_each_other_in_turn(store: Store) 
 
 
 class TestRecordedTwice:
+    def test_a_source_file_that_a_map_attaches_to_two_envelopes(self, store: Store) -> None:
+        sealed = store.blobs.seal(b"UNB")
+        named = uuid4()
+        sent = [
+            StoredEnvelope(uuid4(), uuid4(), uuid4(), MAILBOX, "SENT", "", "", sealed.sha256, NOW, NOW) for _ in "ab"
+        ]
+        with store.write() as tx:
+            store.blobs.put(tx, sealed)
+            for row in sent:
+                envelopes.add(tx, row, [])
+                envelopes.attach(tx, Attached(named, row.uuid, "source.edi", sealed.sha256))
+        with store.read() as connection:
+            assert [len(envelopes.attachments(connection, row.uuid)) for row in sent] == [1, 1]
+
     def test_a_ban_that_another_node_sets_too(self, store: Store) -> None:
         ban = Ban("address 192.0.2.1", NOW + timedelta(hours=2), 2)
         with beside(store, lambda: StoreBans(store).record(ban)) as (tx, other):

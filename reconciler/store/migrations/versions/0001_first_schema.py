@@ -436,7 +436,7 @@ def upgrade() -> None:
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["envelope"], ["envelope.uuid"], name=op.f("fk_attachment_envelope")),
         sa.ForeignKeyConstraint(["sha256"], ["blob.sha256"], name=op.f("fk_attachment_sha256")),
-        sa.PrimaryKeyConstraint("uuid", name=op.f("pk_attachment")),
+        sa.PrimaryKeyConstraint("uuid", "envelope", name=op.f("pk_attachment")),
     )
     with op.batch_alter_table("attachment", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_attachment_envelope"), ["envelope"], unique=False)
