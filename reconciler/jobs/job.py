@@ -34,7 +34,7 @@ def is_suspected(job: Job) -> bool:
 
 
 def is_poisoned(job: Job) -> bool:
-    """Say whether two more holders died while they tried this job, which would kill the next one too."""
+    """Say whether this job killed its holders, and would kill the next one too."""
     return job.claims - job.failures - 1 >= SUSPICIOUS + 2 * TRIALS
 
 

@@ -167,7 +167,7 @@ def release_node(tx: Connection, node: str) -> int:
     What is suspected already rests anew, so that it is no part of the death of a gateway that hardly lives.
     """
     freed = _free(tx, tables.job.c.lease_owner.startswith(f"{node}/", autoescape=True))
-    _rest(tx, JobState.RETRYING, true(), {})
+    _rest(tx, JobState.RETRYING, true(), {}, blamed=false())
     return freed
 
 
@@ -206,6 +206,14 @@ _IS_SUSPECTED = _ACCOUNT.between(SUSPICIOUS, SUSPICIOUS + 2 * TRIALS - 1)
 _IS_TRIED = _ACCOUNT > SUSPICIOUS
 _IS_NOT_BEGUN = (_ACCOUNT - SUSPICIOUS) % 2
 """1 for what is claimed to be tried, and 0 for what is being tried."""
+_other = tables.job.alias("other")
+_WAS_HELD_ALONE = ~exists(
+    select(_other.c.number).where(
+        _other.c.state == literal_column(f"'{JobState.RUNNING}'"),
+        _other.c.lease_owner == tables.job.c.lease_owner,
+        _other.c.number != tables.job.c.number,
+    )
+)
 _tried = tables.job.alias("tried")
 _ONE_IS_TRIED = exists(
     select(_tried.c.number).where(
@@ -222,34 +230,44 @@ def _free(tx: Connection, which: ColumnElement[bool]) -> int:
     """Take jobs from holders that died: to be claimed at once, or after a rest by those that saw a second death.
 
     Whoever ends a gateway many times in a row must not find the same jobs at its head each time, and take them for the
-    cause.
+    cause. A second death of one that its gateway held alone is nobody else's: it counts as one in a trial.
     """
-    freed = _move(tx, JobEvent.RELEASE, which & ~_IS_SUSPECTED)
     before, after = TRANSITIONS[JobEvent.SUSPECT]
-    return freed + _rest(tx, before, which, {"state": after, "lease_owner": None, "lease_until": None})
+    values = {"state": after, "lease_owner": None, "lease_until": None}
+    # First, while it can still be seen what else they held.
+    rested = _rest(tx, before, which, values, blamed=~_IS_TRIED & _WAS_HELD_ALONE)
+    return rested + _move(tx, JobEvent.RELEASE, which & ~_IS_SUSPECTED)
 
 
-def _rest(tx: Connection, state: JobState, which: ColumnElement[bool], values: Mapping[str, object]) -> int:
+def _rest(
+    tx: Connection,
+    state: JobState,
+    which: ColumnElement[bool],
+    values: Mapping[str, object],
+    *,
+    blamed: ColumnElement[bool],
+) -> int:
     """Have suspected jobs come due one after the other, up to a batch, and say how many those are.
 
     A death counts for all that its gateway held. If they were tried together again, the next would condemn them all.
     """
     job = tables.job.c
     suspected = (
-        select(job.number)
+        select(job.number, case((blamed, 2), else_=0))
         .where(is_in(state), _IS_SUSPECTED, which)
         .order_by(job.number)
         .limit(BATCH)
         .with_for_update(skip_locked=True)
     )
     rests = [
-        {"suspect": number, "rest": microseconds(SUSPICION + APART * place)}
-        for place, number in enumerate(tx.scalars(suspected))
+        {"suspect": number, "rest": microseconds(SUSPICION + APART * place), "blame": blame}
+        for place, (number, blame) in enumerate(tx.execute(suspected))
     ]
     if rests:
         run_at = NOW + bindparam("rest", type_=BigInteger)
         # What was only claimed to be tried is as it was before.
-        rested = {"run_at": run_at, "claims": job.claims - _IS_NOT_BEGUN, **values}
+        claims = job.claims - _IS_NOT_BEGUN + bindparam("blame", type_=Integer)
+        rested = {"run_at": run_at, "claims": claims, **values}
         tx.execute(update(tables.job).where(job.number == bindparam("suspect")).values(rested), rests)
     return len(rests)
 

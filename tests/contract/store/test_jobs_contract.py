@@ -269,19 +269,22 @@ class TestFailing:
         (job,) = claim(store)
         assert is_suspected(job)
 
-    def test_the_second_trial_that_was_begun_is_one(self, store: Store) -> None:
-        add(store, "a")
-        for is_tried in (False, False, True, False, True):
-            (job,) = claim(store, owner="one/1")
-            assert not is_poisoned(job)
+    @pytest.mark.parametrize("held", [("a",), ("a", "b")])
+    def test_three_deaths_that_are_its_own_condemn_a_job(self, store: Store, held: tuple[str, ...]) -> None:
+        """Two while others were held may be anybody's, and condemn it only together with two in its own trials."""
+        add(store, *held)
+        deaths = [False, False, True] if held == ("a",) else [False, False, True, True]
+        for is_tried in deaths:
+            found = claim(store, 1 if is_tried else 2, owner="one/1")
+            assert not is_poisoned(found[0])
             with store.write() as tx:
                 if is_tried:
-                    jobs.begin_trial(tx, job)
+                    jobs.begin_trial(tx, found[0])
                 claims.release_node(tx, "one")
                 rested(tx, "a")
                 claims.come_due(tx)
         (again,) = claim(store)
-        assert is_poisoned(again)
+        assert (again.subject, is_poisoned(again)) == ("a", True)
 
     def test_who_tries_a_job_is_its_only_holder(self, store: Store) -> None:
         add(store, "a")
