@@ -175,7 +175,7 @@ def give_back(tx: Connection, owner: str) -> None:
     """Free what its holder has begun and stops before it has ended: to be claimed at once, and no death is counted."""
     job = tables.job.c
     before, after = TRANSITIONS[JobEvent.RELEASE]
-    unblamed = case((_IS_TRIED, job.claims - 2 + _IS_NOT_BEGUN), else_=job.claims - 1)
+    unblamed = case((_IS_TRIED, job.claims - 2 + _UNBEGUN), else_=job.claims - 1)
     freed = tx.execute(
         update(tables.job)
         .where(job.lease_owner == owner, is_in(before))
@@ -204,7 +204,7 @@ _ACCOUNT = tables.job.c.claims - tables.job.c.failures
 _IS_SUSPECTED = _ACCOUNT.between(SUSPICIOUS, SUSPICIOUS + 2 * TRIALS - 1)
 """A trial counts two: that it is claimed, and that it is begun. Once the last has begun, it is more than suspected."""
 _IS_TRIED = _ACCOUNT > SUSPICIOUS
-_IS_NOT_BEGUN = (_ACCOUNT - SUSPICIOUS) % 2
+_UNBEGUN = (_ACCOUNT - SUSPICIOUS) % 2
 """1 for what is claimed to be tried, and 0 for what is being tried."""
 _other = tables.job.alias("other")
 _WAS_HELD_ALONE = ~exists(
@@ -214,6 +214,7 @@ _WAS_HELD_ALONE = ~exists(
         _other.c.number != tables.job.c.number,
     )
 )
+"""Of leases that lapse one after the other the last looks so, too: its job then has one trial instead of two."""
 _tried = tables.job.alias("tried")
 _ONE_IS_TRIED = exists(
     select(_tried.c.number).where(
@@ -266,7 +267,7 @@ def _rest(
     if rests:
         run_at = NOW + bindparam("rest", type_=BigInteger)
         # What was only claimed to be tried is as it was before.
-        claims = job.claims - _IS_NOT_BEGUN + bindparam("blame", type_=Integer)
+        claims = job.claims - _UNBEGUN + bindparam("blame", type_=Integer)
         rested = {"run_at": run_at, "claims": claims, **values}
         tx.execute(update(tables.job).where(job.number == bindparam("suspect")).values(rested), rests)
     return len(rests)

@@ -29,7 +29,7 @@ class JobEvent(StrEnum):
     PUT_OFF = "put off"
     GIVE_UP = "give up"
     RELEASE = "release"  # its holder stopped, or died
-    SUSPECT = "suspect"  # its holder died, for the second time
+    SUSPECT = "suspect"  # its holder died, for the second time or while it was tried
     COME_DUE = "come due"
     REVIVE = "revive"
     DROP = "drop"
